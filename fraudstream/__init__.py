@@ -1,0 +1,1 @@
+"""What a person starts: settings, composition, command line, simulators, local Kafka."""

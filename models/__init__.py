@@ -1,0 +1,1 @@
+"""What is computed, and nothing else: profiles, reputations, features, scorers, policies, reasons."""
