@@ -1,0 +1,138 @@
+"""From bytes to a message: one function that raises `InvalidMessage` and nothing else.
+
+What could hurt is refused before it is parsed (size, nesting), what two readers could understand differently is
+refused after it (a name that occurs twice). A message that holds a card number is refused as `pan` whatever else is
+wrong with it, because that decides what may be stored of it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import orjson
+from pydantic import ValidationError
+
+from schemas.errors import ErrorType, InvalidMessage
+from schemas.tokens import contains_pan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pydantic_core import ErrorDetails
+
+MAX_BYTES = 65_536
+MAX_DEPTH = 32
+
+Decoded = TypeVar("Decoded")
+
+_ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_OWN_TYPES = frozenset(ErrorType)
+_TYPES = {
+    "missing": ErrorType.MISSING_FIELD,
+    "union_tag_not_found": ErrorType.MISSING_FIELD,
+    "union_tag_invalid": ErrorType.UNKNOWN_CODE,
+    "literal_error": ErrorType.UNKNOWN_CODE,
+    "enum": ErrorType.UNKNOWN_CODE,
+}
+_SENTENCES = {
+    "missing": "is missing",
+    "union_tag_not_found": "is missing",
+    "union_tag_invalid": "is not one that this contract knows",
+    "string_pattern_mismatch": "has a length or characters that this field does not take",
+}
+
+
+def decode(validate: Callable[[Any], Decoded], data: bytes, *, tagged: bool = False) -> Decoded:
+    """Decode one message.
+
+    Args:
+        validate: pydantic's validation of a Python object (`Model.model_validate`, `TypeAdapter.validate_python`).
+        data: the value of a Kafka record, at most `MAX_BYTES` of JSON nested at most `MAX_DEPTH` deep.
+        tagged: the message is a tagged union, whose tag pydantic puts before the path of a field.
+
+    Raises:
+        InvalidMessage: for whatever is wrong; its text holds nothing of the message.
+    """
+    try:
+        return validate(_parse(data))
+    except ValidationError as error:
+        refused = _refusal(error, tagged=tagged)
+    except orjson.JSONDecodeError:
+        refused = InvalidMessage(ErrorType.NOT_JSON, "the message is not JSON in UTF-8")
+    except InvalidMessage as error:
+        refused = error
+    # Raised out here so that no chained exception carries the message along.
+    if refused.error_type is not ErrorType.PAN and contains_pan(data):
+        refused = InvalidMessage(ErrorType.PAN, "the message holds a card number")
+    raise refused
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    """Read one JSON object."""
+    if len(data) > MAX_BYTES:
+        raise InvalidMessage(ErrorType.TOO_LARGE, f"the message is larger than {MAX_BYTES} bytes")
+    outside = _outside_strings(data)
+    if _depth(outside) > MAX_DEPTH:
+        raise InvalidMessage(ErrorType.TOO_DEEP, f"the message is nested deeper than {MAX_DEPTH}")
+    document = orjson.loads(data)
+    if not isinstance(document, dict):
+        raise InvalidMessage(ErrorType.INVALID_TYPE, "the message must be a JSON object")
+    # Each member of an object has one colon outside strings: more colons than members means a repeated name.
+    if len(document) != outside.count(b":") != _members(document):
+        raise InvalidMessage(ErrorType.INVALID_VALUE, "an object of the message names a field twice")
+    return document
+
+
+def _outside_strings(data: bytes) -> bytes:
+    """Drop the JSON strings: every second piece between quotation marks, once escapes are gone."""
+    return b"".join((_ESCAPE.sub(b"", data) if b"\\" in data else data).split(b'"')[::2])
+
+
+def _depth(outside: bytes) -> int:
+    """Deepest nesting of brackets outside strings, counted no further than needed."""
+    if outside.count(b"{") + outside.count(b"[") <= MAX_DEPTH:
+        return 0
+    depth = deepest = 0
+    for bracket in outside:
+        if bracket in b"{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif bracket in b"}]":
+            depth -= 1
+    return deepest
+
+
+def _members(node: Any) -> int:
+    """Count the members of all objects in a parsed document (its depth is bounded)."""
+    if isinstance(node, dict):
+        return len(node) + sum(map(_members, node.values()))
+    return sum(map(_members, node)) if isinstance(node, list) else 0
+
+
+def _refusal(error: ValidationError, *, tagged: bool) -> InvalidMessage:
+    """Choose one error to report: a card number before all others, else the first field at fault."""
+    refusals = [_describe(details, tagged=tagged) for details in error.errors(include_url=False)]
+    return min(refusals, key=lambda refusal: refusal.error_type is not ErrorType.PAN)
+
+
+def _describe(details: ErrorDetails, *, tagged: bool) -> InvalidMessage:
+    """Put one pydantic error in our terms, without its input."""
+    kind = details["type"]
+    sentence = _SENTENCES.get(kind, details["msg"])
+    return InvalidMessage(_error_type(kind), sentence, _field(details, tagged=tagged))
+
+
+def _field(details: ErrorDetails, *, tagged: bool) -> str | None:
+    """Dotted path of the field at fault; the context names it where a rule spans several fields."""
+    context = details.get("ctx", {})
+    path = ".".join(str(part) for part in details["loc"][tagged:])
+    return context.get("field") or path or context.get("discriminator", "").strip("'") or None
+
+
+def _error_type(kind: str) -> ErrorType:
+    if kind in _OWN_TYPES:
+        return ErrorType(kind)
+    if kind in _TYPES:
+        return _TYPES[kind]
+    return ErrorType.INVALID_TYPE if kind.endswith("_type") else ErrorType.INVALID_VALUE

@@ -1,0 +1,36 @@
+"""What every message has in common: it is immutable, says its schema version and ignores fields it does not know."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pydantic_core
+from pydantic import BaseModel, ConfigDict, Field, Strict
+
+Whole = Annotated[int, Strict(), Field(ge=0, lt=2**63)]
+"""A count, version or offset: a JSON integer, not negative."""
+
+Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
+"""A finite JSON number."""
+
+Probability = Annotated[float, Strict(), Field(ge=0.0, le=1.0, allow_inf_nan=False)]
+"""A JSON number from 0 to 1."""
+
+
+class Record(BaseModel):
+    """An immutable part of a message; its errors never show the value that they refuse."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", hide_input_in_errors=True, use_attribute_docstrings=True
+    )
+
+
+class Message(Record):
+    """A whole message of some topic."""
+
+    schema_version: Literal[1] = 1
+    """Version of the contract."""
+
+    def to_json(self) -> bytes:
+        """Encode as the value of a Kafka record: UTF-8 JSON, absent fields left out."""
+        return pydantic_core.to_json(self, exclude_none=True)

@@ -1,0 +1,121 @@
+"""Topic `scores`: one message for each transaction that was scored.
+
+The worker writes them by `encode_score`, without a model object: the fields are computed by this service and need no
+second check. A test holds what it writes to the schema.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+import orjson
+from pydantic import Field
+
+from schemas.decoding import decode
+from schemas.message import Message, Number, Probability, Whole
+from schemas.times import Time
+from schemas.tokens import Counterparty, Identifier, Token
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+
+class Decision(StrEnum):
+    """What the service advises."""
+
+    APPROVE = "approve"
+    REVIEW = "review"
+    DECLINE = "decline"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a transaction stood in Kafka."""
+
+    topic: str
+    partition: Whole
+    offset: Whole
+
+
+class Score(Message):
+    """A scored transaction, with the row that it was scored on."""
+
+    transaction_id: Identifier
+    """The transaction's own id."""
+    event_time: Time
+    """When the transaction happened."""
+    subject: Token
+    """Card or account that paid."""
+    counterparty: Counterparty
+    """Terminal, merchant or account that was paid."""
+    score: Probability
+    """Calibrated probability of fraud."""
+    decision: Decision
+    """What the service advises."""
+    threshold: Probability
+    """Score from which the decision would have been `review`."""
+    scored_by: str = Field(max_length=128)
+    """`prior`, or the model as `name@version`."""
+    features: tuple[Number, ...]
+    """Inputs of the model, in the order of `features_version`."""
+    features_version: Whole
+    """Version of the list of features."""
+    features_complete: bool
+    """False where a reputation was absent and its declared default stood in."""
+    source: Source
+    """Where the transaction stood."""
+    scored_at: Time
+    """When the service scored it."""
+
+
+def encode_score(
+    *,
+    transaction_id: str,
+    event_time: datetime,
+    subject: str,
+    counterparty: str,
+    score: float,
+    decision: Decision,
+    threshold: float,
+    scored_by: str,
+    features: Sequence[float] | Any,
+    features_version: int,
+    features_complete: bool,
+    source: Source,
+    scored_at: datetime,
+) -> bytes:
+    """Encode the value of a `scores` record from the fields of `Score`.
+
+    `features` is any sequence of finite numbers; a contiguous numpy row of float32 or float64 is the fast form.
+    """
+    return orjson.dumps(
+        {
+            "schema_version": 1,
+            "transaction_id": transaction_id,
+            "event_time": event_time,
+            "subject": subject,
+            "counterparty": counterparty,
+            "score": score,
+            "decision": decision,
+            "threshold": threshold,
+            "scored_by": scored_by,
+            "features": features,
+            "features_version": features_version,
+            "features_complete": features_complete,
+            "source": source,
+            "scored_at": scored_at,
+        },
+        option=orjson.OPT_SERIALIZE_NUMPY,
+    )
+
+
+def decode_score(data: bytes) -> Score:
+    """Decode a value of topic `scores`.
+
+    Raises:
+        InvalidMessage: for whatever is wrong with it.
+    """
+    return decode(Score.model_validate, data)

@@ -1,0 +1,196 @@
+"""Topic `transactions`: what the bank sends, one message for each card payment or account transfer.
+
+| field | card: ISO 8583 data element | transfer: ISO 20022 element (pacs.008) |
+|---|---|---|
+| `transaction_id` / `end_to_end_id` | 37 retrieval reference number | `PmtId/EndToEndId` |
+| `event_time` | 7 transmission date and time, with offset | `AccptncDtTm`, else `GrpHdr/CreDtTm` |
+| `card_id` / `debtor_account` | token for 2 primary account number | token for `DbtrAcct/Id` |
+| `merchant_id` / `creditor_account` | 42 card acceptor identification code | token for `CdtrAcct/Id` |
+| `terminal_id` | 41 card acceptor terminal identification | |
+| `amount` / `instructed_amount` | 4 amount, transaction | `InstdAmt` |
+| `currency` | 49 currency code, transaction (alphabetic) | `InstdAmt/@Ccy` |
+| `billing_amount`, `billing_currency` | 6 and 51, cardholder billing | |
+| `merchant_category_code` | 18 merchant type (ISO 18245) | |
+| `country` / `creditor_country` | 19 acquiring institution country (alpha-2) | `CdtrAgt` country, else `Cdtr/PstlAdr/Ctry` |
+| `point_of_service_entry_mode` | 22 point of service entry mode | |
+| `channel` | sender's own: `pos`, `atm`, `online` ... | sender's own: `mobile`, `branch`, ... |
+| `card_present` | derived from 22 or 61 | |
+| `payment_type` | | `PmtTpInf/LclInstrm`: `instant`, `credit-transfer`, ... |
+| `purpose_code` | | `Purp/Cd` (ExternalPurpose1Code) |
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import ConfigDict, Field, StrictBool, TypeAdapter, model_validator
+
+from schemas.codes import CountryCode, EntryModeCode, MerchantCategoryCode
+from schemas.decoding import decode
+from schemas.message import Message
+from schemas.money import Amount, CurrencyCode, check_minor_units
+from schemas.times import Time
+from schemas.tokens import Code, Identifier, Token
+
+
+class CardTransaction(Message):
+    """A card payment or withdrawal."""
+
+    kind: Literal["card"] = "card"
+    """Tells the kinds of transaction apart."""
+    transaction_id: Identifier
+    """Unique among the transactions of the card; a repeat counts as the same transaction."""
+    event_time: Time
+    """When the card was used."""
+    card_id: Token
+    """Token or keyed hash of the card, never its number."""
+    merchant_id: Identifier
+    """Card acceptor."""
+    terminal_id: Identifier | None = None
+    """Terminal of the card acceptor."""
+    amount: Amount
+    """Amount in the currency of the merchant."""
+    currency: CurrencyCode
+    """Currency of `amount`."""
+    billing_amount: Amount | None = None
+    """Amount in the currency of the card account."""
+    billing_currency: CurrencyCode | None = None
+    """Currency of `billing_amount`."""
+    merchant_category_code: MerchantCategoryCode | None = None
+    """What the merchant sells."""
+    country: CountryCode | None = None
+    """Where the card was used."""
+    point_of_service_entry_mode: EntryModeCode | None = None
+    """How the card data were read."""
+    channel: Code | None = None
+    """Way in, in the sender's own vocabulary."""
+    card_present: StrictBool | None = None
+    """Whether the card was there."""
+
+    @model_validator(mode="after")
+    def _check_amounts(self) -> Self:
+        check_minor_units("amount", self.amount, self.currency)
+        if self.billing_amount is not None and self.billing_currency is not None:
+            check_minor_units("billing_amount", self.billing_amount, self.billing_currency)
+        return self
+
+    @property
+    def subject(self) -> str:
+        """Whose behaviour is watched: the card."""
+        return self.card_id
+
+    @property
+    def counterparty(self) -> str:
+        """Whose reputation counts: the terminal where one is named, else the merchant."""
+        return self.terminal_id or self.merchant_id
+
+    @property
+    def event_timestamp(self) -> float:
+        """Event time in seconds since 1970."""
+        return self.event_time.timestamp()
+
+    @property
+    def amount_value(self) -> float:
+        """Amount for computing, in major units: the billed one where there is one, as it compares between countries."""
+        return float(self.amount if self.billing_amount is None else self.billing_amount)
+
+    @property
+    def dimensions(self) -> tuple[tuple[str, str], ...]:
+        """What else the transaction names, as (kind, value)."""
+        named = (
+            ("merchant-category", self.merchant_category_code),
+            ("country", self.country),
+            ("channel", self.channel),
+        )
+        return tuple((kind, value) for kind, value in named if value is not None)
+
+
+class TransferTransaction(Message):
+    """A transfer from one account to another."""
+
+    kind: Literal["transfer"] = "transfer"
+    """Tells the kinds of transaction apart."""
+    end_to_end_id: Identifier
+    """Unique among the transfers of the debtor; a repeat counts as the same transaction."""
+    event_time: Time
+    """When the bank accepted the order."""
+    debtor_account: Token
+    """Token or keyed hash of the account that pays."""
+    creditor_account: Token
+    """Token or keyed hash of the account that is paid."""
+    instructed_amount: Amount
+    """Amount that the debtor ordered."""
+    currency: CurrencyCode
+    """Currency of `instructed_amount`."""
+    creditor_country: CountryCode | None = None
+    """Where the creditor's bank is."""
+    payment_type: Code | None = None
+    """Kind of payment, in the sender's own vocabulary."""
+    purpose_code: Code | None = None
+    """Purpose of the payment (ISO 20022 ExternalPurpose1Code)."""
+    channel: Code | None = None
+    """Way in, in the sender's own vocabulary."""
+
+    @model_validator(mode="after")
+    def _check_amounts(self) -> Self:
+        check_minor_units("instructed_amount", self.instructed_amount, self.currency)
+        return self
+
+    @property
+    def transaction_id(self) -> str:
+        """The end-to-end identification."""
+        return self.end_to_end_id
+
+    @property
+    def subject(self) -> str:
+        """Whose behaviour is watched: the account that pays."""
+        return self.debtor_account
+
+    @property
+    def counterparty(self) -> str:
+        """Whose reputation counts: the account that is paid."""
+        return self.creditor_account
+
+    @property
+    def event_timestamp(self) -> float:
+        """Event time in seconds since 1970."""
+        return self.event_time.timestamp()
+
+    @property
+    def amount_value(self) -> float:
+        """Amount for computing, in major units."""
+        return float(self.instructed_amount)
+
+    @property
+    def country(self) -> str | None:
+        """Country of the creditor's bank."""
+        return self.creditor_country
+
+    @property
+    def dimensions(self) -> tuple[tuple[str, str], ...]:
+        """What else the transaction names, as (kind, value)."""
+        named = (
+            ("country", self.creditor_country),
+            ("channel", self.channel),
+            ("payment-type", self.payment_type),
+            ("purpose", self.purpose_code),
+        )
+        return tuple((kind, value) for kind, value in named if value is not None)
+
+
+Transaction = Annotated[CardTransaction | TransferTransaction, Field(discriminator="kind")]
+"""Either kind, told apart by `kind`."""
+
+TRANSACTION: TypeAdapter[CardTransaction | TransferTransaction] = TypeAdapter(
+    Transaction, config=ConfigDict(hide_input_in_errors=True)
+)
+"""Compiled validator of either kind."""
+
+
+def decode_transaction(data: bytes) -> CardTransaction | TransferTransaction:
+    """Decode a value of topic `transactions`.
+
+    Raises:
+        InvalidMessage: for whatever is wrong with it.
+    """
+    return decode(TRANSACTION.validate_python, data, tagged=True)
