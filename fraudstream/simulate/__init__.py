@@ -1,0 +1,1 @@
+"""Simulated banks: seeded worlds of transactions, their late labels, and the stream made of both."""
