@@ -1,0 +1,162 @@
+"""Which partitions a worker holds, from their restore to their hand-over: a rebalance in one straight line."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import confluent_kafka as ck
+
+from agents.runtime.partition import Partition
+from agents.runtime.restore import Restoration, restore
+from agents.runtime.state import StartsItself
+from agents.runtime.suspects import read_metadata
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from agents.runtime.observer import Observer
+    from agents.runtime.options import DeliveryOptions
+    from agents.runtime.state import Binding, PartitionState
+
+    Place = tuple[str, int]
+    Committed = Callable[[list[ck.TopicPartition]], list[ck.TopicPartition]]
+
+_ANSWER_SECONDS = 30.0
+
+
+@dataclass
+class _Kept:
+    """A state whose changelog ends where it stands."""
+
+    state: PartitionState
+    next_offset: int
+
+
+class Assignment:
+    """The partitions in hand, and states kept from one rebalance to the next.
+
+    A rebalance takes all partitions away and gives most of them back at once. A state that was committed clean is kept over that
+    moment, and only what its changelog has gained since is read.
+    """
+
+    def __init__(self, options: DeliveryOptions, bindings: Iterable[Binding], observer: Observer) -> None:
+        self._options = options
+        self._bindings = tuple(bindings)
+        self._observer = observer
+        self._held: dict[Place, Partition] = {}
+        self._changelog_ends: dict[Place, int] = {}
+        self._kept: dict[tuple[str, Place], _Kept] = {}
+
+    def __iter__(self) -> Iterator[Partition]:
+        """Iterate over the partitions in hand."""
+        return iter(self._held.values())
+
+    def __len__(self) -> int:
+        """Count the partitions in hand."""
+        return len(self._held)
+
+    def get(self, place: Place) -> Partition | None:
+        """Find a partition in hand by topic and number."""
+        return self._held.get(place)
+
+    def take(self, partitions: Iterable[Partition]) -> None:
+        """Take prepared partitions in hand."""
+        self._held.update({(partition.topic, partition.number): partition for partition in partitions})
+
+    def end(self, places: Iterable[Place]) -> list[Partition]:
+        """Stop handing out chunks of these partitions, and give them."""
+        ending = [self._held[place] for place in places if place in self._held]
+        for partition in ending:
+            partition.is_live = False
+        return ending
+
+    def drop(self, places: Iterable[Place], *, keep: bool) -> None:
+        """Let partitions go; `keep` their states in case they come straight back."""
+        for place in places:
+            partition = self._held.pop(place, None)
+            if partition is not None and keep and not partition.is_behind:
+                self._keep(partition)
+
+    def written(self, next_offsets: Mapping[Place, int]) -> None:
+        """Note how far this worker's own changelog records reach."""
+        self._changelog_ends.update(next_offsets)
+
+    def prepare(
+        self, assigned: list[ck.TopicPartition], committed: Committed, alive: Callable[[], bool]
+    ) -> list[Partition]:
+        """Restore states and set the start offset of each assigned partition (poll thread).
+
+        Raises:
+            RestoreFailed: a changelog cannot be read.
+            KafkaException: the committed offsets cannot be read.
+        """
+        if not assigned:
+            return []
+        restorations = {
+            (binding.agent, (tp.topic, tp.partition)): self._restoration(binding, tp)
+            for tp in assigned
+            for binding in self._bindings
+            if binding.topic == tp.topic
+        }
+        self._kept.clear()
+        self._restore(restorations, alive)
+        known = {(tp.topic, tp.partition): tp for tp in committed(assigned)}
+        return [self._partition(tp, known[tp.topic, tp.partition], restorations) for tp in assigned]
+
+    def _restoration(self, binding: Binding, tp: ck.TopicPartition) -> Restoration:
+        kept = self._kept.get((binding.agent, (tp.topic, tp.partition)))
+        return Restoration(kept.state, kept.next_offset) if kept else Restoration(binding.new_state())
+
+    def _restore(
+        self, restorations: Mapping[tuple[str, Place], Restoration], alive: Callable[[], bool]
+    ) -> None:
+        changelogs = {binding.agent: binding.changelog for binding in self._bindings}
+        for agent, changelog in changelogs.items():
+            work = {
+                (changelog, place[1]): restoration
+                for (owner, place), restoration in restorations.items()
+                if owner == agent and changelog is not None
+            }
+            if not work or changelog is None:
+                continue
+            started = time.monotonic()
+            restore(self._options, work, alive)
+            self._changelog_ends.update({place: done.next_offset for place, done in work.items()})
+            self._observer.restored(
+                changelog, time.monotonic() - started, sum(done.records for done in work.values())
+            )
+
+    def _partition(
+        self,
+        tp: ck.TopicPartition,
+        committed: ck.TopicPartition,
+        restorations: Mapping[tuple[str, Place], Restoration],
+    ) -> Partition:
+        place = (tp.topic, tp.partition)
+        states = {agent: done.state for (agent, where), done in restorations.items() if where == place}
+        offset = committed.offset if committed.offset >= 0 else None
+        for state in states.values():
+            start = state.start_offset(offset) if isinstance(state, StartsItself) else None
+            if start is not None:
+                tp.offset = start
+        partition = Partition(tp.topic, tp.partition, states, suspect=read_metadata(committed.metadata))
+        partition.committed = offset
+        return partition
+
+    def _keep(self, partition: Partition) -> None:
+        place = (partition.topic, partition.number)
+        for binding in self._bindings:
+            state = partition.states.get(binding.agent)
+            if binding.topic != partition.topic or state is None or binding.changelog is None:
+                continue
+            end = self._changelog_ends.get((binding.changelog, partition.number), 0)
+            self._kept[binding.agent, place] = _Kept(state, end)
+
+
+def read_committed_offsets(
+    consumer: ck.Consumer,
+) -> Callable[[list[ck.TopicPartition]], list[ck.TopicPartition]]:
+    """Give a function that reads the group's committed offsets with their metadata, in the order asked."""
+    return lambda partitions: consumer.committed(partitions, timeout=_ANSWER_SECONDS)

@@ -1,0 +1,123 @@
+"""One assigned partition: its states, what agents hold of it, and how far it may be committed."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from agents.runtime.suspects import Suspect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from confluent_kafka import Message
+
+    from agents.runtime.state import PartitionState
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Consecutive records of one partition: what an agent receives at once.
+
+    Attributes:
+        topic: source topic.
+        partition: source partition.
+        records: raw messages in offset order, at least one.
+        states: this partition's state of each agent, by the agent's name.
+        is_poison: the one record made the agent fail again and again: do not try it, set it apart.
+    """
+
+    topic: str
+    partition: int
+    records: Sequence[Message]
+    states: Mapping[str, PartitionState]
+    is_poison: bool = False
+
+    @property
+    def first(self) -> int:
+        """Offset of the first record."""
+        return int(self.records[0].offset())
+
+    @property
+    def last(self) -> int:
+        """Offset of the last record."""
+        return int(self.records[-1].offset())
+
+
+class Partition:
+    """Bookkeeping of one assigned partition.
+
+    Chunks are handed out in offset order and may be acknowledged in any: `position` only passes what is acknowledged without a gap.
+    """
+
+    def __init__(
+        self,
+        topic: str,
+        number: int,
+        states: Mapping[str, PartitionState],
+        *,
+        suspect: Suspect | None = None,
+    ) -> None:
+        self.topic = topic
+        self.number = number
+        self.states = states
+        self.suspect = suspect
+        self.is_live = True
+        self.position: int | None = None
+        self.committed: int | None = None
+        self._held: deque[int] = deque()
+        self._acknowledged: set[int] = set()
+
+    def hand_out(self, records: Sequence[Message], size: int) -> Iterator[Chunk]:
+        """Cut records into chunks of at most `size`, suspects one by one, and remember them as held."""
+        for part in _cut(records, size, self.suspect):
+            chunk = Chunk(self.topic, self.number, part, self.states, self._is_poison(part))
+            self._held.append(chunk.last)
+            yield chunk
+
+    def acknowledge(self, chunk: Chunk) -> None:
+        """Count a chunk as done."""
+        self._acknowledged.add(chunk.last)
+        while self._held and self._held[0] in self._acknowledged:
+            offset = self._held.popleft()
+            self._acknowledged.discard(offset)
+            self.position = offset + 1
+        if self.suspect is not None and self.position is not None:
+            self.suspect = self.suspect.cleared(self.position)
+
+    def suspects(self, chunk: Chunk) -> None:
+        """Note that an agent failed with this chunk in hand."""
+        earlier = self.suspect or Suspect(chunk.first, chunk.last, 0)
+        self.suspect = earlier.failed_again(chunk.first, chunk.last)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether finished work waits for a commit."""
+        return self.position is not None and self.position != self.committed
+
+    @property
+    def metadata(self) -> str:
+        """What the next commit notes about messages under suspicion."""
+        return "" if self.suspect is None else self.suspect.metadata()
+
+    def _is_poison(self, records: Sequence[Message]) -> bool:
+        return self.suspect is not None and self.suspect.is_poison and records[0].offset() in self.suspect
+
+
+def _cut(records: Sequence[Message], size: int, suspect: Suspect | None) -> Iterator[Sequence[Message]]:
+    if suspect is None:
+        yield from (records[i : i + size] for i in range(0, len(records), size))
+        return
+    part: list[Message] = []
+    for record in records:
+        alone = record.offset() in suspect
+        if part and (alone or len(part) == size):
+            yield part
+            part = []
+        if alone:
+            yield [record]
+        else:
+            part.append(record)
+    if part:
+        yield part

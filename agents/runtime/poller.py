@@ -1,0 +1,224 @@
+"""The one thread that talks to the group: it polls, and makes every call on the consumer for the others.
+
+Any call on a librdkafka consumer blocks while another thread is inside its poll(). So commits and the like are requests, served
+between two polls and also while a rebalance callback waits for the event loop; without the latter the two would wait for each
+other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from typing import TYPE_CHECKING, Any, Protocol
+
+import confluent_kafka as ck
+import orjson
+
+from agents.runtime.progress import Stage
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+
+    from agents.runtime.options import DeliveryOptions
+    from agents.runtime.progress import Progress
+
+    Place = tuple[str, int]
+    Batches = dict[Place, list[ck.Message]]
+
+_LOG = logging.getLogger("librdkafka.consumer")
+_POLL_SECONDS = 0.05
+_MOST_AT_ONCE = 500
+
+
+class GroupEvents(Protocol):
+    """What the poll thread tells the event loop; all but `prepare` and `lag` run on the loop."""
+
+    def prepare(self, partitions: list[ck.TopicPartition], membership: Any) -> Any:
+        """Restore what is assigned, in the poll thread, and set start offsets; gives what `assigned` needs."""
+
+    async def assigned(self, prepared: Any) -> None:
+        """Take the partitions over."""
+
+    async def revoked(self, places: list[Place], *, lost: bool) -> None:
+        """Finish, commit and hand over; `lost`: they belong to others already."""
+
+    def received(self, batches: Batches) -> None:
+        """Take records, by partition."""
+
+    def lag(self, lags: Mapping[Place, int]) -> None:
+        """Take the number of records behind the end, by partition (poll thread)."""
+
+    def died(self, failure: BaseException) -> None:
+        """Take the exception that ended the poll thread."""
+
+
+class Poller:
+    """Runs the consumer of one group; made and started on the event loop that it serves."""
+
+    def __init__(self, options: DeliveryOptions, events: GroupEvents, progress: Progress) -> None:
+        self._options = options
+        self._events = events
+        self._progress = progress
+        self._loop = asyncio.get_running_loop()
+        self._requests: queue.SimpleQueue[tuple[Callable[[ck.Consumer], Any], asyncio.Future[Any]]] = (
+            queue.SimpleQueue()
+        )
+        self._stopping = threading.Event()
+        self._room = threading.Event()
+        self._received = 0
+        self._released = 0
+        self._consumer = ck.Consumer(
+            {**options.consumer_properties(), "stats_cb": self._on_statistics}, logger=_LOG
+        )
+        self._thread = threading.Thread(target=self._run, name="poller", daemon=True)
+
+    def start(self, topics: Iterable[str]) -> None:
+        """Subscribe and start polling."""
+        self._subscribe(self._consumer, list(topics))
+        self._thread.start()
+
+    def subscribe(self, topics: Iterable[str]) -> Awaitable[None]:
+        """Change the subscription; the group rebalances."""
+        names = list(topics)
+        return self.request(lambda consumer: self._subscribe(consumer, names))
+
+    def request(self, call: Callable[[ck.Consumer], Any]) -> asyncio.Future[Any]:
+        """Have the poll thread call something on the consumer, and await its result."""
+        answer = self._loop.create_future()
+        self._requests.put((call, answer))
+        return answer
+
+    @property
+    def consumer(self) -> ck.Consumer:
+        """The consumer itself, for use in the poll thread only."""
+        return self._consumer
+
+    def release(self, count: int) -> None:
+        """Count records as done with, so that as many more may be fetched."""
+        self._released += count
+        self._room.set()
+
+    @property
+    def queued(self) -> int:
+        """Records received and not released."""
+        return self._received - self._released
+
+    async def stop(self, timeout: float = 20.0) -> None:  # noqa: ASYNC109 - a thread's join takes one
+        """Leave the group: `revoked` is called on this loop meanwhile."""
+        self._stopping.set()
+        self._room.set()
+        if self._thread.is_alive():
+            await asyncio.to_thread(self._thread.join, timeout)
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                self._turn()
+        except BaseException as failure:  # noqa: BLE001 - whatever it is, the loop must hear of it
+            self._post(self._events.died, failure)
+        finally:
+            self._consumer.close()
+            self._serve_requests()
+
+    def _turn(self) -> None:
+        self._progress.moved(Stage.POLLING, more=True)
+        self._serve_requests()
+        room = self._options.max_queued_records - self.queued
+        if room < self._options.chunk_size:
+            self._room.clear()
+            if self._options.max_queued_records - self.queued < self._options.chunk_size:
+                self._room.wait(_POLL_SECONDS)
+            return
+        first = self._consumer.poll(_POLL_SECONDS)
+        if first is None:
+            return
+        # consume(n, t) would wait for n messages or t; after poll() it only takes what is there
+        batches = self._by_partition([first, *self._consumer.consume(min(room, _MOST_AT_ONCE) - 1, 0)])
+        if batches:
+            self._received += sum(map(len, batches.values()))
+            self._post(self._events.received, batches)
+
+    @staticmethod
+    def _by_partition(messages: list[ck.Message]) -> Batches:
+        batches: Batches = {}
+        for message in messages:
+            error = message.error()
+            if error is None:
+                batches.setdefault((message.topic(), message.partition()), []).append(message)
+            elif error.fatal():
+                raise ck.KafkaException(error)
+            else:
+                _LOG.warning("consumer: %s", error)
+        return batches
+
+    def _serve_requests(self, wait: float = 0.0) -> None:
+        while True:
+            try:
+                call, answer = self._requests.get(timeout=wait) if wait else self._requests.get_nowait()
+            except queue.Empty:
+                return
+            try:
+                result = call(self._consumer)
+            except Exception as failure:  # noqa: BLE001 - it belongs to whoever asked
+                self._post(_fail, answer, failure)
+            else:
+                self._post(_answer, answer, result)
+            wait = 0.0
+
+    def _post(self, callback: Callable[..., None], *arguments: Any) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(callback, *arguments)
+
+    def _subscribe(self, consumer: ck.Consumer, topics: list[str]) -> None:
+        consumer.subscribe(
+            topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
+
+    def _on_assign(self, consumer: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
+        prepared = self._events.prepare(partitions, consumer.consumer_group_metadata())
+        self._on_loop(self._events.assigned(prepared))
+        consumer.assign(partitions)
+
+    def _on_revoke(self, consumer: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
+        del consumer
+        self._on_loop(self._events.revoked(_places(partitions), lost=False))
+
+    def _on_lost(self, consumer: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
+        del consumer
+        self._on_loop(self._events.revoked(_places(partitions), lost=True))
+
+    def _on_loop(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine on the event loop and serve its requests meanwhile (poll thread)."""
+        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        while not future.done():
+            self._serve_requests(wait=0.01)
+            self._progress.moved(Stage.POLLING, more=True)
+        future.result()
+
+    def _on_statistics(self, text: str) -> None:
+        self._events.lag(
+            {
+                (topic["topic"], partition["partition"]): max(
+                    0, partition["ls_offset"] - partition["next_offset"] + partition["fetchq_cnt"]
+                )
+                for topic in orjson.loads(text)["topics"].values()
+                for partition in topic["partitions"].values()
+                if partition["partition"] >= 0 and partition["desired"]
+            }
+        )
+
+
+def _places(partitions: list[ck.TopicPartition]) -> list[Place]:
+    return [(partition.topic, partition.partition) for partition in partitions]
+
+
+def _answer(future: asyncio.Future[Any], result: Any) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _fail(future: asyncio.Future[Any], failure: Exception) -> None:
+    if not future.done():
+        future.set_exception(failure)

@@ -1,0 +1,52 @@
+"""Whether a worker moves: for each stage, when it last moved and since when it has had work."""
+
+from __future__ import annotations
+
+import time
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Stage(StrEnum):
+    """What must keep moving while it has work, in words that complete "no progress in ..."."""
+
+    POLLING = "reading from Kafka"
+    PROCESSING = "processing records"
+    COMMITTING = "committing finished work"
+
+
+class Progress:
+    """The clocks of every stage; written by several threads, read by the watchdog."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._waiting_since: dict[Stage, float | None] = dict.fromkeys(Stage)
+
+    def moved(self, stage: Stage, *, more: bool) -> None:
+        """Note that a stage got something done, and whether it has more to do."""
+        self._waiting_since[stage] = self._clock() if more else None
+
+    def has_work(self, stage: Stage) -> None:
+        """Note that a stage has something to do."""
+        if self._waiting_since[stage] is None:
+            self._waiting_since[stage] = self._clock()
+
+    def age(self) -> float:
+        """Give the longest time in seconds for which a stage with work has not moved; 0 when none has work."""
+        since = [when for when in self._waiting_since.values() if when is not None]
+        return max(0.0, self._clock() - min(since)) if since else 0.0
+
+    def stalled(self, limit: float) -> Stage | None:
+        """Name a stage that has had work but has not moved for `limit` seconds."""
+        now = self._clock()
+        return next(
+            (
+                stage
+                for stage, since in self._waiting_since.items()
+                if since is not None and now - since > limit
+            ),
+            None,
+        )

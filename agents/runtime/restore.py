@@ -1,0 +1,108 @@
+"""Reading partition state back from its changelog."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import confluent_kafka as ck
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from agents.runtime.errors import RestoreFailed
+from agents.runtime.state import unseal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from agents.runtime.options import DeliveryOptions
+    from agents.runtime.state import PartitionState
+
+    Place = tuple[str, int]
+
+_LOG = logging.getLogger("librdkafka.restore")
+_ANSWER_SECONDS = 30.0
+_MOST_AT_ONCE = 10_000
+
+
+@dataclass
+class Restoration:
+    """Brings one state up to its changelog; `next_offset` is where the state stands."""
+
+    state: PartitionState
+    next_offset: int = 0
+    records: int = 0
+    _newest: dict[bytes, int] = field(default_factory=dict)
+
+    def take(self, message: ck.Message) -> None:
+        """Apply one record, unless it is older than what its key has: a late write of a worker that lost the partition."""
+        self.next_offset = message.offset() + 1
+        self.records += 1
+        key, value = message.key(), message.value()
+        if value is None:
+            self._newest.pop(key, None)
+            self.state.restore(key, None)
+            return
+        offset, payload = unseal(value)
+        if offset >= self._newest.get(key, -1):
+            self._newest[key] = offset
+            self.state.restore(key, payload)
+
+
+def restore(options: DeliveryOptions, work: Mapping[Place, Restoration], alive: Callable[[], bool]) -> None:
+    """Read each changelog partition from where its state stands to its end.
+
+    The end is the high watermark, not the last stable offset: a transaction that is open now may still be committed.
+
+    Args:
+        options: how to connect.
+        work: restorations by changelog topic and partition.
+        alive: called between reads; false gives up.
+
+    Raises:
+        RestoreFailed: the changelog cannot be read.
+    """
+    ends = _ends(options, work)
+    left = {place for place, restoration in work.items() if ends[place] > restoration.next_offset}
+    if not left:
+        return
+    reader = ck.Consumer(options.reader_properties(), logger=_LOG)
+    try:
+        reader.assign([ck.TopicPartition(*place, work[place].next_offset) for place in left])
+        while left and alive():
+            for message in reader.consume(_MOST_AT_ONCE, 0.05):
+                _take(message, work, ends, left)
+    finally:
+        reader.close()
+
+
+def _take(
+    message: ck.Message, work: Mapping[Place, Restoration], ends: Mapping[Place, int], left: set[Place]
+) -> None:
+    error, place = message.error(), (message.topic(), message.partition())
+    if error is None:
+        work[place].take(message)
+    elif error.code() == ck.KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes begin so
+        if message.offset() >= ends[place]:
+            work[place].next_offset = max(work[place].next_offset, message.offset())
+            left.discard(place)
+    elif not error.retriable():
+        raise RestoreFailed(f"changelog {place[0]} partition {place[1]} cannot be read: {error}")
+
+
+def _ends(options: DeliveryOptions, work: Mapping[Place, Restoration]) -> dict[Place, int]:
+    admin = AdminClient({**options.client}, logger=_LOG)
+    asked = admin.list_offsets(
+        {ck.TopicPartition(*place): OffsetSpec.latest() for place in work},
+        isolation_level=ck.IsolationLevel.READ_UNCOMMITTED,
+        request_timeout=_ANSWER_SECONDS,
+    )
+    started = time.monotonic()
+    try:
+        return {(tp.topic, tp.partition): f.result(_ANSWER_SECONDS).offset for tp, f in asked.items()}
+    except ck.KafkaException as failure:
+        waited = time.monotonic() - started
+        raise RestoreFailed(
+            f"the ends of the changelogs are not known after {waited:.0f} s: {failure.args[0]}"
+        ) from failure
