@@ -1,7 +1,5 @@
 """Topic `alerts`: what an analyst sees of a transaction that was not approved, with the reasons."""
 
-from __future__ import annotations
-
 from hashlib import blake2b
 from typing import Literal
 

@@ -54,4 +54,4 @@ EntryModeCode = Annotated[
         "must be a point of service entry mode of 2 to 4 digits or capitals, such as 051",
     ),
 ]
-"""ISO 8583 field 22 (`051` chip, `071` contactless, `812` internet), or the four letters of ISO 20022 (`CICC`)."""
+"""ISO 8583 field 22 (`051` chip, `071` contactless, `812` internet), or the letters of ISO 20022 (`CICC`)."""

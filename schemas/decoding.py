@@ -1,13 +1,14 @@
 """From bytes to a message: one function that raises `InvalidMessage` and nothing else.
 
-What could hurt is refused before it is parsed (size, nesting), what two readers could understand differently is
-refused after it (a name that occurs twice). A message that holds a card number is refused as `pan` whatever else is
-wrong with it, because that decides what may be stored of it.
+What could hurt is refused before it is parsed (size, nesting), what two readers could understand differently
+is refused after it (a name that occurs twice). A message that holds a card number is refused as `pan`
+whatever else is wrong with it, because that decides what may be stored of it.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -47,7 +48,7 @@ def decode(validate: Callable[[Any], Decoded], data: bytes, *, tagged: bool = Fa
     """Decode one message.
 
     Args:
-        validate: pydantic's validation of a Python object (`Model.model_validate`, `TypeAdapter.validate_python`).
+        validate: pydantic's validation of a Python object (of a model or a `TypeAdapter`).
         data: the value of a Kafka record, at most `MAX_BYTES` of JSON nested at most `MAX_DEPTH` deep.
         tagged: the message is a tagged union, whose tag pydantic puts before the path of a field.
 
@@ -55,16 +56,25 @@ def decode(validate: Callable[[Any], Decoded], data: bytes, *, tagged: bool = Fa
         InvalidMessage: for whatever is wrong; its text holds nothing of the message.
     """
     try:
-        return validate(_parse(data))
-    except ValidationError as error:
-        refused = _refusal(error, tagged=tagged)
-    except orjson.JSONDecodeError:
-        refused = InvalidMessage(ErrorType.NOT_JSON, "the message is not JSON in UTF-8")
+        return checked(validate, _parse(data), tagged=tagged)
     except InvalidMessage as error:
         refused = error
-    # Raised out here so that no chained exception carries the message along.
     if refused.error_type is not ErrorType.PAN and contains_pan(data):
         refused = InvalidMessage(ErrorType.PAN, "the message holds a card number")
+    raise refused
+
+
+def checked(validate: Callable[[Any], Decoded], document: Any, *, tagged: bool = False) -> Decoded:
+    """Validate a parsed document.
+
+    Raises:
+        InvalidMessage: for the first field at fault, a card number before all others.
+    """
+    try:
+        return validate(document)
+    except ValidationError as error:
+        refused = _refusal(error, tagged=tagged)
+    # Raised out here, so that no chained exception carries the document along.
     raise refused
 
 
@@ -75,13 +85,20 @@ def _parse(data: bytes) -> dict[str, Any]:
     outside = _outside_strings(data)
     if _depth(outside) > MAX_DEPTH:
         raise InvalidMessage(ErrorType.TOO_DEEP, f"the message is nested deeper than {MAX_DEPTH}")
-    document = orjson.loads(data)
+    document = _loads(data)
     if not isinstance(document, dict):
         raise InvalidMessage(ErrorType.INVALID_TYPE, "the message must be a JSON object")
     # Each member of an object has one colon outside strings: more colons than members means a repeated name.
     if len(document) != outside.count(b":") != _members(document):
         raise InvalidMessage(ErrorType.INVALID_VALUE, "an object of the message names a field twice")
     return document
+
+
+def _loads(data: bytes) -> Any:
+    """Read JSON; orjson refuses invalid UTF-8, a byte order mark, lone surrogates, NaN and deep nesting."""
+    with suppress(orjson.JSONDecodeError):
+        return orjson.loads(data)
+    raise InvalidMessage(ErrorType.NOT_JSON, "the message is not JSON in UTF-8")
 
 
 def _outside_strings(data: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """How a message is refused: one exception with a type from a bounded list.
 
-`InvalidMessage` is all that a decode function raises. Its `error_type` labels metrics and the dead-letter header
-`fraudstream-error-type`; its `reason` is for a person. Neither ever contains the refused value.
+`InvalidMessage` is all that a decode function raises. Its `error_type` labels metrics and the dead-letter
+header `fraudstream-error-type`; its `reason` is for a person. Neither ever contains the refused value.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class ErrorType(StrEnum):
     INTERNAL_ERROR = "internal-error"
 
 
-class InvalidMessage(ValueError):  # noqa: N818 - the name says what it is; callers catch nothing wider
+class InvalidMessage(ValueError):
     """A message that breaks its contract.
 
     Attributes:

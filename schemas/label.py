@@ -3,8 +3,6 @@
 A later label on the same transaction corrects the earlier one.
 """
 
-from __future__ import annotations
-
 from enum import StrEnum
 
 from schemas.decoding import decode

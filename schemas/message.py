@@ -1,6 +1,4 @@
-"""What every message has in common: it is immutable, says its schema version and ignores fields it does not know."""
-
-from __future__ import annotations
+"""What messages have in common: they are immutable, say their schema version and ignore unknown fields."""
 
 from typing import Annotated, Literal
 

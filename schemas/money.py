@@ -1,8 +1,8 @@
 """Money on the wire: decimal strings in major units, with the minor units that ISO 4217 gives the currency.
 
-JSON numbers lose digits in many parsers, so a number is refused. So are a sign, an exponent, NaN, leading zeros
-(ISO 8583 pads amounts in minor units: `000000012500` would silently become a hundred times too much) and more than
-12 integer digits, the width of the amount fields of ISO 8583.
+JSON numbers lose digits in many parsers, so a number is refused. So are a sign, an exponent, NaN, leading
+zeros (ISO 8583 pads amounts in minor units: `000000012500` would silently become a hundred times too much)
+and more than 12 integer digits, the width of the amount fields of ISO 8583.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 MINOR_UNITS: Mapping[str, int] = {
     currency.code: currency.exponent for currency in Currency if currency.exponent is not None
 }
-"""Alphabetic code of each currency with minor units -> its number of decimals. Metals, units of account and test
-codes have none in ISO 4217 and are no money."""
+"""Alphabetic code of each currency with minor units -> its number of decimals. Metals, units of account and
+test codes have none in ISO 4217 and are no money."""
 
 Amount = Annotated[
     str,

@@ -1,7 +1,8 @@
 """Card numbers (primary account numbers, PAN): how one is recognised and masked.
 
-Sources: ISO/IEC 7812-1 annex B (the check digit after Luhn, US patent 2,950,048); the issuers' published number
-ranges. A number range makes a chance hit rare: one digit run in ten passes Luhn, about one in fifty passes both.
+Sources: ISO/IEC 7812-1 annex B (the check digit after Luhn, US patent 2,950,048); the issuers' published
+number ranges. A number range makes a chance hit rare: one digit run in ten passes Luhn, about one in fifty
+passes both.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _KEPT_DIGITS = 4
-_DOUBLED = bytes.maketrans(b"0123456789", b"0246813579")
+_SHORTEST, _LONGEST = 12, 19
+_DIGITS = b"0123456789"
+_DOUBLED = bytes.maketrans(_DIGITS, b"0246813579")
 _SEPARATORS = b" -"
 
 _NETWORKS = re.compile(
@@ -44,12 +47,17 @@ def passes_luhn(digits: bytes) -> bool:
     True
     """
     odd, even = digits[-1::-2], digits[-2::-2].translate(_DOUBLED)
-    return (sum(odd) + sum(even) - 48 * len(digits)) % 10 == 0
+    return (sum(odd) + sum(even) - ord("0") * len(digits)) % 10 == 0
 
 
 def is_card_number(digits: bytes) -> bool:
     """Tell whether ASCII digits lie in a card network's number range and carry a valid check digit."""
     return _NETWORKS.fullmatch(digits) is not None and passes_luhn(digits)
+
+
+def may_be_card_number(digits: bytes) -> bool:
+    """Tell whether ASCII digits have the length of a card number (12 to 19) and a valid check digit."""
+    return _SHORTEST <= len(digits) <= _LONGEST and passes_luhn(digits)
 
 
 def without_digests(text: bytes) -> bytes:
@@ -58,7 +66,7 @@ def without_digests(text: bytes) -> bytes:
 
 
 def contains_pan(text: bytes) -> bool:
-    """Tell whether a card number of a known network stands in the text, whole or grouped by spaces or dashes."""
+    """Tell whether a card number of a known network stands in the text, in one or in groups."""
     return next(_card_numbers(without_digests(_unescaped(text)), 0, any_network=False), None) is not None
 
 
@@ -67,8 +75,8 @@ def mask_pans(text: bytes, *, any_network: bool = False) -> bytes:
 
     Args:
         text: any bytes.
-        any_network: mask every run of 12 to 19 digits that passes Luhn, whatever its range. For a message that
-            was refused because of a card number, where the looser rule of the token fields has found it.
+        any_network: mask every run of 12 to 19 digits that passes Luhn, whatever its range. For a message
+            refused because of a card number, which the looser rule of the token fields may have found.
     """
     unescaped = _unescaped(text)
     scanned = bytearray(without_digests(unescaped))
@@ -89,26 +97,22 @@ def _unescaped(text: bytes) -> bytes:
 
 def _card_numbers(text: bytes | bytearray, position: int, *, any_network: bool) -> Iterator[tuple[int, int]]:
     """Yield start and end of each card number from a position on, the longest one of each start."""
-    refused = passes_luhn if any_network else is_card_number
+    refused = may_be_card_number if any_network else is_card_number
     for match in _CANDIDATE.finditer(text, position):
-        for end in _ends(text, match.start(1), match.end(1)):
-            if refused(bytes(text[match.start() : end]).translate(None, _SEPARATORS)):
-                yield match.start(), end
+        start = match.start()
+        for end in _ends(text, start, match.end(1)):
+            if refused(bytes(text[start:end]).translate(None, _SEPARATORS)):
+                yield start, end
                 break
 
 
-def _ends(text: bytes | bytearray, start: int, end: int) -> Iterator[int]:
-    """Yield where a number that starts here may end, the farthest first: 12 digits at least, no digit after."""
-    digits = sum(48 <= byte <= 57 for byte in text[start:end])
-    while digits >= 12:
-        if not text[end : end + 1].isdigit():
+def _ends(text: bytes | bytearray, start: int, farthest: int) -> Iterator[int]:
+    """Yield where a number that starts here may end: after a digit, before none; the farthest first."""
+    for end in range(farthest, start, -1):
+        if text[end - 1] in _DIGITS and not text[end : end + 1].isdigit():
             yield end
-        digits -= 1
-        end -= 1
-        while text[end - 1] in _SEPARATORS:
-            end -= 1
 
 
 def _masked_positions(text: bytes | bytearray, start: int, end: int) -> list[int]:
     """Positions of the digits between start and end but the last four."""
-    return [index for index in range(start, end) if 48 <= text[index] <= 57][:-_KEPT_DIGITS]
+    return [index for index in range(start, end) if text[index] in _DIGITS][:-_KEPT_DIGITS]

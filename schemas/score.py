@@ -1,14 +1,14 @@
 """Topic `scores`: one message for each transaction that was scored.
 
-The worker writes them by `encode_score`, without a model object: the fields are computed by this service and need no
-second check. A test holds what it writes to the schema.
+The worker writes them by `encode_score`, without a model object: the fields are computed by this service and
+need no second check. A test holds what it writes to the schema.
 """
 
-from __future__ import annotations
-
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from pydantic import Field
@@ -17,10 +17,6 @@ from schemas.decoding import decode
 from schemas.message import Message, Number, Probability, Whole
 from schemas.times import Time
 from schemas.tokens import Counterparty, Identifier, Token
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
 
 
 class Decision(StrEnum):
@@ -89,7 +85,8 @@ def encode_score(
 ) -> bytes:
     """Encode the value of a `scores` record from the fields of `Score`.
 
-    `features` is any sequence of finite numbers; a contiguous numpy row of float32 or float64 is the fast form.
+    `features` is any sequence of finite numbers; a contiguous numpy row of float32 or float64 is the fast
+    form.
     """
     return orjson.dumps(
         {

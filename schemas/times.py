@@ -1,8 +1,8 @@
 """Times on the wire: RFC 3339 with offset, nothing else.
 
-A unix number does not say its unit, a time without offset means a different instant at each reader, a date alone has
-no instant: all are refused. Kafka has no timestamps before 1970, so neither has a message. Digits past the
-microsecond are dropped. A leap second (`:60`) has no Python time and is refused.
+A unix number does not say its unit, a time without offset means a different instant at each reader, a date
+alone has no instant: all are refused. Kafka has no timestamps before 1970, so neither has a message. Digits
+past the microsecond are dropped. A leap second (`:60`) has no Python time and is refused.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
 
 _RFC_3339 = r"^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d{1,9})?(?:[Zz]|[+-]\d{2}:\d{2})$"
-_SENTENCE = 'must be a time of RFC 3339 with offset, as a string such as "2026-11-24T10:15:30.250+01:00", 1970 or later'
+_SENTENCE = (
+    "must be a time of RFC 3339 with offset, 1970 or later, "
+    'as a string such as "2026-11-24T10:15:30.250+01:00"'
+)
 
 
 @dataclass(frozen=True, slots=True)

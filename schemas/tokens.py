@@ -1,11 +1,11 @@
-"""What stands for a card, an account, a merchant or a transaction: bounded printable ASCII, never a card number.
+"""What stands for a card, an account, a merchant or a transaction, and is never a card number.
 
-A `Token` stands for a card or account. It is refused when its digits could be a card number of any network, since a
-token that looks like one is most likely one. A digest in hexadecimal, or a value with a letter prefix, is the form to
-choose: of tokens made of 12 to 19 digits alone, one in ten passes the Luhn test by chance and is refused.
+A `Token` stands for a card or account. It is refused when its digits could be a card number of any network, since
+a token that looks like one is most likely one. A digest in hexadecimal, or a value with a letter prefix, is the
+form to choose: of tokens made of 12 to 19 digits alone, one in ten passes the Luhn test by chance and is refused.
 
-An `Identifier` names a transaction, merchant or terminal. Such values are often long numbers, so it is refused only
-when the number also lies in a card network's range.
+An `Identifier` names a transaction, merchant or terminal. Such values are often long numbers, so it is refused
+only when the number also lies in a card network's range.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from schemas.errors import ErrorType
-from schemas.pan import contains_pan, is_card_number, mask_pans, passes_luhn, without_digests
+from schemas.pan import contains_pan, is_card_number, mask_pans, may_be_card_number, without_digests
 
 __all__ = ["Code", "Counterparty", "Identifier", "Text", "Token", "contains_pan", "mask_pans"]
 
@@ -31,7 +31,8 @@ def refuse_account_number(value: str) -> str:
     """Return a token unchanged.
 
     Raises:
-        PydanticCustomError: type `pan`, where the whole value has 12 to 19 digits that pass Luhn, or where such a run
+        PydanticCustomError: type `pan`, where the whole value has 12 to 19 digits that pass Luhn, or where
+        such a run
             of 13 to 19 stands inside it (in a hexadecimal value: only if it is of a card network).
     """
     if _ENOUGH_DIGITS.search(value) and _looks_like_pan(value):
@@ -43,7 +44,8 @@ def refuse_card_number(value: str) -> str:
     """Return an identifier or text unchanged.
 
     Raises:
-        PydanticCustomError: type `pan`, where a number of a card network's range that passes Luhn stands in it.
+        PydanticCustomError: type `pan`, where a number of a card network's range that passes Luhn stands in
+        it.
     """
     if _ENOUGH_DIGITS.search(value) and _holds_card_number(value):
         raise PydanticCustomError(ErrorType.PAN, _SENTENCE)
@@ -53,8 +55,8 @@ def refuse_card_number(value: str) -> str:
 def _looks_like_pan(value: str) -> bool:
     digits = _joined(value)
     if digits.isdigit():
-        return 12 <= len(digits) <= 19 and passes_luhn(digits)
-    refused = is_card_number if _HEXADECIMAL.fullmatch(digits) else passes_luhn
+        return may_be_card_number(digits)
+    refused = is_card_number if _HEXADECIMAL.fullmatch(digits) else may_be_card_number
     return any(map(refused, _digit_runs(value)))
 
 
@@ -82,7 +84,7 @@ Identifier = Annotated[
     StringConstraints(strict=True, pattern=r"^[!-~](?:[ -~]{0,62}[!-~])?$"),
     AfterValidator(refuse_card_number),
 ]
-"""Names a transaction, a merchant or a terminal: 1 to 64 printable ASCII characters, no space at either end."""
+"""Names a transaction, merchant or terminal: 1 to 64 printable ASCII characters, no space at either end."""
 
 Counterparty = Annotated[
     str,

@@ -11,15 +11,13 @@
 | `currency` | 49 currency code, transaction (alphabetic) | `InstdAmt/@Ccy` |
 | `billing_amount`, `billing_currency` | 6 and 51, cardholder billing | |
 | `merchant_category_code` | 18 merchant type (ISO 18245) | |
-| `country` / `creditor_country` | 19 acquiring institution country (alpha-2) | `CdtrAgt` country, else `Cdtr/PstlAdr/Ctry` |
+| `country` / `creditor_country` | 19 acquiring country, as letters | country of `CdtrAgt`, else of `Cdtr` |
 | `point_of_service_entry_mode` | 22 point of service entry mode | |
 | `channel` | sender's own: `pos`, `atm`, `online` ... | sender's own: `mobile`, `branch`, ... |
 | `card_present` | derived from 22 or 61 | |
 | `payment_type` | | `PmtTpInf/LclInstrm`: `instant`, `credit-transfer`, ... |
 | `purpose_code` | | `Purp/Cd` (ExternalPurpose1Code) |
 """
-
-from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
@@ -91,7 +89,7 @@ class CardTransaction(Message):
 
     @property
     def amount_value(self) -> float:
-        """Amount for computing, in major units: the billed one where there is one, as it compares between countries."""
+        """Amount for computing, in major units: where there is one, the billed amount, as it compares."""
         return float(self.amount if self.billing_amount is None else self.billing_amount)
 
     @property

@@ -1,0 +1,46 @@
+"""Topic `examples`: every row that the model ever learnt, in one ordered log.
+
+A model is a fold of this log, so it can be rebuilt, audited, rolled back or challenged by another learner.
+"""
+
+from typing import Annotated
+
+from pydantic import Field, Strict
+
+from schemas.decoding import decode
+from schemas.label import LabelOrigin, Outcome
+from schemas.message import Message, Number, Whole
+from schemas.times import Time
+from schemas.tokens import Identifier
+
+
+class Example(Message):
+    """Features as they were scored, with what the transaction turned out to be."""
+
+    transaction_id: Identifier
+    """The transaction's own id."""
+    features: tuple[Number, ...]
+    """Inputs of the model as they were scored, in the order of `features_version`."""
+    features_version: Whole
+    """Version of the list of features."""
+    outcome: Outcome
+    """What the transaction turned out to be."""
+    origin: LabelOrigin | None = None
+    """Who said so; absent where no label came by the horizon, which counts as genuine."""
+    weight: Annotated[float, Strict(), Field(gt=0.0, allow_inf_nan=False)]
+    """How often the row counts in learning."""
+    sampling_rate: Annotated[float, Strict(), Field(gt=0.0, le=1.0)]
+    """Share of rows of this outcome that were kept; the learner corrects its prior by it."""
+    learn_time: Time
+    """Event-time clock when the row became known to the learner."""
+    label_time: Time | None = None
+    """When the label was given; absent where none came."""
+
+
+def decode_example(data: bytes) -> Example:
+    """Decode a value of topic `examples`.
+
+    Raises:
+        InvalidMessage: for whatever is wrong with it.
+    """
+    return decode(Example.model_validate, data)

@@ -1,0 +1,72 @@
+"""Topic `reputations`: how a counterparty, or whatever else a transaction names, has turned out so far.
+
+Compacted, key `kind:id`; the newest record of a key replaces the older ones. The sums are exponentially
+decayed in event time and valid at `as_of`; to bring a sum with time constant tau to a later time t, multiply
+it by exp(-(t - as_of) / tau). Sums of the same key made in different places add up once they are at the same
+time.
+"""
+
+from typing import Annotated
+
+from pydantic import Field, Strict
+
+from schemas.decoding import decode
+from schemas.message import Message
+from schemas.times import Time
+from schemas.tokens import Counterparty
+
+MATURED_DAYS = (1, 3, 7, 14, 28)
+"""Time constants, in days, of the sums over transactions whose outcome is final."""
+
+EARLY_DAYS = (7, 28)
+"""Time constants, in days, of the sums over frauds known before the label horizon."""
+
+COUNTERPARTY = "counterparty"
+"""Kind of reputation of who was paid; the other kinds are those of `Transaction.dimensions`."""
+
+Kind = Annotated[str, Field(pattern=r"^[a-z][a-z-]{0,31}$")]
+Sum = Annotated[float, Strict(), Field(ge=0.0, allow_inf_nan=False)]
+
+
+def reputation_key(kind: str, name: str) -> str:
+    """Key of a reputation: `kind:id`.
+
+    >>> reputation_key("country", "FR")
+    'country:FR'
+    """
+    return f"{kind}:{name}"
+
+
+class Reputation(Message):
+    """Decayed counts of what came of one counterparty, merchant category, country ..."""
+
+    kind: Kind
+    """`counterparty`, `merchant-category`, `country`, `channel`, `payment-type` ..."""
+    id: Counterparty
+    """Value of that kind."""
+    as_of: Time
+    """Event time at which the sums are valid."""
+    matured: tuple[Sum, Sum, Sum, Sum, Sum]
+    """Transactions whose outcome is final, one sum for each of 1, 3, 7, 14 and 28 days."""
+    matured_frauds: tuple[Sum, Sum, Sum, Sum, Sum]
+    """Frauds among them, for the same days."""
+    early_frauds: tuple[Sum, Sum]
+    """Frauds known early by a label, for 7 and 28 days."""
+    last_matured_fraud: Time | None = None
+    """Event time of the latest fraud whose outcome is final."""
+    last_early_fraud: Time | None = None
+    """Event time of the latest fraud known early."""
+
+    @property
+    def key(self) -> str:
+        """Key of the record."""
+        return reputation_key(self.kind, self.id)
+
+
+def decode_reputation(data: bytes) -> Reputation:
+    """Decode a value of topic `reputations`.
+
+    Raises:
+        InvalidMessage: for whatever is wrong with it.
+    """
+    return decode(Reputation.model_validate, data)

@@ -1,0 +1,67 @@
+"""Topic `models`: what is said of a model; its ONNX bytes are checked against the digest given here."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from schemas.decoding import decode
+from schemas.message import Message, Number, Record, Whole
+from schemas.times import Time
+from schemas.tokens import Code
+
+Setting = str | bool | int | float | None
+"""A learner's parameter, as JSON has it."""
+
+
+class Learner(Record):
+    """What learnt the model, so that anybody can learn it again from the same log."""
+
+    algorithm: Code
+    """Name of the learner."""
+    parameters: dict[Code, Setting]
+    """Its configuration."""
+    seed: Whole
+    """Seed of its random numbers."""
+    code_version: Annotated[str, Field(min_length=1, max_length=64)]
+    """Version of this service that learnt."""
+
+
+class ModelSnapshot(Message):
+    """A model as of one offset of `examples`, ready to score."""
+
+    name: Code
+    """Name of the model and key of the record."""
+    version: Whole
+    """Grows by one with each snapshot of the name."""
+    parent: Whole | None = None
+    """Version that it went on from."""
+    features_version: Whole
+    """Version of the list of features that it takes."""
+    examples_offset: Whole
+    """Offset of the last example that it learnt."""
+    created_at: Time
+    """When it was made."""
+    learner: Learner
+    """What learnt it."""
+    quality: dict[Code, Number]
+    """Measures so far, each row scored before it was learnt: `auc`, `average_precision` ..."""
+    calibration: dict[Code, Number]
+    """Parameters that turn the model's output into a probability."""
+    onnx_size: Whole
+    """Length of the ONNX bytes."""
+    onnx_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """Digest of the ONNX bytes; the signature over this document covers them by it."""
+
+    @property
+    def scored_by(self) -> str:
+        """How scores name the model: `name@version`."""
+        return f"{self.name}@{self.version}"
+
+
+def decode_snapshot(data: bytes) -> ModelSnapshot:
+    """Decode the description of a model.
+
+    Raises:
+        InvalidMessage: for whatever is wrong with it.
+    """
+    return decode(ModelSnapshot.model_validate, data)
