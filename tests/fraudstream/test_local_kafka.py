@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import socket
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from fraudstream.kafka_jars import LOCK, KafkaJarsError, kafka_jars
 from fraudstream.local_kafka import LocalKafka, LocalKafkaError, _reason
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:

@@ -1,0 +1,124 @@
+"""The topics of the service: their names under a prefix, and what each must be on the broker.
+
+Partition counts follow three numbers: `partitions` (P) of the transactions, `score_partitions` (Q) of what is
+keyed by subject for labelling, and `reputation_partitions` (R). A changelog has as many partitions as the
+topic whose state it keeps; examples, models and controls, each one ordered log, have one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Literal, Self
+
+_DAY_MS = 24 * 60 * 60 * 1000
+_FOREVER = -1
+_KAFKA_DEFAULT_BYTES = 1_048_588
+# A refused message may itself be as large as its topic allows; its headers come on top.
+_DEAD_LETTER_BYTES = 2 * 1_048_576
+# The newest segment is never compacted, so a small one keeps a restore short.
+_CHANGELOG_SEGMENT_BYTES = 64 * 1_048_576
+
+
+@dataclass(frozen=True)
+class Topics:
+    """The name of every topic; `Topics.with_prefix("prod.")` puts the same prefix before each."""
+
+    transactions: str = "transactions"
+    labels: str = "labels"
+    labels_keyed: str = "labels.keyed"
+    scores: str = "scores"
+    alerts: str = "alerts"
+    examples: str = "examples"
+    outcomes: str = "outcomes"
+    reputations: str = "reputations"
+    models: str = "models"
+    controls: str = "controls"
+    dead_letters: str = "dead-letters"
+    scoring_changelog: str = "scoring-changelog"
+
+    @classmethod
+    def with_prefix(cls, prefix: str) -> Self:
+        """The default names, each after `prefix`."""
+        return cls(*(f"{prefix}{field.default}" for field in fields(cls)))
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """What one topic must be.
+
+    Attributes:
+        name: as on the broker.
+        partitions: how many.
+        cleanup: Kafka's `cleanup.policy`.
+        retention_ms: how long records are kept, -1 for ever.
+        any_partitions: the count is only a proposal: no reader or writer depends on it.
+        max_message_bytes: the largest record batch.
+        segment_bytes: the size of a log segment; None for the broker's own.
+    """
+
+    name: str
+    partitions: int
+    cleanup: Literal["delete", "compact"]
+    retention_ms: int
+    any_partitions: bool = False
+    max_message_bytes: int = _KAFKA_DEFAULT_BYTES
+    segment_bytes: int | None = None
+
+    def config(self) -> dict[str, str]:
+        """The topic's configuration in Kafka's words."""
+        config = {
+            "cleanup.policy": self.cleanup,
+            "retention.ms": str(self.retention_ms),
+            "max.message.bytes": str(self.max_message_bytes),
+        }
+        if self.segment_bytes is not None:
+            config["segment.bytes"] = str(self.segment_bytes)
+        return config
+
+
+def topic_specs(
+    topics: Topics, *, partitions: int, score_partitions: int, reputation_partitions: int
+) -> tuple[TopicSpec, ...]:
+    """Every topic's spec, in the order of a transaction's way through the service.
+
+    Args:
+        topics: the names.
+        partitions: P, of transactions and of the scoring state.
+        score_partitions: Q, of scores and keyed labels.
+        reputation_partitions: R, of outcomes and reputations.
+    """
+    return (
+        _log(topics.transactions, partitions, days=7),
+        _log(topics.labels, partitions, days=90, any_partitions=True),
+        _log(topics.labels_keyed, score_partitions, days=90),
+        _log(topics.scores, score_partitions, days=14),
+        _log(topics.alerts, partitions, days=30, any_partitions=True),
+        _log(
+            topics.dead_letters,
+            partitions,
+            days=30,
+            any_partitions=True,
+            max_message_bytes=_DEAD_LETTER_BYTES,
+        ),
+        _log(topics.examples, 1, days=365),
+        _log(topics.outcomes, reputation_partitions, days=7),
+        _table(topics.reputations, reputation_partitions),
+        _table(topics.models, 1),
+        _table(topics.controls, 1),
+        _table(topics.scoring_changelog, partitions, segment_bytes=_CHANGELOG_SEGMENT_BYTES),
+    )
+
+
+def _log(
+    name: str,
+    partitions: int,
+    *,
+    days: int,
+    any_partitions: bool = False,
+    max_message_bytes: int = _KAFKA_DEFAULT_BYTES,
+) -> TopicSpec:
+    return TopicSpec(name, partitions, "delete", days * _DAY_MS, any_partitions, max_message_bytes)
+
+
+def _table(name: str, partitions: int, *, segment_bytes: int | None = None) -> TopicSpec:
+    return TopicSpec(name, partitions, "compact", _FOREVER, segment_bytes=segment_bytes)
