@@ -1,0 +1,98 @@
+# What a person does with this checkout. `make` alone lists it.
+# Everything is installed into .venv, from locked requirements, by plain pip.
+
+.DEFAULT_GOAL := help
+SHELL := bash
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+SUPPORTED := python3.13 python3.12 python3.11 python3
+# The interpreter that .venv is made with; empty: the first of SUPPORTED that fits.
+PYTHON :=
+# Further words for the program that a target starts: make demo ARGS="--rate 500"
+ARGS :=
+
+.PHONY: help
+help:  ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: .venv/.setup  ## Install fraudstream into .venv
+
+.PHONY: dev
+dev: .venv/.dev  ## Install fraudstream and the tools that check it into .venv
+
+.PHONY: demo
+demo: setup  ## Start a real Kafka and watch a bank's transactions being scored
+	@$(BIN)/fraudstream demo $(ARGS)
+
+.PHONY: test
+test: dev lint  ## Check and test everything
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: dev  ## Check style, types, import contracts and dependencies
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet || { echo "Some files are not formatted: run make format." >&2; exit 1; }
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/deptry .
+
+.PHONY: format
+format: dev  ## Format the code and mend what ruff can mend
+	@$(BIN)/ruff check --fix
+	@$(BIN)/ruff format
+
+.PHONY: bench
+bench: setup  ## Measure what an event costs and how long it takes
+	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+.PHONY: schema
+schema: setup  ## Write the JSON Schemas and the AsyncAPI document anew
+	@$(BIN)/fraudstream schema export $(ARGS)
+
+.PHONY: lock
+lock: COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
+	--fork-strategy fewest --generate-hashes --no-annotate --custom-compile-command "make lock" pyproject.toml
+lock: dev  ## Lock the requirements anew (ARGS=--upgrade takes newer versions)
+	@$(COMPILE) $(ARGS) --group dev --output-file requirements/dev.txt
+	@$(COMPILE) --constraint requirements/dev.txt --output-file requirements/runtime.txt
+	@$(COMPILE:pyproject.toml=) --constraint requirements/dev.txt --group build --output-file requirements/build.txt
+
+.PHONY: clean
+clean:  ## Remove all that these targets made, .venv included
+	@rm -rf .venv build dist .coverage .fraudstream .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamps: pip runs again only when a lock or the project's own description changed.
+.venv/.setup: requirements/runtime.txt requirements/build.txt pyproject.toml | $(BIN)/python
+	@echo "Installing fraudstream into .venv" >&2
+	@$(PIP) --require-hashes --requirement requirements/runtime.txt --requirement requirements/build.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.dev: requirements/dev.txt .venv/.setup | $(BIN)/python
+	@echo "Installing the tools into .venv" >&2
+	@$(PIP) --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+define CHOOSE_PYTHON
+for python in $(or $(PYTHON),$(SUPPORTED)); do
+  "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' 2>/dev/null || continue
+  if "$$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    "$$python" -m venv .venv && exit
+    rm -rf .venv
+    exit 1
+  fi
+  bare=$$python
+done
+if [ -n "$$bare" ]; then
+  echo "$$bare lacks its venv module: install it (on Debian and Ubuntu: apt install $$bare-venv)." >&2
+else
+  echo "fraudstream needs Python 3.11, 3.12 or 3.13, and found none of them: install one, or name it with PYTHON=." >&2
+fi
+exit 1
+endef
+export CHOOSE_PYTHON
+
+$(BIN)/python:
+	@bash -c "$$CHOOSE_PYTHON"
