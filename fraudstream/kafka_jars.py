@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jgo.env import LockedDependency, LockFile
-from jgo.maven import MavenContext
+from jgo.maven import Artifact, MavenContext
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,11 +56,17 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
 
 
+def _artifact(maven: MavenContext, jar: LockedDependency) -> Artifact:
+    return maven.project(jar.groupId, jar.artifactId).at_version(jar.version).artifact()
+
+
 def _path(maven: MavenContext, jar: LockedDependency) -> Path:
-    return Path(maven.project(jar.groupId, jar.artifactId).at_version(jar.version).artifact().cached_path)
+    path = _artifact(maven, jar).cached_path
+    assert path is not None, "a context has a repository by default"
+    return path
 
 
-def _is_intact(path: Path, sha256: str) -> bool:
+def _is_intact(path: Path, sha256: str | None) -> bool:
     if not path.exists():
         return False
     with path.open("rb") as content:
@@ -71,7 +77,7 @@ def _fetch(maven: MavenContext, jar: LockedDependency) -> None:
     path = _path(maven, jar)
     path.unlink(missing_ok=True)  # an interrupted download, or not what the lock names
     try:
-        maven.project(jar.groupId, jar.artifactId).at_version(jar.version).artifact().resolve()
+        _artifact(maven, jar).resolve()
     except (OSError, RuntimeError) as error:  # requests raises OSError, jgo RuntimeError
         raise KafkaJarsError(
             f"{path.name} cannot be fetched ({type(error).__name__}): the first start of the local Kafka "

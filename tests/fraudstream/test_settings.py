@@ -90,6 +90,7 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
             {"DELIVERY__COMMIT_INTERVAL_SECONDS": "15"},
             "must be less than FRAUDSTREAM_DELIVERY__TRANSACTION_TIMEOUT",
         ),
+        ({"DELIVERY__STALL_TIMEOUT_SECONDS": "inf"}, "is 'inf': it must be a finite number."),
         ({"SCORING__REVIEW_THRESHOLD": "0.95"}, "must not be above FRAUDSTREAM_SCORING__DECLINE_THRESHOLD."),
         ({"SCORING__DECLINE_THRESHOLD": "1.5"}, "it must be less than or equal to 1."),
         (
