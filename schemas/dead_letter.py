@@ -39,7 +39,7 @@ class DeadLetter(Record):
     agent: str = _connect("connector.name")
     """Agent that refused it."""
     stage: str = _connect("stage")
-    """What the agent was doing, in the words of Kafka Connect: `VALUE_CONVERTER`, `KEY_CONVERTER`, `TASK_PUT`."""
+    """What the agent was doing, as Kafka Connect says it: `VALUE_CONVERTER`, `KEY_CONVERTER`, `TASK_PUT`."""
     exception: str = _connect("exception.class.name")
     """Name of the exception's class."""
     reason: str = _connect("exception.message")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import orjson
@@ -82,14 +83,12 @@ def _parse(data: bytes) -> dict[str, Any]:
     """Read one JSON object."""
     if len(data) > MAX_BYTES:
         raise InvalidMessage(ErrorType.TOO_LARGE, f"the message is larger than {MAX_BYTES} bytes")
-    outside = _outside_strings(data)
-    if _depth(outside) > MAX_DEPTH:
+    if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _depth(_outside_strings(data)) > MAX_DEPTH:
         raise InvalidMessage(ErrorType.TOO_DEEP, f"the message is nested deeper than {MAX_DEPTH}")
     document = _loads(data)
     if not isinstance(document, dict):
         raise InvalidMessage(ErrorType.INVALID_TYPE, "the message must be a JSON object")
-    # Each member of an object has one colon outside strings: more colons than members means a repeated name.
-    if len(document) != outside.count(b":") != _members(document):
+    if _may_repeat_names(data, document) and _outside_strings(data).count(b":") != _members(document):
         raise InvalidMessage(ErrorType.INVALID_VALUE, "an object of the message names a field twice")
     return document
 
@@ -101,27 +100,24 @@ def _loads(data: bytes) -> Any:
     raise InvalidMessage(ErrorType.NOT_JSON, "the message is not JSON in UTF-8")
 
 
+def _may_repeat_names(data: bytes, document: Any) -> bool:
+    """Tell whether the text may hold more members than were read; escapes may hide a colon from the count."""
+    return b"\\" in data or data.count(b":") != orjson.dumps(document).count(b":")
+
+
 def _outside_strings(data: bytes) -> bytes:
     """Drop the JSON strings: every second piece between quotation marks, once escapes are gone."""
-    return b"".join((_ESCAPE.sub(b"", data) if b"\\" in data else data).split(b'"')[::2])
+    return b"".join(_ESCAPE.sub(b"", data).split(b'"')[::2])
 
 
 def _depth(outside: bytes) -> int:
-    """Deepest nesting of brackets outside strings, counted no further than needed."""
-    if outside.count(b"{") + outside.count(b"[") <= MAX_DEPTH:
-        return 0
-    depth = deepest = 0
-    for bracket in outside:
-        if bracket in b"{[":
-            depth += 1
-            deepest = max(deepest, depth)
-        elif bracket in b"}]":
-            depth -= 1
-    return deepest
+    """Deepest nesting of brackets outside strings."""
+    steps = ((bracket in b"{[") - (bracket in b"}]") for bracket in outside)
+    return max(accumulate(steps), default=0)
 
 
 def _members(node: Any) -> int:
-    """Count the members of all objects in a parsed document (its depth is bounded)."""
+    """Count the members of all objects in a parsed document; each has one colon outside strings."""
     if isinstance(node, dict):
         return len(node) + sum(map(_members, node.values()))
     return sum(map(_members, node)) if isinstance(node, list) else 0

@@ -32,8 +32,10 @@ _NETWORKS = re.compile(
     """,
     re.VERBOSE,
 )
-# Where a number may start, with the 12 to 19 digits that may belong to it; overlapping, hence the lookahead.
-_CANDIDATE = re.compile(rb"(?<![0-9])(?=([0-9](?:[ -]?[0-9]){11,18}))")
+# Where a number may start, with the groups of digits that may belong to it; overlapping, hence the lookahead.
+_CANDIDATE = re.compile(rb"(?<![0-9])(?=([0-9]{3,19}(?:[ -][0-9]{3,19}){0,5}))")
+_GROUP = re.compile(rb"[0-9]+(?![0-9])")
+_LONG_NUMBER = re.compile(rb"[0-9](?:[ -]*[0-9]){11,}")
 # A word of hexadecimal digits longer than any card number is a digest: its digit runs are chance.
 _DIGEST = re.compile(rb"(?<![0-9A-Za-z])(?=[0-9]*[A-Fa-f])[0-9A-Fa-f]{20,}(?![0-9A-Za-z])")
 # JSON may write an ASCII character as an escape; a digit or separator written so still counts.
@@ -67,27 +69,30 @@ def without_digests(text: bytes) -> bytes:
 
 def contains_pan(text: bytes) -> bool:
     """Tell whether a card number of a known network stands in the text, in one or in groups."""
-    return next(_card_numbers(without_digests(_unescaped(text)), 0, any_network=False), None) is not None
+    return next(_card_numbers(without_digests(_unescaped(text)), 0), None) is not None
 
 
-def mask_pans(text: bytes, *, any_network: bool = False) -> bytes:
-    """Replace the digits of every card number but the last four by asterisks; other text stays byte for byte.
-
-    Args:
-        text: any bytes.
-        any_network: mask every run of 12 to 19 digits that passes Luhn, whatever its range. For a message
-            refused because of a card number, which the looser rule of the token fields may have found.
-    """
-    unescaped = _unescaped(text)
-    scanned = bytearray(without_digests(unescaped))
-    masked = bytearray(unescaped)
+def mask_pans(text: bytes) -> bytes:
+    """Put asterisks for all digits of each card number but the last four; the rest stays byte for byte."""
+    scanned = bytearray(without_digests(_unescaped(text)))
+    masked = bytearray(_unescaped(text))
     position, found = 0, False
-    while span := next(_card_numbers(scanned, position, any_network=any_network), None):
-        found = True
-        for index in _masked_positions(scanned, *span):
-            scanned[index] = masked[index] = ord("*")
-        position = span[0] + 1
+    while span := next(_card_numbers(scanned, position), None):
+        scanned[slice(*span)] = masked[slice(*span)] = _masked(scanned[slice(*span)])
+        position, found = span[0] + 1, True
     return bytes(masked) if found else text
+
+
+def mask_numbers(text: bytes) -> bytes:
+    """Mask every number of 12 digits or more, grouped in whatever way, unless it stands in a digest.
+
+    For a message that was refused as `pan`: the token fields refuse more than `contains_pan` finds, and where
+    one card number is known to be, caution costs nothing.
+    """
+    masked = bytearray(_unescaped(text))
+    for match in _LONG_NUMBER.finditer(without_digests(bytes(masked))):
+        masked[slice(*match.span())] = _masked(match[0])
+    return bytes(masked)
 
 
 def _unescaped(text: bytes) -> bytes:
@@ -95,24 +100,23 @@ def _unescaped(text: bytes) -> bytes:
     return _ESCAPED.sub(lambda match: bytes([int(match[1], 16)]), text) if b"\\" in text else text
 
 
-def _card_numbers(text: bytes | bytearray, position: int, *, any_network: bool) -> Iterator[tuple[int, int]]:
+def _card_numbers(text: bytes | bytearray, position: int) -> Iterator[tuple[int, int]]:
     """Yield start and end of each card number from a position on, the longest one of each start."""
-    refused = may_be_card_number if any_network else is_card_number
     for match in _CANDIDATE.finditer(text, position):
-        start = match.start()
-        for end in _ends(text, start, match.end(1)):
-            if refused(bytes(text[start:end]).translate(None, _SEPARATORS)):
+        start, farthest = match.span(1)
+        ends = [group.end() for group in _GROUP.finditer(text, start, farthest)]
+        if text[farthest : farthest + 1].isdigit():
+            ends.pop()
+        for end in reversed(ends):
+            if is_card_number(bytes(text[start:end]).translate(None, _SEPARATORS)):
                 yield start, end
                 break
 
 
-def _ends(text: bytes | bytearray, start: int, farthest: int) -> Iterator[int]:
-    """Yield where a number that starts here may end: after a digit, before none; the farthest first."""
-    for end in range(farthest, start, -1):
-        if text[end - 1] in _DIGITS and not text[end : end + 1].isdigit():
-            yield end
-
-
-def _masked_positions(text: bytes | bytearray, start: int, end: int) -> list[int]:
-    """Positions of the digits between start and end but the last four."""
-    return [index for index in range(start, end) if text[index] in _DIGITS][:-_KEPT_DIGITS]
+def _masked(number: bytes | bytearray) -> bytes:
+    """Put asterisks for all digits but the last four, keeping separators."""
+    digits = [index for index, byte in enumerate(number) if byte in _DIGITS]
+    masked = bytearray(number)
+    for index in digits[:-_KEPT_DIGITS]:
+        masked[index] = ord("*")
+    return bytes(masked)
