@@ -1,0 +1,166 @@
+"""The features: what a model sees of one transaction, as named columns of finite numbers.
+
+The matrix is the event's own columns, then the profile's view, then the reputation's view, each in the order
+of its table below, clipped to the bounds that each feature declares. Those bounds make every feature finite
+in float32.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from models.decay import DAY, HOUR
+
+if TYPE_CHECKING:
+    from models.arrays import Flags, Floats, Records, Singles
+    from models.batch import EventBatch
+    from models.profile import ProfileView
+    from models.reputation import ReputationView
+
+FEATURES_VERSION: Final = 1
+"""Grows whenever a feature is added, dropped, moved or computed otherwise."""
+
+NIGHT_ENDS: Final = 7
+"""The night is from midnight to this hour, UTC."""
+MOST_EVENTS: Final = 1e6
+MOST_MONEY: Final = 1e18
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    """One column: a stable name, a sentence for people, its unit and the bounds that it is clipped to."""
+
+    name: str
+    sentence: str
+    unit: str
+    low: float = 0.0
+    high: float = MOST_EVENTS
+
+
+def _count(name: str, sentence: str) -> Feature:
+    return Feature(name, sentence, "transactions")
+
+
+def _money(name: str, sentence: str) -> Feature:
+    return Feature(name, sentence, "currency", high=MOST_MONEY)
+
+
+def _flag(name: str, sentence: str) -> Feature:
+    return Feature(name, sentence, "yes or no", high=1.0)
+
+
+def _share(name: str, sentence: str) -> Feature:
+    return Feature(name, sentence, "share", high=1.0)
+
+
+EVENT: Final = (
+    _money("amount", "Amount of the transaction in the currency of the account."),
+    Feature("hour", "Hour of the day, UTC.", "hours", high=24.0),
+    _flag("weekend", "Saturday or Sunday, UTC."),
+    _flag("night", "Between midnight and seven in the morning, UTC."),
+)
+PROFILE: Final = (
+    _count("count_1d", "Transactions of the subject, fading over 1 day, with this one."),
+    _count("count_7d", "Transactions of the subject, fading over 7 days, with this one."),
+    _count("count_30d", "Transactions of the subject, fading over 30 days, with this one."),
+    _money("mean_1d", "Mean amount of the subject, fading over 1 day, with this one."),
+    _money("mean_7d", "Mean amount of the subject, fading over 7 days, with this one."),
+    _money("mean_30d", "Mean amount of the subject, fading over 30 days, with this one."),
+    _money("own_mean", "Mean amount of the subject before this transaction, fading over 60 days."),
+    _money(
+        "own_deviation", "Standard deviation of the subject's amounts before this one, fading over 60 days."
+    ),
+    Feature("amount_ratio", "Amount as a multiple of the subject's own mean.", "times", high=1_000.0),
+    Feature("amount_z", "Amount minus own mean, in own deviations.", "deviations", low=-10.0, high=50.0),
+    _count("high_amounts_14d", "Unusually high amounts of the subject before this one, fading over 14 days."),
+    Feature("known_frauds_14d", "Known frauds of the subject, fading over 14 days.", "frauds"),
+    Feature(
+        "gap",
+        "Time since the subject's transaction before this one, 30 days at most.",
+        "seconds",
+        high=30 * DAY,
+    ),
+    _flag("new_counterparty", "The subject is not known to have dealt with this counterparty before."),
+    _flag("country_changed", "Another country than that of the subject's last transaction."),
+    _count(
+        "window_count_10min", "Transactions of the subject in the last 10 minutes, with this one, 33 at most."
+    ),
+    _count("window_count_1h", "Transactions of the subject in the last hour, with this one, 33 at most."),
+    _count(
+        "window_count_24h", "Transactions of the subject in the last 24 hours, with this one, 33 at most."
+    ),
+    _money("window_amount_10min", "Amount that the subject moved in the last 10 minutes, with this one."),
+    _money("window_amount_1h", "Amount that the subject moved in the last hour, with this one."),
+    _money("window_amount_24h", "Amount that the subject moved in the last 24 hours, with this one."),
+    Feature(
+        "window_counterparties_24h", "Counterparties of the subject in the last 24 hours.", "counterparties"
+    ),
+)
+REPUTATION: Final = (
+    _count("counterparty_count_7d", "Matured transactions of the counterparty, fading over 7 days."),
+    _count("counterparty_count_28d", "Matured transactions of the counterparty, fading over 28 days."),
+    Feature("counterparty_frauds_1d", "Matured frauds at the counterparty, fading over 1 day.", "frauds"),
+    Feature("counterparty_frauds_3d", "Matured frauds at the counterparty, fading over 3 days.", "frauds"),
+    Feature("counterparty_frauds_7d", "Matured frauds at the counterparty, fading over 7 days.", "frauds"),
+    Feature("counterparty_frauds_14d", "Matured frauds at the counterparty, fading over 14 days.", "frauds"),
+    Feature("counterparty_frauds_28d", "Matured frauds at the counterparty, fading over 28 days.", "frauds"),
+    _share("counterparty_fraud_share_7d", "Share of frauds at the counterparty, fading over 7 days."),
+    _share("counterparty_fraud_share_28d", "Share of frauds at the counterparty, fading over 28 days."),
+    Feature(
+        "since_counterparty_fraud",
+        "Time since the counterparty's last matured fraud.",
+        "seconds",
+        high=60 * DAY,
+    ),
+    Feature("early_frauds_7d", "Frauds at the counterparty known early, fading over 7 days.", "frauds"),
+    Feature("early_frauds_28d", "Frauds at the counterparty known early, fading over 28 days.", "frauds"),
+    Feature(
+        "since_early_fraud", "Time since the counterparty's last fraud known early.", "seconds", high=60 * DAY
+    ),
+    _share(
+        "category_fraud_share_7d", "Share of frauds in the merchant category or payment type, over 7 days."
+    ),
+    _share(
+        "category_fraud_share_28d", "Share of frauds in the merchant category or payment type, over 28 days."
+    ),
+    _share("country_fraud_share_7d", "Share of frauds in the country, fading over 7 days."),
+    _share("country_fraud_share_28d", "Share of frauds in the country, fading over 28 days."),
+    _share("channel_fraud_share_7d", "Share of frauds in the channel, fading over 7 days."),
+    _share("channel_fraud_share_28d", "Share of frauds in the channel, fading over 28 days."),
+)
+FEATURES: Final = EVENT + PROFILE + REPUTATION
+"""Every feature, in the order of the columns."""
+NAMES: Final = tuple(feature.name for feature in FEATURES)
+
+_LOW: Final = np.array([feature.low for feature in FEATURES])
+_HIGH: Final = np.array([feature.high for feature in FEATURES])
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureMatrix:
+    """``values`` [n, k] in the order of ``FEATURES``; ``complete`` [n]: no default stood in."""
+
+    values: Singles
+    complete: Flags
+
+
+def feature_matrix(batch: EventBatch, profiles: ProfileView, reputations: ReputationView) -> FeatureMatrix:
+    """The features of a batch, never NaN or infinite."""
+    columns = np.concatenate([_event(batch), _flat(profiles.columns), _flat(reputations.columns)], axis=1)
+    values = np.clip(columns, _LOW, _HIGH).astype(np.float32)
+    return FeatureMatrix(values, reputations.complete)
+
+
+def _event(batch: EventBatch) -> Floats:
+    """The columns [n, 4] of ``EVENT``; 1970-01-01 was a Thursday."""
+    days, seconds = np.divmod(batch.times, DAY)
+    hours = seconds / HOUR
+    return np.stack([batch.amounts, hours, (days + 3) % 7 >= 5, hours < NIGHT_ENDS], axis=1)  # noqa: PLR2004
+
+
+def _flat(view: Records) -> Floats:
+    """A view's fields as columns, in the order of its dtype."""
+    return view.view(np.float64).reshape(len(view), -1)

@@ -1,0 +1,159 @@
+"""The profiles of one partition's subjects: a dictionary of tokens over a matrix of packed rows.
+
+A micro-batch is folded with a few numpy calls for all its subjects together. When a subject comes several
+times in a batch, its events are folded in rounds, so that each sees the one before it: a batch of n gives
+exactly what n batches of one give.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from models.profile_fold import VIEW, add_fraud, fold_rows, repeated
+from models.profile_row import ROW, WORDS, empty_row, unpack_row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from models.arrays import Integers, Records
+    from models.batch import EventBatch
+
+FIRST_ROWS: Final = 64
+"""Rows that a new store has room for; it doubles when they are used up."""
+
+
+class Status(IntEnum):
+    """Whether an event was folded."""
+
+    FRESH = 0
+    """Folded."""
+    REPEAT = 1
+    """Not folded: its transaction id is among the subject's last ones."""
+    REPLAY = 2
+    """Not folded: the profile already holds this offset or a later one of the source partition."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileView:
+    """What a batch's events saw, aligned with the batch: ``columns`` [n] of dtype ``VIEW``, ``status`` [n].
+
+    Columns of events that are not fresh are zero.
+    """
+
+    columns: Records
+    status: NDArray[np.uint8]
+
+    def take(self, positions: Integers) -> ProfileView:
+        """The view of only these positions, in their order."""
+        return ProfileView(self.columns.take(positions), self.status.take(positions))
+
+
+class ProfileStore:
+    """The profiles of one partition, 800 bytes each (plus the dictionary's token)."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, int] = {}
+        self._free: list[int] = []
+        self._words = np.zeros((FIRST_ROWS, WORDS), dtype=np.uint64)
+        self._dirty: dict[str, None] = {}
+        self._empty = empty_row().view(np.uint64)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def fold(self, batch: EventBatch) -> ProfileView:
+        """Fold the events into their subjects' profiles; the view has each event as of itself."""
+        view = ProfileView(np.zeros(len(batch), dtype=VIEW), np.zeros(len(batch), dtype=np.uint8))
+        for turn in _turns(batch.subjects):
+            self._fold_turn(batch if len(turn) == len(batch) else batch.take(turn), turn, view)
+        return view
+
+    def mark_fraud(self, subject: str, time: float) -> None:
+        """Count one known fraud of ``subject`` at event ``time`` (s)."""
+        places = np.array([self._row_of(subject)])
+        rows = self._gather(places)
+        add_fraud(rows, np.array([time]))
+        self._scatter(places, rows)
+        self._dirty[subject] = None
+
+    def pack(self, subject: str) -> bytes:
+        """The profile as bytes.
+
+        Raises:
+            KeyError: the subject has no profile.
+        """
+        packed: bytes = self._words[self._rows[subject]].tobytes()
+        return packed
+
+    def unpack(self, subject: str, payload: bytes) -> None:
+        """Set the profile from what ``pack`` gave.
+
+        Raises:
+            UnknownLayoutError: another layout packed it, or it is no profile.
+        """
+        words = unpack_row(payload)
+        self._words[self._row_of(subject)] = words
+
+    def forget(self, subject: str) -> None:
+        """Drop the profile, if there is one."""
+        row = self._rows.pop(subject, None)
+        self._dirty.pop(subject, None)
+        if row is not None:
+            self._free.append(row)
+
+    def take_dirty(self) -> list[str]:
+        """Subjects whose profile changed since the last call, in the order of their first change."""
+        dirty = list(self._dirty)
+        self._dirty.clear()
+        return dirty
+
+    def _fold_turn(self, batch: EventBatch, turn: Integers, view: ProfileView) -> None:
+        """Fold events of different subjects; ``turn`` are their positions in the view."""
+        places = np.array([self._row_of(subject) for subject in batch.subjects])
+        rows = self._gather(places)
+        status = np.where(batch.offsets <= rows["offset"], Status.REPLAY, repeated(rows, batch))
+        view.status[turn] = status
+        if status.any():
+            fresh = np.flatnonzero(status == Status.FRESH)
+            batch, turn, places, rows = batch.take(fresh), turn[fresh], places[fresh], rows[fresh]
+        view.columns[turn] = fold_rows(rows, batch)
+        self._scatter(places, rows)
+        self._dirty.update(dict.fromkeys(batch.subjects))
+
+    def _gather(self, places: Integers) -> Records:
+        return self._words.take(places, axis=0).view(ROW).reshape(-1)
+
+    def _scatter(self, places: Integers, rows: Records) -> None:
+        self._words[places] = rows.view(np.uint64).reshape(-1, WORDS)
+
+    def _row_of(self, subject: str) -> int:
+        """The subject's row, made if it is new."""
+        row = self._rows.get(subject)
+        if row is None:
+            row = self._free.pop() if self._free else len(self._rows)
+            if row == len(self._words):
+                self._words = np.concatenate([self._words, np.zeros_like(self._words)])
+            self._words[row] = self._empty
+            self._rows[subject] = row
+        return row
+
+
+def _turns(subjects: list[str]) -> Iterator[Integers]:
+    """Positions of the first event of each subject, then of the second, and so on."""
+    if len(set(subjects)) == len(subjects):
+        yield np.arange(len(subjects))
+        return
+    seen: dict[str, int] = {}
+    turns: list[list[int]] = []
+    for position, subject in enumerate(subjects):
+        turn = seen[subject] = seen.get(subject, -1) + 1
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(position)
+    yield from map(np.array, turns)

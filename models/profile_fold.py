@@ -1,0 +1,188 @@
+"""What one event does to its subject's profile, for many subjects at once.
+
+Each function takes ``rows`` [n] of layout ``profile_row.ROW``, every row another subject, and one event a
+row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from models import profile_row as place
+from models.batch import NO_COUNTRY
+from models.decay import DAY, HOUR, MINUTE, entered, kept
+
+if TYPE_CHECKING:
+    from models.arrays import Flags, Floats, Records
+    from models.batch import EventBatch
+
+WINDOWS: Final = np.array([10 * MINUTE, HOUR, DAY])
+"""The exact windows, seconds."""
+HIGH_RATIO: Final = 2.5
+"""An amount above this many times the subject's own mean counts as unusually high."""
+SMALLEST_AMOUNT: Final = 0.01
+"""Stands for a mean of nothing when it divides."""
+FORGOTTEN: Final = 1e-9
+"""Below this weight a decayed mean is no longer known."""
+USUAL_DEVIATION: Final = 0.5
+"""Deviation, as a share of the mean, of one imagined earlier event: a short history does not look certain."""
+
+VIEW: Final = np.dtype(
+    [
+        ("counts", "<f8", 3),
+        ("means", "<f8", 3),
+        ("own_mean", "<f8"),
+        ("own_deviation", "<f8"),
+        ("amount_ratio", "<f8"),
+        ("amount_z", "<f8"),
+        ("high_amounts", "<f8"),
+        ("known_frauds", "<f8"),
+        ("gap", "<f8"),
+        ("new_counterparty", "<f8"),
+        ("country_changed", "<f8"),
+        ("window_counts", "<f8", len(WINDOWS)),
+        ("window_amounts", "<f8", len(WINDOWS)),
+        ("window_counterparties", "<f8"),
+    ]
+)
+"""What the features may know of a profile: sums and windows with the event itself, all else without it.
+
+Sums are as of the profile's newest time (a late event sees them so), windows end at the event's own time.
+"""
+
+
+def fold_rows(rows: Records, batch: EventBatch) -> Records:
+    """Fold each event into its row, in place; returns the view [n] of dtype ``VIEW``."""
+    view = np.empty(len(batch), dtype=VIEW)
+    _fold_sums(rows, batch, view)
+    _view_windows(rows, batch, view)
+    _view_counterparty(rows, batch, view)
+    _view_country(rows, batch, view)
+    _remember_counterparty(rows, batch)
+    _remember_recent(rows, batch)
+    _remember_event(rows, batch)
+    return view
+
+
+def repeated(rows: Records, batch: EventBatch) -> Flags:
+    """Whether each event's transaction id is among the last ones of its subject, [n]."""
+    known: Flags = (rows["transactions"] == batch.transaction_hashes[:, None]).any(axis=1)
+    return known
+
+
+def add_fraud(rows: Records, times: Floats) -> None:
+    """Count one known fraud at ``times`` [n] in each row, in place."""
+    ages = times - rows["newest"]
+    rows["sums"] *= kept(ages, place.RATES)
+    rows["sums"][:, place.KNOWN_FRAUDS] += entered(ages, place.RATES)[:, place.KNOWN_FRAUDS]
+    rows["newest"] = np.maximum(rows["newest"], times)
+
+
+def _fold_sums(rows: Records, batch: EventBatch, view: Records) -> None:
+    """Decayed sums: those of the amount's own history are viewed before the event enters them."""
+    ages = batch.times - rows["newest"]
+    sums = rows["sums"] * kept(ages, place.RATES)
+    high = _view_amount(sums, batch.amounts, view)
+    sums += _additions(batch.amounts, high) * entered(ages, place.RATES)
+    view["counts"] = sums[:, place.COUNTS][:, 1:]
+    view["means"] = sums[:, place.AMOUNTS][:, 1:] / np.maximum(view["counts"], FORGOTTEN)
+    rows["sums"] = sums
+    rows["newest"] = np.maximum(rows["newest"], batch.times)
+
+
+def _view_amount(sums: Floats, amounts: Floats, view: Records) -> Flags:
+    """The amount against the subject's own history; returns which amounts are unusually high."""
+    weight = sums[:, place.WEIGHT]
+    known = weight > FORGOTTEN
+    mean = np.where(known, sums[:, place.TOTAL] / np.where(known, weight, 1.0), amounts)
+    squares = np.maximum(sums[:, place.SQUARES] - weight * mean * mean, 0.0)
+    deviation = np.sqrt((squares + (USUAL_DEVIATION * mean) ** 2) / (weight + 1.0))
+    ratio = np.where(known, amounts / np.maximum(mean, SMALLEST_AMOUNT), 1.0)
+    view["own_mean"] = mean
+    view["own_deviation"] = deviation
+    view["amount_ratio"] = ratio
+    view["amount_z"] = (amounts - mean) / np.maximum(deviation, SMALLEST_AMOUNT)
+    view["high_amounts"] = sums[:, place.HIGH_AMOUNTS]
+    view["known_frauds"] = sums[:, place.KNOWN_FRAUDS]
+    return ratio > HIGH_RATIO
+
+
+def _additions(amounts: Floats, high: Flags) -> Floats:
+    """What each event adds to the sums, [n, sums]."""
+    additions = np.zeros((len(amounts), len(place.RATES)))
+    additions[:, place.COUNTS] = 1.0
+    additions[:, place.AMOUNTS] = amounts[:, None]
+    additions[:, place.WEIGHT] = 1.0
+    additions[:, place.TOTAL] = amounts
+    additions[:, place.SQUARES] = amounts * amounts
+    additions[:, place.HIGH_AMOUNTS] = high
+    return additions
+
+
+def _view_windows(rows: Records, batch: EventBatch, view: Records) -> None:
+    """Exact counts, sums and distinct counterparties of the windows that end with the event."""
+    ages = batch.times[:, None] - rows["recent_times"]
+    earlier = ages >= 0.0
+    inside = (ages[:, None, :] < WINDOWS[:, None]) & earlier[:, None, :]
+    amounts = inside * rows["recent_amounts"][:, None, :]
+    view["gap"] = np.where(earlier, ages, np.inf).min(axis=1)
+    view["window_counts"] = inside.sum(axis=2) + 1.0
+    view["window_amounts"] = amounts.sum(axis=2, dtype=np.float64) + batch.amounts[:, None]
+    view["window_counterparties"] = _distinct(rows, batch, inside[:, -1])
+
+
+def _distinct(rows: Records, batch: EventBatch, inside: Flags) -> Floats:
+    """Different counterparties of the recent transactions ``inside`` [n, RECENT] and the event, [n]."""
+    own = batch.counterparty_hashes[:, None]
+    hashes = np.sort(np.concatenate([rows["recent_counterparties"] * inside, own], axis=1), axis=1)
+    changes: Floats = (hashes[:, 1:] != hashes[:, :-1]).sum(axis=1, dtype=np.float64)
+    changes += hashes[:, 0] != 0
+    return changes
+
+
+def _view_counterparty(rows: Records, batch: EventBatch, view: Records) -> None:
+    """Whether the subject has, as far as it is remembered, never dealt with this counterparty."""
+    own = batch.counterparty_hashes[:, None]
+    remembered = (rows["counterparties"] == own).any(axis=1)
+    recent = (rows["recent_counterparties"] == own).any(axis=1)
+    view["new_counterparty"] = ~(remembered | recent)
+
+
+def _view_country(rows: Records, batch: EventBatch, view: Records) -> None:
+    """Whether the event's country is another than that of the subject's newest event, both being known."""
+    known = (rows["country"] != NO_COUNTRY) & (batch.countries != NO_COUNTRY)
+    view["country_changed"] = known & (rows["country"] != batch.countries)
+
+
+def _remember_counterparty(rows: Records, batch: EventBatch) -> None:
+    """Move the counterparty to the front; the one used longest ago falls off the end when it is not there."""
+    own = batch.counterparty_hashes[:, None]
+    held = rows["counterparties"]
+    matches = held == own
+    place_found = np.where(matches.any(axis=1), matches.argmax(axis=1), place.REMEMBERED_COUNTERPARTIES)
+    moved = np.concatenate([own, held[:, :-1]], axis=1)
+    rows["counterparties"] = np.where(
+        np.arange(place.REMEMBERED_COUNTERPARTIES) <= place_found[:, None], moved, held
+    )
+
+
+def _remember_recent(rows: Records, batch: EventBatch) -> None:
+    """Put the event in the place of the oldest recent one, unless it is older still."""
+    slots = rows["recent_times"].argmin(axis=1)
+    newer = np.flatnonzero(batch.times > rows["recent_times"][np.arange(len(batch)), slots])
+    slots = slots[newer]
+    rows["recent_times"][newer, slots] = batch.times[newer]
+    rows["recent_amounts"][newer, slots] = batch.amounts[newer]
+    rows["recent_counterparties"][newer, slots] = batch.counterparty_hashes[newer]
+
+
+def _remember_event(rows: Records, batch: EventBatch) -> None:
+    """Transaction id, country of the newest event and source offset."""
+    rows["transactions"][:, 1:] = rows["transactions"][:, :-1].copy()
+    rows["transactions"][:, 0] = batch.transaction_hashes
+    told = (batch.countries != NO_COUNTRY) & (batch.times >= rows["recent_times"].max(axis=1))
+    rows["country"] = np.where(told, batch.countries, rows["country"])
+    rows["offset"] = batch.offsets
+    rows["folded"] += 1
