@@ -31,7 +31,7 @@ test: dev lint  ## Check and test everything
 
 .PHONY: lint
 lint: dev  ## Check style, types, import contracts and dependencies
-	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff check --quiet --output-format concise
 	@$(BIN)/ruff format --check --quiet || { echo "Some files are not formatted: run make format." >&2; exit 1; }
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
