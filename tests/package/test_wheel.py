@@ -1,4 +1,4 @@
-"""An editable install hides what a wheel forgets, so the wheel is built, installed elsewhere and used there."""
+"""An editable install hides what a wheel forgets, so the wheel is built, installed and used elsewhere."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(*command: object) -> str:
     done = subprocess.run(
         [str(word) for word in command], cwd="/", env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, f"{command[:4]} failed:\n{done.stdout}\n{done.stderr}"
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
