@@ -73,9 +73,11 @@ class ScoringCore:
     """Scores micro-batches; everything it remembers between them is in the state that is handed in.
 
     Args:
-        scorer: the model in force. reputations: shared by all partitions. policy_factory: makes the policy of
-        each new state. timer: called with a stage (``profile``, ``features``, ``score``, ``decide``), gives
-        the context that the stage runs in.
+        scorer: the model in force.
+        reputations: shared by all partitions.
+        policy_factory: makes the policy of each new state.
+        timer: called with a stage (``profile``, ``features``, ``score``, ``decide``), gives the context in
+            which the stage runs.
     """
 
     def __init__(

@@ -37,7 +37,7 @@ def rates(*taus: float) -> Floats:
 
 def kept(ages: Floats, decay_rates: Floats) -> Floats:
     """Share [n, k] that old sums keep when an event comes ``ages`` [n] seconds after their newest time."""
-    return np.exp(np.maximum(ages, 0.0)[:, None] * -decay_rates)
+    return np.exp(np.minimum(-ages, 0.0)[:, None] * decay_rates)
 
 
 def entered(ages: Floats, decay_rates: Floats) -> Floats:

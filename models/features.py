@@ -25,6 +25,7 @@ FEATURES_VERSION: Final = 1
 
 NIGHT_ENDS: Final = 7
 """The night is from midnight to this hour, UTC."""
+THURSDAY, SATURDAY = 3, 5
 MOST_EVENTS: Final = 1e6
 MOST_MONEY: Final = 1e18
 
@@ -107,8 +108,6 @@ REPUTATION: Final = (
     Feature("counterparty_frauds_7d", "Matured frauds at the counterparty, fading over 7 days.", "frauds"),
     Feature("counterparty_frauds_14d", "Matured frauds at the counterparty, fading over 14 days.", "frauds"),
     Feature("counterparty_frauds_28d", "Matured frauds at the counterparty, fading over 28 days.", "frauds"),
-    _share("counterparty_fraud_share_7d", "Share of frauds at the counterparty, fading over 7 days."),
-    _share("counterparty_fraud_share_28d", "Share of frauds at the counterparty, fading over 28 days."),
     Feature(
         "since_counterparty_fraud",
         "Time since the counterparty's last matured fraud.",
@@ -120,6 +119,8 @@ REPUTATION: Final = (
     Feature(
         "since_early_fraud", "Time since the counterparty's last fraud known early.", "seconds", high=60 * DAY
     ),
+    _share("counterparty_fraud_share_7d", "Share of frauds at the counterparty, fading over 7 days."),
+    _share("counterparty_fraud_share_28d", "Share of frauds at the counterparty, fading over 28 days."),
     _share(
         "category_fraud_share_7d", "Share of frauds in the merchant category or payment type, over 7 days."
     ),
@@ -135,6 +136,8 @@ FEATURES: Final = EVENT + PROFILE + REPUTATION
 """Every feature, in the order of the columns."""
 NAMES: Final = tuple(feature.name for feature in FEATURES)
 
+_PROFILE: Final = len(EVENT)
+_REPUTATION: Final = len(EVENT) + len(PROFILE)
 _LOW: Final = np.array([feature.low for feature in FEATURES])
 _HIGH: Final = np.array([feature.high for feature in FEATURES])
 
@@ -149,16 +152,22 @@ class FeatureMatrix:
 
 def feature_matrix(batch: EventBatch, profiles: ProfileView, reputations: ReputationView) -> FeatureMatrix:
     """The features of a batch, never NaN or infinite."""
-    columns = np.concatenate([_event(batch), _flat(profiles.columns), _flat(reputations.columns)], axis=1)
-    values = np.clip(columns, _LOW, _HIGH).astype(np.float32)
+    columns = np.empty((len(batch), len(FEATURES)))
+    _write_event(batch, columns[:, :_PROFILE])
+    columns[:, _PROFILE:_REPUTATION] = _flat(profiles.columns)
+    columns[:, _REPUTATION:] = _flat(reputations.columns)
+    values = np.minimum(np.maximum(columns, _LOW), _HIGH).astype(np.float32)
     return FeatureMatrix(values, reputations.complete)
 
 
-def _event(batch: EventBatch) -> Floats:
-    """The columns [n, 4] of ``EVENT``; 1970-01-01 was a Thursday."""
+def _write_event(batch: EventBatch, columns: Floats) -> None:
+    """Write the columns [n, 4] of ``EVENT``; 1970-01-01 was a Thursday."""
     days, seconds = np.divmod(batch.times, DAY)
     hours = seconds / HOUR
-    return np.stack([batch.amounts, hours, (days + 3) % 7 >= 5, hours < NIGHT_ENDS], axis=1)  # noqa: PLR2004
+    columns[:, 0] = batch.amounts
+    columns[:, 1] = hours
+    columns[:, 2] = (days + THURSDAY) % 7 >= SATURDAY
+    columns[:, 3] = hours < NIGHT_ENDS
 
 
 def _flat(view: Records) -> Floats:

@@ -96,11 +96,12 @@ class PriorModel:
     name: Final = "prior"
 
     def __init__(self) -> None:
-        self._columns = [NAMES.index(term.feature) for term in TERMS]
-        self._weights = np.array([term.weight for term in TERMS])
-        self._most = np.array([term.most for term in TERMS])
-        self._logarithmic = [place for place, term in enumerate(TERMS) if term.scale is Scale.LOG]
-        self._typical = self._scaled(np.array([[term.typical for term in TERMS]]))
+        terms = sorted(TERMS, key=lambda term: term.scale is Scale.LINEAR)
+        self._logarithmic = sum(term.scale is Scale.LOG for term in terms)
+        self._columns = [NAMES.index(term.feature) for term in terms]
+        self._weights = np.array([term.weight for term in terms])
+        self._most = np.array([term.most for term in terms])
+        self._typical = self._scaled(np.array([[term.typical for term in terms]]))
 
     def score(self, values: Singles) -> Floats:
         """Probabilities of fraud [n] of feature rows [n, k].
@@ -123,7 +124,8 @@ class PriorModel:
         return terms
 
     def _scaled(self, chosen: Floats) -> Floats:
-        """Bring the terms' features [n, terms] to their scales, in place."""
+        """Bring the terms' features [n, terms] to their scales, in place, logarithmic ones first."""
         np.minimum(chosen, self._most, out=chosen)
-        chosen[:, self._logarithmic] = np.log1p(chosen[:, self._logarithmic])
+        logarithmic = chosen[:, : self._logarithmic]
+        np.log1p(logarithmic, out=logarithmic)
         return chosen

@@ -29,6 +29,8 @@ FORGOTTEN: Final = 1e-9
 USUAL_DEVIATION: Final = 0.5
 """Deviation, as a share of the mean, of one imagined earlier event: a short history does not look certain."""
 
+_HELD_PLACES: Final = np.arange(place.REMEMBERED_COUNTERPARTIES)
+
 VIEW: Final = np.dtype(
     [
         ("counts", "<f8", 3),
@@ -58,9 +60,8 @@ def fold_rows(rows: Records, batch: EventBatch) -> Records:
     view = np.empty(len(batch), dtype=VIEW)
     _fold_sums(rows, batch, view)
     _view_windows(rows, batch, view)
-    _view_counterparty(rows, batch, view)
-    _view_country(rows, batch, view)
-    _remember_counterparty(rows, batch)
+    _meet_counterparty(rows, batch, view)
+    _meet_country(rows, batch, view)
     _remember_recent(rows, batch)
     _remember_event(rows, batch)
     return view
@@ -89,7 +90,6 @@ def _fold_sums(rows: Records, batch: EventBatch, view: Records) -> None:
     view["counts"] = sums[:, place.COUNTS][:, 1:]
     view["means"] = sums[:, place.AMOUNTS][:, 1:] / np.maximum(view["counts"], FORGOTTEN)
     rows["sums"] = sums
-    rows["newest"] = np.maximum(rows["newest"], batch.times)
 
 
 def _view_amount(sums: Floats, amounts: Floats, view: Records) -> Flags:
@@ -142,30 +142,27 @@ def _distinct(rows: Records, batch: EventBatch, inside: Flags) -> Floats:
     return changes
 
 
-def _view_counterparty(rows: Records, batch: EventBatch, view: Records) -> None:
-    """Whether the subject has, as far as it is remembered, never dealt with this counterparty."""
-    own = batch.counterparty_hashes[:, None]
-    remembered = (rows["counterparties"] == own).any(axis=1)
-    recent = (rows["recent_counterparties"] == own).any(axis=1)
-    view["new_counterparty"] = ~(remembered | recent)
+def _meet_counterparty(rows: Records, batch: EventBatch, view: Records) -> None:
+    """Whether the subject is not known to have met this counterparty, which moves to the front of those held.
 
-
-def _view_country(rows: Records, batch: EventBatch, view: Records) -> None:
-    """Whether the event's country is another than that of the subject's newest event, both being known."""
-    known = (rows["country"] != NO_COUNTRY) & (batch.countries != NO_COUNTRY)
-    view["country_changed"] = known & (rows["country"] != batch.countries)
-
-
-def _remember_counterparty(rows: Records, batch: EventBatch) -> None:
-    """Move the counterparty to the front; the one used longest ago falls off the end when it is not there."""
+    When it is not held, the one used longest ago falls off the end.
+    """
     own = batch.counterparty_hashes[:, None]
     held = rows["counterparties"]
     matches = held == own
-    place_found = np.where(matches.any(axis=1), matches.argmax(axis=1), place.REMEMBERED_COUNTERPARTIES)
+    known = matches.any(axis=1)
+    view["new_counterparty"] = ~(known | (rows["recent_counterparties"] == own).any(axis=1))
+    last_moved = np.where(known, matches.argmax(axis=1), place.REMEMBERED_COUNTERPARTIES)
     moved = np.concatenate([own, held[:, :-1]], axis=1)
-    rows["counterparties"] = np.where(
-        np.arange(place.REMEMBERED_COUNTERPARTIES) <= place_found[:, None], moved, held
-    )
+    rows["counterparties"] = np.where(last_moved[:, None] >= _HELD_PLACES, moved, held)
+
+
+def _meet_country(rows: Records, batch: EventBatch, view: Records) -> None:
+    """Whether the country is another than that of the subject's newest event, both being known."""
+    before, now = rows["country"], batch.countries
+    told = now != NO_COUNTRY
+    view["country_changed"] = told & (before != NO_COUNTRY) & (before != now)
+    rows["country"] = np.where(told & (batch.times >= rows["newest"]), now, before)
 
 
 def _remember_recent(rows: Records, batch: EventBatch) -> None:
@@ -179,10 +176,9 @@ def _remember_recent(rows: Records, batch: EventBatch) -> None:
 
 
 def _remember_event(rows: Records, batch: EventBatch) -> None:
-    """Transaction id, country of the newest event and source offset."""
+    """Newest time, transaction id and source offset."""
+    rows["newest"] = np.maximum(rows["newest"], batch.times)
     rows["transactions"][:, 1:] = rows["transactions"][:, :-1].copy()
     rows["transactions"][:, 0] = batch.transaction_hashes
-    told = (batch.countries != NO_COUNTRY) & (batch.times >= rows["recent_times"].max(axis=1))
-    rows["country"] = np.where(told, batch.countries, rows["country"])
     rows["offset"] = batch.offsets
     rows["folded"] += 1

@@ -37,13 +37,10 @@ VIEW: Final = np.dtype(
     [
         ("matured", "<f8", 2),
         ("frauds", "<f8", 5),
-        ("shares", "<f8", 2),
         ("since_fraud", "<f8"),
         ("early_frauds", "<f8", 2),
         ("since_early_fraud", "<f8"),
-        ("category_shares", "<f8", 2),
-        ("country_shares", "<f8", 2),
-        ("channel_shares", "<f8", 2),
+        ("shares", "<f8", (4, 2)),
     ]
 )
 """What the features may know of a transaction's reputations; ages in seconds, infinite for never."""
@@ -58,7 +55,7 @@ FIRST_ROWS: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class ReputationView:
-    """A batch's reputations: ``columns`` [n] of dtype ``VIEW``, ``complete`` [n]: the counterparty has one."""
+    """``columns`` [n] of dtype ``VIEW`` for a batch; ``complete`` [n]: its counterparty is known."""
 
     columns: Records
     complete: Flags
@@ -92,9 +89,7 @@ class ReputationStore:
         sums = rows["sums"] * kept(ages.ravel(), RATES).reshape(*ages.shape, -1)
         columns = np.empty(len(batch), dtype=VIEW)
         _view_counterparty(rows[:, 0], sums[:, 0], batch.times, columns)
-        shares = _shares(sums)
-        for kind, name in enumerate(("category_shares", "country_shares", "channel_shares"), start=1):
-            columns[name] = shares[:, kind]
+        columns["shares"] = _shares(sums)
         return ReputationView(columns, found[:, 0] != NO_REPUTATION)
 
     def _places(self, batch: EventBatch) -> Integers:
@@ -156,7 +151,6 @@ def _view_counterparty(rows: Records, sums: Floats, times: Floats, columns: Reco
     """All that is known of the counterparty; ``rows`` [n], its ``sums`` [n, k] as of ``times`` [n]."""
     columns["matured"] = sums[:, MATURED][:, VIEWED]
     columns["frauds"] = sums[:, FRAUDS]
-    columns["shares"] = _shares(sums)
     columns["since_fraud"] = np.maximum(times - rows["last_fraud"], 0.0)
     columns["early_frauds"] = sums[:, EARLY]
     columns["since_early_fraud"] = np.maximum(times - rows["last_early_fraud"], 0.0)
