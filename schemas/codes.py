@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class OneOf:
     """Annotated marker: the value is one of these codes, which JSON Schema lists as an enumeration."""
 
+    name: str
     codes: tuple[str, ...]
     sentence: str
 
@@ -27,7 +28,7 @@ class OneOf:
     ) -> core_schema.CoreSchema:
         """Replace the schema of `str` by a look-up."""
         return core_schema.custom_error_schema(
-            core_schema.literal_schema(list(self.codes)),
+            core_schema.literal_schema(list(self.codes), ref=f"{__name__}.{self.name}:0"),
             custom_error_type=ErrorType.UNKNOWN_CODE,
             custom_error_message=self.sentence,
         )
@@ -35,7 +36,11 @@ class OneOf:
 
 CountryCode = Annotated[
     str,
-    OneOf(tuple(sorted(countries_by_alpha2)), "must be a two-letter country code of ISO 3166-1 in capitals"),
+    OneOf(
+        "CountryCode",
+        tuple(sorted(countries_by_alpha2)),
+        "must be a two-letter country code of ISO 3166-1 in capitals",
+    ),
 ]
 
 MerchantCategoryCode = Annotated[

@@ -37,7 +37,12 @@ Amount = Annotated[
 """Decimal string in major units; its decimals are checked against the currency by `check_minor_units`."""
 
 CurrencyCode = Annotated[
-    str, OneOf(tuple(sorted(MINOR_UNITS)), "must be an alphabetic currency code of ISO 4217 with minor units")
+    str,
+    OneOf(
+        "CurrencyCode",
+        tuple(sorted(MINOR_UNITS)),
+        "must be an alphabetic currency code of ISO 4217 with minor units",
+    ),
 ]
 
 

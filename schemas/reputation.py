@@ -46,11 +46,11 @@ class Reputation(Message):
     """Value of that kind."""
     as_of: Time
     """Event time at which the sums are valid."""
-    matured: tuple[Sum, Sum, Sum, Sum, Sum]
+    matured: Annotated[tuple[Sum, ...], Field(min_length=5, max_length=5)]
     """Transactions whose outcome is final, one sum for each of 1, 3, 7, 14 and 28 days."""
-    matured_frauds: tuple[Sum, Sum, Sum, Sum, Sum]
+    matured_frauds: Annotated[tuple[Sum, ...], Field(min_length=5, max_length=5)]
     """Frauds among them, for the same days."""
-    early_frauds: tuple[Sum, Sum]
+    early_frauds: Annotated[tuple[Sum, ...], Field(min_length=2, max_length=2)]
     """Frauds known early by a label, for 7 and 28 days."""
     last_matured_fraud: Time | None = None
     """Event time of the latest fraud whose outcome is final."""

@@ -1,0 +1,74 @@
+"""Every contract and every topic in one table, from which the documents for other systems are generated.
+
+What comes in is described as it is validated, what goes out as it is serialised; the two may differ.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import TypeAdapter
+
+from schemas.alert import Alert
+from schemas.control import CONTROL
+from schemas.dead_letter import DeadLetter
+from schemas.example import Example
+from schemas.label import Label
+from schemas.reputation import Reputation
+from schemas.score import Score
+from schemas.snapshot import ModelSnapshot
+from schemas.transaction import TRANSACTION
+
+if TYPE_CHECKING:
+    from pydantic.json_schema import JsonSchemaMode
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """One kind of message."""
+
+    name: str
+    adapter: TypeAdapter[Any]
+    mode: JsonSchemaMode
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic: its address (without the configured prefix), record key, contract and use."""
+
+    address: str
+    key: str
+    contract: str | None
+    action: Literal["send", "receive"]
+    sentence: str
+
+
+CONTRACTS = (
+    Contract("transaction", TRANSACTION, "validation", "A card payment or an account transfer."),
+    Contract("label", TypeAdapter(Label), "validation", "What a transaction turned out to be."),
+    Contract("control", CONTROL, "validation", "What an operator sets while the service runs."),
+    Contract("score", TypeAdapter(Score), "serialization", "A scored transaction and its features."),
+    Contract("alert", TypeAdapter(Alert), "serialization", "A transaction to look at, with reasons."),
+    Contract("example", TypeAdapter(Example), "serialization", "A row that the model learnt."),
+    Contract("model-snapshot", TypeAdapter(ModelSnapshot), "serialization", "What is said of a model."),
+    Contract("reputation", TypeAdapter(Reputation), "serialization", "How a counterparty turned out so far."),
+    Contract("dead-letter", TypeAdapter(DeadLetter), "serialization", "Why a message was refused."),
+)
+
+TOPICS = (
+    Topic("transactions", "card or account token", "transaction", "receive", "What the bank sends."),
+    Topic("labels", "any", "label", "receive", "Outcomes from bank systems and analysts' tools."),
+    Topic("labels.keyed", "card or account token", "label", "send", "The same labels, validated and keyed."),
+    Topic("scores", "card or account token", "score", "send", "One score for each transaction."),
+    Topic("alerts", "card or account token", "alert", "send", "Transactions that were not approved."),
+    Topic("examples", "none", "example", "send", "All that the model learnt, in one ordered log."),
+    Topic("outcomes", "kind:id", None, "send", "Sums on their way to reputations; for this service alone."),
+    Topic("reputations", "kind:id", "reputation", "send", "The newest reputation of each key (compacted)."),
+    Topic("models", "model name", "model-snapshot", "send", "The newest snapshot of each model (compacted)."),
+    Topic(
+        "controls", "control name", "control", "receive", "The newest setting of each control (compacted)."
+    ),
+    Topic("dead-letters", "as it came", "dead-letter", "send", "Refused messages, as they came."),
+)
