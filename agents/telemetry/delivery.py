@@ -1,0 +1,68 @@
+"""The delivery engine's events: the `Observer` of `agents.runtime`, with metrics and log lines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from agents.telemetry.metrics import Metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from prometheus_client import CollectorRegistry
+
+
+class DeliveryTelemetry:
+    """Hears the delivery engine; `restored` and `lag` come from its poll thread."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.metrics = Metrics(registry)
+        self.log = structlog.get_logger("fraudstream")
+        self._lagging: set[tuple[str, int]] = set()
+
+    def partitions_assigned(self, count: int) -> None:
+        """`count` partitions are in this worker's hands now."""
+        self.metrics.assigned_partitions.set(count)
+        self.log.info("partitions assigned", count=count)
+
+    def rebalanced(self, *, lost: bool) -> None:
+        """Partitions were taken away; `lost`: without the chance to commit."""
+        outcome = "lost" if lost else "revoked"
+        self.metrics.rebalances.labels(outcome).inc()
+        (self.log.warning if lost else self.log.info)("partitions taken away", outcome=outcome)
+
+    def restored(self, topic: str, seconds: float, records: int) -> None:
+        """A changelog was read."""
+        self.metrics.restore.labels(topic).observe(seconds)
+        self.metrics.restored_records.labels(topic).inc(records)
+        self.log.info("state restored", topic=topic, seconds=round(seconds, 3), records=records)
+
+    def committed(self, seconds: float, changelog_records: int) -> None:
+        """A checkpoint is durable."""
+        self.metrics.commits.labels("ok").inc()
+        self.metrics.commit.observe(seconds)
+        self.metrics.changelog_records.inc(changelog_records)
+
+    def commit_failed(self, reason: str) -> None:
+        """A checkpoint was refused, and the worker leaves."""
+        self.metrics.commits.labels("failed").inc()
+        self.log.error("commit failed", reason=reason)
+
+    def lag(self, lags: Mapping[tuple[str, int], int]) -> None:
+        """Records behind the end, by topic and partition; partitions no longer named are forgotten."""
+        for place in self._lagging - lags.keys():
+            self.metrics.lag.remove(*place)
+        self._lagging = set(lags)
+        for place, records in lags.items():
+            self.metrics.lag.labels(*place).set(records)
+
+    def agent_failed(self, agent: str, failure: BaseException) -> None:
+        """An agent raised; the worker leaves."""
+        self.metrics.agent_failures.labels(agent).inc()
+        self.log.error("agent failed", agent=agent, exc_info=failure)
+
+    def leaving(self, reason: str) -> None:
+        """The worker leaves, and why."""
+        self.log.error("worker leaves", reason=reason)

@@ -1,0 +1,127 @@
+"""The agents' named events: whoever sees something happen calls one method, and metric and log line agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agents.telemetry.delivery import DeliveryTelemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from numpy.typing import NDArray
+
+    from models.core import Scored
+    from schemas.errors import ErrorType
+    from schemas.label import Label
+
+
+class Telemetry(DeliveryTelemetry):
+    """All that a worker tells operations; one object a worker."""
+
+    def worker_started(self, versions: Mapping[str, str], place: Mapping[str, str]) -> None:
+        """The worker runs these versions of its parts, at this place (its group, slot, delivery mode)."""
+        self.metrics.build.info(dict(versions))
+        self.metrics.worker.info(dict(place))
+        self.log.info("worker started", **versions, **place)
+
+    def read_at_scrape(
+        self,
+        *,
+        producer_queue: Callable[[], float],
+        progress_age: Callable[[], float],
+        profiles: Callable[[], float],
+        reputations: Callable[[], float],
+        broadcast_staleness: Callable[[], float],
+    ) -> None:
+        """Read these whenever `/metrics` is asked for, rather than being told of each change."""
+        self.metrics.producer_queue.set_function(producer_queue)
+        self.metrics.progress_age.set_function(progress_age)
+        self.metrics.profiles.set_function(profiles)
+        self.metrics.reputations.set_function(reputations)
+        self.metrics.broadcast_staleness.set_function(broadcast_staleness)
+
+    def stage(self, name: str) -> AbstractContextManager[object]:
+        """Time a stage of a chunk's way: `with telemetry.stage("decode"): ...`."""
+        return self.metrics.stage.labels(name).time()
+
+    def transactions_scored(self, scored: Sequence[Scored], arrived: NDArray[np.float64], now: float) -> None:
+        """The scores of a chunk were handed to the producer.
+
+        Args:
+            scored: what the core made of each transaction [n].
+            arrived: Kafka timestamps of the same transactions [n], epoch seconds.
+            now: epoch seconds.
+        """
+        if not scored:
+            return
+        kinds = Counter((one.transaction.kind, _model(one.scored_by), one.decision) for one in scored)
+        for labels, count in kinds.items():
+            self.metrics.transactions_scored.labels(*labels).inc(count)
+        self.metrics.transactions_incomplete.inc(sum(not one.complete for one in scored))
+        happened = np.array([one.transaction.event_timestamp for one in scored])
+        self.metrics.score.observe([one.score for one in scored])
+        self.metrics.arrival_to_score.observe(np.maximum(now - arrived, 0.0))
+        self.metrics.event_age.observe(np.maximum(now - happened, 0.0))
+
+    def transactions_skipped(self, reason: str, count: int = 1) -> None:
+        """Transactions changed nothing, because their ids (`repeat`) or offsets (`replay`) were known."""
+        self.metrics.transactions_skipped.labels(reason).inc(count)
+
+    def labels_accepted(self, labels: Iterable[Label]) -> None:
+        """Labels were validated and passed on; a refused one is told by `dead_lettered`."""
+        for names, count in Counter((label.outcome, label.origin) for label in labels).items():
+            self.metrics.labels_accepted.labels(*names).inc(count)
+
+    def dead_lettered(
+        self, topic: str, error_type: ErrorType, reason: str, *, partition: int, offset: int
+    ) -> None:
+        """A message was refused; `reason` never contains the refused value."""
+        self.metrics.dead_letters.labels(topic, error_type).inc()
+        self.log.warning(
+            "message refused",
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            error_type=str(error_type),
+            reason=reason,
+        )
+
+    def model_loaded(self, scored_by: str) -> None:
+        """Another model scores from now on: `prior`, or `name@version`."""
+        name, _, version = scored_by.partition("@")
+        self.metrics.model_version.clear()
+        self.metrics.model_version.labels(name).set(int(version or 0))
+        self.log.info("model loaded", scored_by=scored_by)
+
+    def broadcast_applied(self, topic: str, count: int) -> None:
+        """Records of a compacted topic were taken over."""
+        self.metrics.broadcast_applied.labels(topic).inc(count)
+
+    def broadcast_refused(
+        self, topic: str, error_type: ErrorType, reason: str, *, partition: int, offset: int
+    ) -> None:
+        """A record of a compacted topic was refused; what was there before stays."""
+        self.metrics.broadcast_refused.labels(topic, error_type).inc()
+        self.log.error(
+            "broadcast record refused",
+            topic=topic,
+            partition=partition,
+            offset=offset,
+            error_type=str(error_type),
+            reason=reason,
+        )
+
+    def broadcast_caught_up(self, seconds: float, records: int) -> None:
+        """Every compacted topic was read to its end."""
+        self.metrics.broadcast_caught_up.set(1)
+        self.log.info("broadcast caught up", seconds=round(seconds, 3), records=records)
+
+
+def _model(scored_by: str) -> str:
+    """Name of the model without its version, which would label a new time series every few seconds."""
+    return scored_by.partition("@")[0]

@@ -1,0 +1,209 @@
+"""The catalogue of metrics: every name, what it measures, its labels and its buckets.
+
+Labels are bounded: topics, error types and stages are lists in the code, models and agents are few; nothing
+is ever labelled by a card, an account, a merchant, a transaction or the version of a model.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    GCCollector,
+    Histogram,
+    Info,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from agents.telemetry.histogram import BatchHistogram
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+STAGE_BUCKETS = (
+    *(0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5),
+    *(0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1),
+)
+"""10 us to 100 ms: a stage of a chunk."""
+LATENCY_BUCKETS = (0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+"""1 ms to 10 s, around the objectives of 25 ms for a score and 250 ms for a commit."""
+AGE_BUCKETS = (0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 3_600.0, 86_400.0, 604_800.0)
+"""100 ms to 7 days: a bank sends what happened now, or catches up after an outage."""
+RESTORE_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0)
+"""10 ms to 5 minutes, the time that a group allows a member to be silent."""
+SCORE_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
+"""Probabilities, finer towards the ends, where decisions are made."""
+
+
+def new_registry() -> CollectorRegistry:
+    """Make the registry of one worker, with what the process and Python themselves have to tell."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    PlatformCollector(registry=registry)
+    GCCollector(registry=registry)
+    return registry
+
+
+class Metrics:
+    """Every metric of a worker, registered; one attribute each."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        # Else each counter brings a second time series, which nobody asks for.
+        disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._registry = registry
+        self._define_scores()
+        self._define_latency()
+        self._define_messages()
+        self._define_broadcast()
+        self._define_commits()
+        self._define_partitions()
+        self._define_worker()
+
+    def _define_scores(self) -> None:
+        self.transactions_scored = self._counter(
+            "fraudstream_transactions_scored_total",
+            "Transactions scored, by kind, by model (prior or its name) and by decision.",
+            *("kind", "scored_by", "decision"),
+        )
+        self.transactions_skipped = self._counter(
+            "fraudstream_transactions_skipped_total",
+            "Transactions that change nothing: repeat = its id was seen, replay = its offset was applied.",
+            "reason",
+        )
+        self.transactions_incomplete = self._counter(
+            "fraudstream_transactions_incomplete_total",
+            "Transactions scored with the declared defaults of an absent reputation.",
+        )
+        self.score = BatchHistogram(
+            "fraudstream_score", "Score of each transaction, from 0 to 1.", SCORE_BUCKETS, self._registry
+        )
+        self.model_version = self._gauge(
+            "fraudstream_model_version", "Version of the model that scores; 0 for the prior model.", "model"
+        )
+
+    def _define_latency(self) -> None:
+        self.stage = self._histogram(
+            "fraudstream_stage_seconds",
+            "Time that one stage of an agent takes for one chunk of at most a hundred records.",
+            STAGE_BUCKETS,
+            "stage",
+        )
+        self.arrival_to_score = BatchHistogram(
+            "fraudstream_arrival_to_score_seconds",
+            "Time from a transaction's Kafka timestamp until its score is handed to the producer.",
+            LATENCY_BUCKETS,
+            self._registry,
+        )
+        self.event_age = BatchHistogram(
+            "fraudstream_event_age_seconds",
+            "Time from when a transaction says that it happened until it is scored; below 0 counts as 0.",
+            AGE_BUCKETS,
+            self._registry,
+        )
+
+    def _define_messages(self) -> None:
+        self.labels_accepted = self._counter(
+            "fraudstream_labels_accepted_total",
+            "Labels validated and keyed by subject; refused ones are dead letters.",
+            *("outcome", "origin"),
+        )
+        self.dead_letters = self._counter(
+            "fraudstream_dead_letters_total",
+            "Messages refused and kept as dead letters, by the topic that they came from.",
+            *("topic", "error_type"),
+        )
+
+    def _define_broadcast(self) -> None:
+        self.broadcast_applied = self._counter(
+            "fraudstream_broadcast_records_applied_total",
+            "Records of the compacted topics that this worker took over.",
+            "topic",
+        )
+        self.broadcast_refused = self._counter(
+            "fraudstream_broadcast_records_refused_total",
+            "Records of the compacted topics that this worker refused, keeping what it had.",
+            *("topic", "error_type"),
+        )
+        self.broadcast_caught_up = self._gauge(
+            "fraudstream_broadcast_caught_up",
+            "1 once every compacted topic was read to its end, else 0.",
+        )
+        self.broadcast_staleness = self._gauge(
+            "fraudstream_broadcast_staleness_seconds",
+            "Time since Kafka last confirmed that this worker has read the compacted topics to their ends.",
+        )
+        self.reputations = self._gauge(
+            "fraudstream_reputations", "Counterparties, countries, ... whose reputation this worker holds."
+        )
+
+    def _define_commits(self) -> None:
+        self.commit = self._histogram(
+            "fraudstream_commit_seconds",
+            "Time from the choice of a checkpoint's offsets until it is durable.",
+            LATENCY_BUCKETS,
+        )
+        self.commits = self._counter(
+            "fraudstream_commits_total",
+            "Checkpoints tried: outputs, state and offsets made durable together, or refused.",
+            "result",
+        )
+        self.changelog_records = self._counter(
+            "fraudstream_changelog_records_total", "Records of state written to changelogs."
+        )
+        self.producer_queue = self._gauge(
+            "fraudstream_producer_queue_records", "Records handed to the producer that no broker confirmed."
+        )
+
+    def _define_partitions(self) -> None:
+        self.lag = self._gauge(
+            "fraudstream_lag_records",
+            "Records behind the end of a partition that this worker reads.",
+            *("topic", "partition"),
+        )
+        self.assigned_partitions = self._gauge(
+            "fraudstream_assigned_partitions", "Partitions in this worker's hands."
+        )
+        self.rebalances = self._counter(
+            "fraudstream_rebalances_total",
+            "Times that partitions left this worker: revoked = handed over, lost = taken without a commit.",
+            "outcome",
+        )
+        self.profiles = self._gauge(
+            "fraudstream_profiles", "Cards and accounts whose profile this worker holds."
+        )
+        self.restore = self._histogram(
+            "fraudstream_restore_seconds",
+            "Time to read the state of newly assigned partitions back from a changelog.",
+            RESTORE_BUCKETS,
+            "topic",
+        )
+        self.restored_records = self._counter(
+            "fraudstream_restored_records_total", "Records read back from a changelog.", "topic"
+        )
+
+    def _define_worker(self) -> None:
+        self.agent_failures = self._counter(
+            "fraudstream_agent_failures_total",
+            "Internal errors of an agent; the worker leaves after each.",
+            "agent",
+        )
+        self.progress_age = self._gauge(
+            "fraudstream_progress_age_seconds",
+            "Longest time that any stage of delivery has had work without getting any done.",
+        )
+        self.build = Info("fraudstream_build", "Versions that run.", registry=self._registry)
+        self.worker = Info("fraudstream_worker", "Place of this worker.", registry=self._registry)
+
+    def _counter(self, name: str, documentation: str, *labels: str) -> Counter:
+        return Counter(name, documentation, labels, registry=self._registry)
+
+    def _gauge(self, name: str, documentation: str, *labels: str) -> Gauge:
+        return Gauge(name, documentation, labels, registry=self._registry)
+
+    def _histogram(self, name: str, documentation: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        return Histogram(name, documentation, labels, buckets=buckets, registry=self._registry)
