@@ -7,6 +7,7 @@ Its identifiers are digests in letters: they tell nothing, and no run of digits 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from enum import StrEnum
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -16,6 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
+
+
+class WorldName(StrEnum):
+    """The simulated banks: the Handbook's card payments, and account transfers of our own design."""
+
+    HANDBOOK = "handbook"
+    TRANSFERS = "transfers"
 
 
 class SimulatedTransaction(NamedTuple):
