@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from fraudstream.errors import FraudstreamError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 _BOOTSTRAP_MS = 10_000
 
 
-class KafkaUnreachable(ConnectionError):
+class KafkaUnreachable(FraudstreamError):
     """Kafka cannot be reached, or refuses what is asked; the text is one sentence."""
 
 
@@ -27,21 +29,29 @@ def kafka_admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
     Raises:
         KafkaUnreachable: there is no answer within 10 s, or Kafka refused a request of the block.
     """
-    servers = settings.bootstrap_servers
     try:
         admin = KafkaAdminClient(**settings.kafka_python(), bootstrap_timeout_ms=_BOOTSTRAP_MS)
     except (KafkaError, OSError) as error:
-        raise KafkaUnreachable(
-            f"Kafka does not answer at {servers} ({_word(error)}): "
-            "check FRAUDSTREAM_KAFKA__BOOTSTRAP_SERVERS, or start one with `fraudstream dev kafka`."
-        ) from error
+        raise unreachable(settings, error) from error
     try:
         yield admin
     except KafkaError as error:
-        raise KafkaUnreachable(f"Kafka at {servers} refused a request ({_word(error)}).") from error
+        raise KafkaUnreachable(
+            f"Kafka at {settings.bootstrap_servers} refused a request ({word(error)})."
+        ) from error
     finally:
         admin.close()
 
 
-def _word(error: Exception) -> str:
-    return " ".join(f"{type(error).__name__}: {error}".split())
+def unreachable(settings: KafkaSettings, error: Exception) -> KafkaUnreachable:
+    """The sentence for a client that found no broker."""
+    return KafkaUnreachable(
+        f"Kafka does not answer at {settings.bootstrap_servers} ({word(error)}): "
+        "check FRAUDSTREAM_KAFKA__BOOTSTRAP_SERVERS, or start one with `fraudstream dev kafka`."
+    )
+
+
+def word(error: Exception) -> str:
+    """An error of kafka-python on one line; most of their texts begin with their names."""
+    name, text = type(error).__name__, str(error)
+    return " ".join((text if text.startswith(name) else f"{name}: {text}").split())

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 from jgo.env import LockedDependency, LockFile
 from jgo.maven import Artifact, MavenContext
 
+from fraudstream.errors import LocalKafkaError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -23,7 +25,7 @@ LOCK = Path(__file__).with_name("kafka.lock.toml")
 _CONNECTIONS = 6
 
 
-class KafkaJarsError(RuntimeError):
+class KafkaJarsError(LocalKafkaError):
     """The jars of Apache Kafka cannot be had; the text is one sentence with the mend."""
 
 

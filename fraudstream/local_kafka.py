@@ -25,7 +25,8 @@ from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError
 
 from fraudstream import tether
-from fraudstream.kafka_jars import KafkaJarsError, kafka_jars
+from fraudstream.errors import LocalKafkaError
+from fraudstream.kafka_jars import kafka_jars
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,10 +65,6 @@ group.min.session.timeout.ms=1000
 message.max.bytes=4194304
 replica.fetch.max.bytes=4194304
 """
-
-
-class LocalKafkaError(RuntimeError):
-    """The local Kafka cannot start; the text is one sentence."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +133,10 @@ class LocalKafka:
             self.process.kill()
             self.process.wait()
 
+    def wait(self) -> None:
+        """Return when the broker has ended, by `stop` or by itself."""
+        self.process.wait()
+
     def __enter__(self) -> Self:
         return self
 
@@ -173,10 +174,7 @@ def _ports(port: int | None) -> tuple[int, int]:
 
 def _java(announce: Callable[[str], None]) -> list[str]:
     """The Java command line up to the main class."""
-    try:
-        jars = kafka_jars(announce)
-    except KafkaJarsError as error:
-        raise LocalKafkaError(str(error)) from error
+    jars = kafka_jars(announce)
     options = [
         f"-Xmx{_HEAP}",
         "-XX:+UseG1GC",

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from kafka.admin import ConfigResource, ConfigResourceType
 from kafka.errors import TopicAlreadyExistsError, for_code
 
+from fraudstream.errors import FraudstreamError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 _FOREVER = -1
 
 
-class TopicsRefused(RuntimeError):
-    """Kafka would not make a topic; the text is one sentence."""
+class TopicsRefused(FraudstreamError):
+    """Kafka would not make a topic, or a needed one is missing; the text is one sentence."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from fraudstream.errors import FraudstreamError
 from fraudstream.settings.names import variable, variables
 from fraudstream.settings.tree import CONFIG_VARIABLE, PREFIX, Settings
 
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 
-class SettingsError(ValueError):
+class SettingsError(FraudstreamError):
     """A setting is wrong or unknown; the text is one sentence with the mend."""
+
+    exit_status = 2
 
 
 def load_settings() -> Settings:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from fraudstream.errors import LocalKafkaError
 from fraudstream.kafka_jars import LOCK, KafkaJarsError, kafka_jars
-from fraudstream.local_kafka import LocalKafka, LocalKafkaError, _reason
+from fraudstream.local_kafka import LocalKafka, _reason
 
 if TYPE_CHECKING:
     from pathlib import Path

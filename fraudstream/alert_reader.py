@@ -1,0 +1,70 @@
+"""Reads alerts as an analyst should see them: committed ones only, each once."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from kafka import KafkaConsumer, TopicPartition
+from kafka.errors import KafkaError
+
+from fraudstream.kafka_admin import unreachable
+from fraudstream.topics import TopicsRefused
+from schemas.alert import decode_alert
+from schemas.errors import InvalidMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from fraudstream.settings import KafkaSettings
+    from schemas.alert import Alert
+
+
+@contextmanager
+def alert_values(settings: KafkaSettings, topic: str, *, from_beginning: bool) -> Iterator[Iterator[bytes]]:
+    """The values of the topic's records as they are committed, without end; no group, so no trace is left.
+
+    Raises:
+        KafkaUnreachable: Kafka does not answer.
+        TopicsRefused: the topic is missing.
+    """
+    try:
+        consumer = KafkaConsumer(
+            **settings.kafka_python(),
+            group_id=None,
+            isolation_level="read_committed",
+            auto_offset_reset="earliest" if from_beginning else "latest",
+            allow_auto_create_topics=False,
+        )
+    except (KafkaError, OSError) as error:
+        raise unreachable(settings, error) from error
+    try:
+        partitions = consumer.partitions_for_topic(topic)
+        if not partitions:
+            raise TopicsRefused(f"Topic {topic} is missing: `fraudstream topics create` makes it.")
+        consumer.assign([TopicPartition(topic, partition) for partition in partitions])
+        yield (record.value for record in consumer if record.value)
+    finally:
+        consumer.close()
+
+
+def unrepeated(values: Iterable[bytes], complain: Callable[[str], None]) -> Iterator[Alert]:
+    """Each alert once, by its `alert_id`.
+
+    The service sends an alert again when it cannot know that the first was received. Ids are remembered for
+    the whole run: about 100 bytes an alert.
+
+    Args:
+        values: as in the topic.
+        complain: is told, in a sentence, about a value that is no alert; the next one follows.
+    """
+    seen: set[str] = set()
+    for value in values:
+        try:
+            alert = decode_alert(value)
+        except InvalidMessage as error:
+            complain(f"A record is no alert and was passed over: {error.reason}")
+            continue
+        if alert.alert_id not in seen:
+            seen.add(alert.alert_id)
+            yield alert

@@ -1,0 +1,30 @@
+"""The two streams of a command: data for programs and readers, words for the person at the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import orjson
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON, one object a line, for programs.")]
+
+
+def say(sentence: str) -> None:
+    """Words, on standard error."""
+    typer.echo(sentence, err=True)
+
+
+def emit(record: Any) -> None:
+    """One JSON object on one line of standard output, at once even into a pipe."""
+    typer.echo(orjson.dumps(record))
+
+
+def show(renderable: RenderableType) -> None:
+    """Data for a reader, on standard output."""
+    from rich.console import Console  # noqa: PLC0415 - only readers need it
+
+    Console(soft_wrap=False).print(renderable)

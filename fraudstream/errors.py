@@ -1,0 +1,23 @@
+"""What goes wrong at a terminal, each as one sentence for the person there.
+
+FraudstreamError          one sentence, and the exit status that the command line leaves with
+  SettingsError           a setting is wrong or unknown (status 2)
+  KafkaUnreachable        Kafka does not answer, or refuses a request
+  TopicsRefused           Kafka would not make a topic, or a needed one is missing
+  LocalKafkaError         the local Kafka cannot start
+    KafkaJarsError        its jars cannot be had
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class FraudstreamError(Exception):
+    """Something a person can mend; the text is one sentence, shown without a traceback."""
+
+    exit_status: ClassVar[int] = 1
+
+
+class LocalKafkaError(FraudstreamError):
+    """The local Kafka cannot start; the text is one sentence."""
