@@ -4,7 +4,8 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+# Bytecode comes with the first import of what is used, which is a small part.
+PIP := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check
 SUPPORTED := python3.13 python3.12 python3.11 python3
 # The interpreter that .venv is made with; empty: the first of SUPPORTED that fits.
 PYTHON :=
