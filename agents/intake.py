@@ -1,0 +1,60 @@
+"""The label intake agent.
+
+In: `labels`, keyed by anything: banks' systems and analysts' tools partition as they like. Out: the valid ones on `labels.keyed`, keyed by
+their subject; the others among the dead letters.
+Remembers: nothing.
+Promises: each record becomes a keyed label or a dead letter; labels of one subject keep their order within a source partition.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from agents.refusals import Refusals, refuse_poison
+from schemas.errors import InvalidMessage
+from schemas.label import decode_label
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable
+
+    from confluent_kafka import Message
+
+    from agents.runtime import App, Chunk
+    from agents.telemetry import Telemetry
+    from agents.topics import Topics
+    from schemas.label import Label
+
+NAME = "intake"
+
+
+class IntakeAgent:
+    """Takes chunks of labels and puts keyed labels and dead letters into the outbox."""
+
+    def __init__(self, app: App, topics: Topics, telemetry: Telemetry) -> None:
+        self._outbox = app.outbox
+        self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
+        self._topics = topics
+        self._telemetry = telemetry
+
+    async def process(self, chunks: AsyncIterable[Chunk]) -> None:
+        """Take in chunk after chunk."""
+        async for chunk in chunks:
+            labels = [label for record in chunk.records if (label := self._decode(record, chunk))]
+            for label in labels:
+                self._outbox.put(self._topics.labels_keyed, label.subject.encode(), label.to_json())
+            self._telemetry.labels_accepted(labels)
+            await self._outbox.room()
+
+    def _decode(self, record: Message, chunk: Chunk) -> Label | None:
+        try:
+            refuse_poison(chunk)
+            return decode_label(record.value() or b"")
+        except InvalidMessage as refusal:
+            self._refusals.put(record, refusal)
+            return None
+
+
+def bind(app: App, topics: Topics, telemetry: Telemetry) -> None:
+    """Run the label intake agent in this app."""
+    agent = IntakeAgent(app, topics, telemetry)
+    app.bind(NAME, topics.labels, agent.process)

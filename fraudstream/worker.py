@@ -1,0 +1,23 @@
+"""A worker process: the one place where settings meet Faust's worker."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import mode.loop
+from faust import Worker
+
+if TYPE_CHECKING:
+    from fraudstream.settings import Settings
+
+
+def run_worker(settings: Settings) -> None:
+    """Run a worker until it is told to stop; it ends the process with its exit status."""
+    mode.loop.use("uvloop")
+    from agents.telemetry import LogFormat, configure_logs  # noqa: PLC0415 - the loop must be chosen first
+    from fraudstream.app import create_app  # noqa: PLC0415
+
+    configure_logs(settings.log.level, LogFormat(settings.log.format))
+    app = create_app(settings)
+    app.finalize()
+    Worker(app, quiet=True, override_logging=False, redirect_stdouts=False).execute_from_commandline()
