@@ -1,0 +1,156 @@
+"""Dead letters: byte for byte what came, why it was refused, and never a card number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.dead_letters import MASKED_HEADER, KafkaRecord, Outgoing, dead_letter
+from schemas.dead_letter import DeadLetter
+from schemas.errors import ErrorType
+
+PAN = b"4111111111111111"
+NOT_OF_A_NETWORK = b"000000000018"  # passes Luhn, in no network's range: refused in a token field only
+
+
+@dataclass
+class Record:
+    """A received record."""
+
+    its_key: bytes | None = b"card-1"
+    its_value: bytes | None = b'{"broken'
+    its_headers: list[tuple[str, bytes | None]] | None = None
+    its_timestamp: tuple[int, int] = (1, 1_700_000_000_123)
+    position: tuple[str, int, int] = field(default=("transactions", 3, 42))
+
+    def topic(self) -> str:
+        return self.position[0]
+
+    def partition(self) -> int:
+        return self.position[1]
+
+    def offset(self) -> int:
+        return self.position[2]
+
+    def key(self) -> bytes | None:
+        return self.its_key
+
+    def value(self) -> bytes | None:
+        return self.its_value
+
+    def headers(self) -> list[tuple[str, bytes | None]] | None:
+        return self.its_headers
+
+    def timestamp(self) -> tuple[int, int]:
+        return self.its_timestamp
+
+
+def refuse(
+    record: KafkaRecord, error_type: ErrorType = ErrorType.NOT_JSON, reason: str = "not JSON"
+) -> Outgoing:
+    return dead_letter(record, error_type, reason, agent="scoring")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.none() | st.binary(max_size=40),
+    st.none() | st.binary(max_size=300),
+    st.lists(st.tuples(st.text("abcxyz-", min_size=1, max_size=10), st.none() | st.binary(max_size=20))),
+)
+def test_a_message_without_a_card_number_stays_byte_for_byte(
+    key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]]
+) -> None:
+    letter = refuse(Record(key, value, headers))
+    assert (letter.key, letter.value, letter.timestamp_ms) == (key, value, 1_700_000_000_123)
+    assert letter.headers[: len(headers)] == headers
+    assert MASKED_HEADER not in dict(letter.headers)
+
+
+def test_headers_say_where_it_stood_and_why_as_text() -> None:
+    letter = dead_letter(
+        Record(), ErrorType.INVALID_AMOUNT, "must be positive", agent="scoring", field="amount"
+    )
+    assert dict(letter.headers) == {
+        "__connect.errors.topic": b"transactions",
+        "__connect.errors.partition": b"3",
+        "__connect.errors.offset": b"42",
+        "__connect.errors.connector.name": b"scoring",
+        "__connect.errors.task.id": b"3",
+        "__connect.errors.stage": b"VALUE_CONVERTER",
+        "__connect.errors.class.name": b"agents.scoring",
+        "__connect.errors.exception.class.name": b"schemas.errors.InvalidMessage",
+        "__connect.errors.exception.message": b"must be positive",
+        "fraudstream-error-type": b"invalid-amount",
+        "fraudstream-error-field": b"amount",
+    }
+
+
+def test_the_schema_reads_its_headers_back() -> None:
+    said = DeadLetter.from_headers(refuse(Record(), ErrorType.TOO_DEEP, "nested too deep").headers)
+    assert (said.topic, said.partition, said.offset) == ("transactions", 3, 42)
+    assert (said.error_type, said.reason) == (ErrorType.TOO_DEEP, "nested too deep")
+
+
+@pytest.mark.parametrize(
+    ("error_type", "stage"),
+    [
+        (ErrorType.EMPTY_KEY, b"KEY_CONVERTER"),
+        (ErrorType.KEY_MISMATCH, b"KEY_CONVERTER"),
+        (ErrorType.NOT_JSON, b"VALUE_CONVERTER"),
+        (ErrorType.INTERNAL_ERROR, b"TASK_PUT"),
+    ],
+)
+def test_the_stage_is_one_of_kafka_connect(error_type: ErrorType, stage: bytes) -> None:
+    assert dict(refuse(Record(), error_type).headers)["__connect.errors.stage"] == stage
+
+
+@pytest.mark.parametrize("place", ["key", "value", "header", "header name"])
+@pytest.mark.parametrize("error_type", [ErrorType.PAN, ErrorType.NOT_JSON])
+def test_a_card_number_is_masked_wherever_it_stands(place: str, error_type: ErrorType) -> None:
+    record = {
+        "key": Record(its_key=PAN),
+        "value": Record(its_value=b'{"card_id":"' + PAN + b'"}'),
+        "header": Record(its_headers=[("trace", b"card " + PAN)]),
+        "header name": Record(its_headers=[(PAN.decode(), b"x")]),
+    }[place]
+    letter = refuse(record, error_type)
+    assert PAN not in repr(letter).encode()
+    assert b"************1111" in repr(letter).encode()
+    assert dict(letter.headers)[MASKED_HEADER] == b"true"
+
+
+def test_a_message_refused_as_pan_is_masked_by_the_rule_that_refused_it() -> None:
+    as_pan = refuse(Record(its_value=NOT_OF_A_NETWORK), ErrorType.PAN)
+    assert as_pan.value == b"********0018"
+    assert refuse(Record(its_value=NOT_OF_A_NETWORK)).value == NOT_OF_A_NETWORK
+
+
+def test_the_reason_is_cut_and_masked() -> None:
+    said = dict(refuse(Record(), reason=f"bad {PAN.decode()} " + "x" * 5_000).headers)
+    message = said["__connect.errors.exception.message"]
+    assert PAN not in message
+    assert len(message) == 280
+
+
+def test_a_card_number_at_the_cut_of_the_reason_is_masked() -> None:
+    said = dict(refuse(Record(), reason="x" * 270 + " " + PAN.decode()).headers)
+    assert b"411111" not in said["__connect.errors.exception.message"]
+
+
+def test_a_message_refused_again_tells_only_of_the_last_refusal() -> None:
+    first = refuse(Record(its_headers=[("trace", b"7")]), ErrorType.PAN, "first")
+    again = refuse(
+        Record(its_headers=first.headers, position=("transactions", 0, 99)), ErrorType.NOT_JSON, "again"
+    )
+    names = [name for name, _ in again.headers]
+    assert len(names) == len(set(names))
+    assert DeadLetter.from_headers(again.headers).reason == "again"
+    assert MASKED_HEADER not in names
+    assert again.headers[0] == ("trace", b"7")
+
+
+def test_a_message_without_timestamp_gets_none() -> None:
+    assert refuse(Record(its_timestamp=(0, -1))).timestamp_ms is None
