@@ -1,0 +1,72 @@
+"""Golden messages of version 1: what was once valid stays valid, and means and reads the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas.alert import decode_alert
+from schemas.control import decode_control
+from schemas.dead_letter import DeadLetter
+from schemas.errors import InvalidMessage
+from schemas.example import decode_example
+from schemas.export import json_schemas
+from schemas.label import decode_label
+from schemas.reputation import decode_reputation
+from schemas.score import decode_score
+from schemas.snapshot import decode_snapshot
+from schemas.transaction import decode_transaction
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
+REFUSED = json.loads((GOLDEN / "refused" / "transactions.json").read_bytes())
+DECODERS = {
+    "transaction": decode_transaction,
+    "label": decode_label,
+    "control": decode_control,
+    "score": decode_score,
+    "alert": decode_alert,
+    "example": decode_example,
+    "model-snapshot": decode_snapshot,
+    "reputation": decode_reputation,
+}
+FILES = sorted(path for path in GOLDEN.glob("*.json") if not path.name.startswith("dead-letter"))
+CANONICAL = [path for path in FILES if "as-sent" not in path.name]
+
+
+def contract(path: Path) -> str:
+    return path.name.partition(".")[0]
+
+
+def decode(path: Path) -> Any:
+    return DECODERS[contract(path)](path.read_bytes())
+
+
+def test_every_contract_has_a_golden_message() -> None:
+    assert {contract(path) for path in GOLDEN.glob("*.json")} == set(json_schemas())
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_golden_message_decodes_and_keeps_its_meaning_through_the_wire(path: Path) -> None:
+    message = decode(path)
+    assert DECODERS[contract(path)](message.to_json()) == message
+
+
+@pytest.mark.parametrize("path", CANONICAL, ids=lambda path: path.stem)
+def test_a_golden_message_as_written_by_this_service_is_written_so_again(path: Path) -> None:
+    assert json.loads(decode(path).to_json()) == json.loads(path.read_bytes())
+
+
+def test_the_golden_dead_letter_is_read_and_written_the_same() -> None:
+    texts = json.loads((GOLDEN / "dead-letter.pan.json").read_bytes())
+    headers = [(name, text.encode()) for name, text in texts.items()]
+    assert DeadLetter.from_headers(headers).to_headers() == headers
+
+
+@pytest.mark.parametrize("case", REFUSED, ids=lambda case: case["why"])
+def test_a_golden_refusal_stays_a_refusal_of_the_same_type(case: dict[str, str]) -> None:
+    with pytest.raises(InvalidMessage) as refused:
+        decode_transaction(case["value"].encode("utf-8", "surrogateescape"))
+    assert (refused.value.error_type, refused.value.field) == (case["error_type"], case["field"])

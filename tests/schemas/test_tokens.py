@@ -1,0 +1,192 @@
+"""Card numbers: found, refused where a token belongs, masked where they must be stored."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter, ValidationError
+
+from schemas.pan import is_card_number, passes_luhn
+from schemas.tokens import Code, Identifier, Text, Token, contains_pan, mask_numbers, mask_pans
+
+# Numbers that the networks publish for tests; nobody's cards.
+TEST_CARDS = [
+    "4111111111111111",
+    "4222222222222",
+    "5555555555554444",
+    "2223003122003222",
+    "378282246310005",
+    "30569309025904",
+    "6011111111111117",
+    "3530111333300000",
+    "6200000000000005",
+    "6759649826438453",
+]
+UNKNOWN_NETWORK = "1234567812345670"
+DIGEST = "a4111111111111111" + "0f" * 8
+TOKEN, IDENTIFIER, CODE, TEXT = map(TypeAdapter, (Token, Identifier, Code, Text))
+
+
+def refused_as_pan(adapter: TypeAdapter[str], value: str) -> bool:
+    try:
+        adapter.validate_python(value)
+    except ValidationError as error:
+        return [details["type"] for details in error.errors()] == ["pan"]
+    return False
+
+
+def with_check_digit(payload: str) -> str:
+    """Append the digit that makes a number pass Luhn."""
+    return next(payload + digit for digit in "0123456789" if passes_luhn((payload + digit).encode()))
+
+
+def grouped(number: str, separator: str) -> str:
+    return separator.join(number[index : index + 4] for index in range(0, len(number), 4))
+
+
+CARD_NUMBERS = st.sampled_from(TEST_CARDS) | st.from_regex(r"4[0-9]{14}", fullmatch=True).map(
+    with_check_digit
+)
+# Dense in what matters: digits, separators, hexadecimal letters, escapes, whole card numbers.
+TEXTS = st.lists(
+    CARD_NUMBERS.map(str.encode)
+    | CARD_NUMBERS.map(lambda number: grouped(number, " ").encode())
+    | CARD_NUMBERS.map(lambda number: grouped(number, "-").encode())
+    | st.sampled_from([b"\\u0034", b"\\u0020", b'":"', b" ", b"-", b"*", DIGEST.encode()])
+    | st.text("0123456789", max_size=20).map(str.encode)
+    | st.text("abcdef0123456789 -", max_size=24).map(str.encode)
+    | st.binary(max_size=3),
+    max_size=8,
+).map(b"".join)
+
+
+@given(
+    payload=st.text("0123456789", min_size=1, max_size=18), position=st.integers(0), change=st.integers(1, 9)
+)
+def test_luhn_finds_every_single_wrong_digit(payload: str, position: int, change: int) -> None:
+    digits = [int(digit) for digit in with_check_digit(payload)]
+    position %= len(digits)
+    digits[position] = (digits[position] + change) % 10
+    assert not passes_luhn("".join(map(str, digits)).encode())
+
+
+@pytest.mark.parametrize("number", TEST_CARDS)
+def test_a_number_of_each_network_is_recognised(number: str) -> None:
+    assert is_card_number(number.encode())
+
+
+@pytest.mark.parametrize("adapter", [TOKEN, IDENTIFIER, TEXT])
+@pytest.mark.parametrize("number", TEST_CARDS)
+@pytest.mark.parametrize("form", ["{}", "card:{}", "{} exp 12/29", "x{}y"])
+def test_a_card_number_is_refused_wherever_it_stands(
+    adapter: TypeAdapter[str], number: str, form: str
+) -> None:
+    assert refused_as_pan(adapter, form.format(number))
+
+
+@pytest.mark.parametrize("separator", [" ", "-"])
+def test_a_grouped_card_number_is_refused(separator: str) -> None:
+    for number in TEST_CARDS:
+        assert refused_as_pan(TOKEN, grouped(number, separator))
+        assert refused_as_pan(IDENTIFIER, grouped(number, separator))
+
+
+@given(payload=st.text("0123456789", min_size=11, max_size=18))
+def test_a_token_of_12_to_19_digits_is_refused_exactly_when_it_passes_luhn(payload: str) -> None:
+    whole = with_check_digit(payload)
+    other = whole[:-1] + str((int(whole[-1]) + 1) % 10)
+    assert refused_as_pan(TOKEN, whole)
+    assert not refused_as_pan(TOKEN, other)
+
+
+def test_an_identifier_is_refused_only_in_a_network_s_range() -> None:
+    assert refused_as_pan(TOKEN, UNKNOWN_NETWORK)
+    assert not refused_as_pan(IDENTIFIER, UNKNOWN_NETWORK)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        DIGEST,
+        f"tok_{DIGEST}",
+        "8f14e45f-ceea-467f-a9d2-0c5f3b1a2d3c",
+        "card-000123",
+        "1" * 32,
+        "411111111111",
+    ],
+)
+def test_digests_short_numbers_and_longer_ones_are_tokens(value: str) -> None:
+    assert TOKEN.validate_python(value) == value
+
+
+@pytest.mark.parametrize("value", ["", " ", " a", "a ", "a\n", "a\x00", "\u0664", "caf\u00e9", "x" * 129])
+def test_a_token_is_bounded_printable_ascii(value: str) -> None:
+    with pytest.raises(ValidationError):
+        TOKEN.validate_python(value)
+
+
+@pytest.mark.parametrize("value", ["", "pos terminal", "-x", "x" * 33, "a/b"])
+def test_a_code_is_one_short_word(value: str) -> None:
+    with pytest.raises(ValidationError):
+        CODE.validate_python(value)
+
+
+@settings(max_examples=300)
+@given(text=TEXTS)
+def test_masking_leaves_no_card_number_that_is_found(text: bytes) -> None:
+    assert not contains_pan(mask_pans(text))
+    assert not contains_pan(mask_numbers(text))
+
+
+@settings(max_examples=300)
+@given(text=TEXTS)
+def test_masking_changes_nothing_where_no_card_number_is_found(text: bytes) -> None:
+    assume(not contains_pan(text))
+    assert mask_pans(text) == text
+
+
+@given(text=TEXTS)
+def test_masking_twice_is_masking_once(text: bytes) -> None:
+    assert mask_pans(mask_pans(text)) == mask_pans(text)
+
+
+@given(
+    number=CARD_NUMBERS,
+    before=st.sampled_from([b'{"a":"', b"", b" "]),
+    after=st.sampled_from([b'"}', b"", b"."]),
+)
+def test_a_masked_number_keeps_its_last_four_digits_and_its_surroundings(
+    number: str, before: bytes, after: bytes
+) -> None:
+    digits = number.encode()
+    masked = before + b"*" * (len(digits) - 4) + digits[-4:] + after
+    assert mask_pans(before + digits + after) == mask_numbers(before + digits + after) == masked
+
+
+@given(
+    payload=st.text("0123456789", min_size=11, max_size=18), separator=st.sampled_from(["", " ", "-", " - "])
+)
+def test_whatever_number_a_token_field_refuses_is_masked_in_the_dead_letter(
+    payload: str, separator: str
+) -> None:
+    value = grouped(with_check_digit(payload), separator)
+    assert refused_as_pan(TOKEN, value)
+    masked = mask_numbers(f'{{"card_id":"{value}"}}'.encode())
+    assert sum(byte in b"0123456789" for byte in masked) == 4
+
+
+@pytest.mark.parametrize(
+    "text", [b"\\u0034111111111111111", b"411111111111111\\u0031", b"4111\\u00201111\\u002d1111 1111"]
+)
+def test_an_escaped_card_number_is_found_and_masked(text: bytes) -> None:
+    assert contains_pan(text)
+    assert mask_pans(text).endswith(b"1111")
+    assert mask_pans(text).count(b"*") == 12
+
+
+@pytest.mark.parametrize("number", TEST_CARDS)
+def test_a_card_number_is_found_in_raw_json_as_text_or_number(number: str) -> None:
+    assert contains_pan(b'{"a":"%b"}' % number.encode())
+    assert contains_pan(b'{"a":%b,"b":1}' % number.encode())
+    assert not contains_pan(b'{"a":1%b1234567}' % number.encode())
