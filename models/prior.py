@@ -42,38 +42,33 @@ class Term:
 
 
 TERMS: Final = (
-    Term("amount", 0.9, 50.0, 5_000.0, Scale.LOG, "Fraud pays more the larger the amount."),
+    Term("amount", 0.25, 50.0, 5000.0, Scale.LOG, "Fraud pays more the larger the amount."),
     Term(
-        "amount_ratio", 1.5, 1.0, 50.0, Scale.LOG, "A thief does not know what this subject usually spends."
+        "amount_ratio", 1.7, 1.0, 20.0, Scale.LOG, "A thief does not know what this subject usually spends."
     ),
     Term(
-        "amount_z", 0.3, 0.0, 8.0, Scale.LINEAR, "An amount far outside the subject's own spread is unusual."
+        "amount_z", 0.5, 0.0, 8.0, Scale.LINEAR, "An amount far outside the subject's own spread is unusual."
     ),
     Term(
         "high_amounts_14d",
         0.7,
-        0.1,
-        4.0,
+        0.2,
+        3.0,
         Scale.LINEAR,
-        "After one unusually high amount, the next are suspect.",
+        "After an unusually high amount the next are suspect.",
     ),
     Term("known_frauds_14d", 1.0, 0.0, 3.0, Scale.LINEAR, "A token that was abused is abused again."),
-    Term("window_count_10min", 1.2, 1.0, 33.0, Scale.LOG, "A stolen token is used up before it is blocked."),
-    Term("window_count_1h", 0.6, 1.0, 33.0, Scale.LOG, "As in ten minutes, for a slower hand."),
     Term(
-        "window_counterparties_24h", 0.4, 1.5, 33.0, Scale.LOG, "A stolen token is spread over many takers."
+        "window_count_10min", 0.3, 1.0, 5.0, Scale.LOG, "A thief hurries; more than five is a machine's run."
     ),
-    Term("new_counterparty", 0.7, 0.3, 1.0, Scale.LINEAR, "A mule's account has not been paid before."),
+    Term("window_count_1h", 0.5, 1.0, 5.0, Scale.LOG, "A stolen token is used up before it is blocked."),
+    Term("window_counterparties_24h", 0.2, 1.5, 5.0, Scale.LOG, "A stolen token is spread over many takers."),
+    Term("new_counterparty", 0.4, 0.3, 1.0, Scale.LINEAR, "A mule's account has not been paid before."),
     Term("country_changed", 1.2, 0.0, 1.0, Scale.LINEAR, "The owner is rarely in two countries."),
-    Term("night", 0.5, 0.1, 1.0, Scale.LINEAR, "Owners sleep."),
+    Term("night", 0.3, 0.1, 1.0, Scale.LINEAR, "Owners sleep."),
     Term("counterparty_frauds_28d", 1.0, 0.0, 20.0, Scale.LOG, "Where frauds were, frauds follow."),
     Term(
-        "counterparty_fraud_share_28d",
-        4.0,
-        0.01,
-        1.0,
-        Scale.LINEAR,
-        "A taker of mostly frauds is compromised.",
+        "counterparty_fraud_share_28d", 4.0, 0.01, 1.0, Scale.LINEAR, "A taker of many frauds is compromised."
     ),
     Term("early_frauds_7d", 1.5, 0.0, 10.0, Scale.LOG, "A verdict of today says more than an old one."),
     Term(

@@ -158,11 +158,17 @@ def _contribution(story: Story, contributions: Floats) -> float:
 
 
 def _reason(story: Story, contribution: float, values: Singles) -> Reason:
-    normal = None if story.normal is None else float(values[_COLUMN[story.normal]]) * story.normal_share
     return Reason(
         code=story.code,
         text=story.text,
         contribution=contribution,
         value=float(values[_COLUMN[story.shown]]),
-        normal_for_subject=normal,
+        normal_for_subject=_normal(story, values),
     )
+
+
+def _normal(story: Story, values: Singles) -> float | None:
+    """What is normal for the subject; one without a past, whose only event is this one, has no normal."""
+    if story.normal is None or values[_COLUMN["count_30d"]] <= 1.0:
+        return None
+    return float(values[_COLUMN[story.normal]]) * story.normal_share

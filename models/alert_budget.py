@@ -1,0 +1,156 @@
+"""The decision policy that keeps to an alert budget: so many alerts among 10,000 transactions.
+
+The threshold is an online quantile of the scores, in log-odds `q`. After each transaction
+
+    q <- q + step * (alerted - rate)
+
+so every alert raises it a little and every other transaction lowers it a very little: stochastic
+approximation of a quantile (Robbins and Monro, 1951). The constant step lets it follow scores that drift. As
+the updates telescope, the share of alerts in any n transactions is off the rate by (q_n - q_0) / (step * n) exactly, for
+any sequence of scores (Gibbs and Candes, Adaptive Conformal Inference Under Distribution Shift, 2021).
+Floor and ceiling break that on purpose: at the floor fewer alerts are raised than the budget allows, at the
+ceiling more. `river.stats.Quantile` was not taken: it weighs all of the past alike, so it does not follow
+drift, and its state is sealed in a compiled object.
+
+Hysteresis: an analyst who has an alert on a subject does not need the next one unless it is clearly worse.
+For some hours the subject's threshold is its alerted score plus a margin in log-odds, but never above the
+score that declines.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from models.batch import stable_hashes
+from models.decay import HOUR
+from models.policy import Decisions, check_thresholds, decided
+from schemas.score import Decision
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from models.arrays import Floats
+
+TRANSACTIONS: Final = 10_000
+"""What a budget is counted on."""
+STEP: Final = 0.1
+"""Log-odds that one alert raises the threshold by."""
+REPEAT_SECONDS: Final = 24 * HOUR
+"""Event time for which an alert keeps further ones on its subject back."""
+REPEAT_MARGIN: Final = 0.5
+"""Log-odds by which a further alert must exceed the one before."""
+REMEMBERED_ALERTS: Final = 256
+"""Subjects with an alert that are remembered; the one alerted longest ago is forgotten first."""
+
+_SMALLEST: Final = 1e-6
+_HEAD: Final = struct.Struct("<Bd")
+_ALERT: Final = struct.Struct("<Qdd")
+_LAYOUT: Final = 1
+
+
+class AlertBudget:
+    """Review the highest scores, so many among 10,000 transactions; decline from a fixed score on.
+
+    Args:
+        alerts_per_10000: the budget, above 0 and at most 10,000.
+        floor: lowest threshold, however few the high scores.
+        ceiling: highest threshold, however many the high scores.
+        decline: score from which a transaction is declined, whatever the budget says.
+        start: threshold to begin with, brought within floor and ceiling.
+        version: name of this setting; made of its numbers where none is given.
+
+    Raises:
+        ValueError: the budget is out of range, or not 0 <= floor <= ceiling <= decline <= 1.
+    """
+
+    def __init__(
+        self,
+        alerts_per_10000: float,
+        *,
+        floor: float,
+        ceiling: float,
+        decline: float,
+        start: float = 0.5,
+        version: str | None = None,
+    ) -> None:
+        check_thresholds(floor, ceiling, decline)
+        if not 0.0 < alerts_per_10000 <= TRANSACTIONS:
+            raise ValueError(f"an alert budget is above 0 and at most 10,000, not {alerts_per_10000!r}")
+        self._rate = alerts_per_10000 / TRANSACTIONS
+        self._floor, self._ceiling, self._decline = floor, ceiling, decline
+        self._log_odds = _log_odds(min(max(start, floor), ceiling))
+        self._alerts: dict[int, tuple[float, float]] = {}
+        self.version: Final = version or f"budget-{alerts_per_10000:g}-{floor:g}-{ceiling:g}-{decline:g}"
+
+    def decide(self, times: Floats, scores: Floats, subjects: Sequence[str]) -> Decisions:
+        """Decide on each score by the threshold that the ones before have left."""
+        decisions: list[Decision] = []
+        thresholds: list[float] = []
+        for time, score, subject in zip(times.tolist(), scores.tolist(), subjects, strict=True):
+            threshold = self._threshold(time, score, subject)
+            decision = decided(score, threshold, self._decline)
+            thresholds.append(threshold)
+            decisions.append(decision)
+            self._learn(alerted=decision is not Decision.APPROVE)
+        return Decisions(decisions, np.array(thresholds))
+
+    def pack(self) -> bytes:
+        """Threshold and remembered alerts."""
+        alerts = (_ALERT.pack(subject, *alert) for subject, alert in self._alerts.items())
+        return _HEAD.pack(_LAYOUT, self._log_odds) + b"".join(alerts)
+
+    def unpack(self, payload: bytes) -> None:
+        """Go on where the policy that packed this was.
+
+        Raises:
+            ValueError: the payload is none of an alert budget of this layout.
+        """
+        size = len(payload) - _HEAD.size
+        if size < 0 or size % _ALERT.size or payload[0] != _LAYOUT:
+            raise ValueError(f"a packed alert budget of {len(payload)} bytes cannot be read")
+        _, self._log_odds = _HEAD.unpack_from(payload)
+        alerts = _ALERT.iter_unpack(payload[_HEAD.size :])
+        self._alerts = {subject: (time, score) for subject, time, score in alerts}
+
+    def _threshold(self, time: float, score: float, subject: str) -> float:
+        """The threshold for one score; an alert it raises is remembered."""
+        threshold = min(max(_probability(self._log_odds), self._floor), self._ceiling)
+        if score < threshold:
+            return threshold
+        key = int(stable_hashes([subject])[0])
+        threshold = max(threshold, self._threshold_again(key, time))
+        if score >= threshold:
+            self._remember(key, time, score)
+        return threshold
+
+    def _threshold_again(self, key: int, time: float) -> float:
+        """What a subject with a recent alert must reach, 0 if it has none; never above what declines."""
+        alerted_time, alerted_score = self._alerts.get(key, (-math.inf, 0.0))
+        if abs(time - alerted_time) >= REPEAT_SECONDS:
+            return 0.0
+        return min(_probability(_log_odds(alerted_score) + REPEAT_MARGIN), self._decline)
+
+    def _remember(self, key: int, time: float, score: float) -> None:
+        self._alerts.pop(key, None)
+        self._alerts[key] = (time, score)
+        if len(self._alerts) > REMEMBERED_ALERTS:
+            del self._alerts[next(iter(self._alerts))]
+
+    def _learn(self, *, alerted: bool) -> None:
+        """Move the threshold by one transaction, within floor and ceiling."""
+        moved = self._log_odds + STEP * (alerted - self._rate)
+        self._log_odds = min(max(moved, _log_odds(self._floor)), _log_odds(self._ceiling))
+
+
+def _log_odds(probability: float) -> float:
+    """Log-odds, finite even of 0 and 1."""
+    inside = min(max(probability, _SMALLEST), 1.0 - _SMALLEST)
+    return math.log(inside / (1.0 - inside))
+
+
+def _probability(log_odds: float) -> float:
+    return 1.0 / (1.0 + math.exp(-log_odds))
