@@ -49,7 +49,7 @@ bench: setup  ## Measure what an event costs and how long it takes
 
 .PHONY: schema
 schema: setup  ## Write the JSON Schemas and the AsyncAPI document anew
-	@$(BIN)/fraudstream schema export $(ARGS)
+	@$(BIN)/fraudstream schema export schemas/generated
 
 .PHONY: lock
 lock: COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
