@@ -1,9 +1,10 @@
 """The label intake agent.
 
-In: `labels`, keyed by anything: banks' systems and analysts' tools partition as they like. Out: the valid ones on `labels.keyed`, keyed by
-their subject; the others among the dead letters.
+In: `labels`, keyed by anything: banks' systems and analysts' tools partition as they like. Out: the valid
+ones on `labels.keyed`, keyed by their subject; the others among the dead letters.
 Remembers: nothing.
-Promises: each record becomes a keyed label or a dead letter; labels of one subject keep their order within a source partition.
+Promises: each record becomes a keyed label or a dead letter; labels of one subject keep their order within a
+source partition.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
 """The scoring agent.
 
-In: `transactions`, keyed by card or account. Out: a score for each transaction on `scores`, an alert for each that is not approved on
-`alerts`, a dead letter for each record that is no transaction.
-Remembers: the profile of each subject of its partitions, and the decision policy's state, in a changelog.
-Promises: each record becomes a score, a dead letter, or a counted repeat; outputs, profiles and source offsets are committed together;
-the same records give the same scores after any restart.
+In: `transactions`, keyed by card or account. Out: a score for each transaction on `scores`, an alert for each
+that is not approved on `alerts`, a dead letter for each record that is no transaction.
+Remembers: the profile of each subject of its partitions and the decision policy's state, in a changelog.
+Promises: each record becomes a score, a dead letter, or a counted repeat; outputs, profiles and source
+offsets are committed together; the same records give the same scores after any restart.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import numpy as np
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from agents.telemetry import Telemetry
     from agents.topics import Topics
     from models.core import Scored, ScoringCore
+    from models.state import SubjectState
     from schemas.transaction import Transaction
 
     Clock: TypeAlias = Callable[[], float]
@@ -45,8 +46,10 @@ class Admission:
     """Which transactions are scored.
 
     Attributes:
-        future_skew: most seconds that an event time may lie after its record's Kafka timestamp: a later one would wipe a profile.
-        key_mismatch: whether a record whose key is empty or not its subject is refused, or scored and marked incomplete.
+        future_skew: most seconds that an event time may lie after its record's Kafka timestamp; a later one
+            would make the profile forget all that came before.
+        key_mismatch: whether a record whose key is empty or not its subject is refused, or scored and marked
+            incomplete.
     """
 
     future_skew: float = 300.0
@@ -67,7 +70,7 @@ class Admission:
         if ahead > self.future_skew:
             raise InvalidMessage(
                 ErrorType.FUTURE_TIME,
-                f"event_time is {ahead:.0f} s after the record's own timestamp; at most {self.future_skew:.0f} s are allowed",
+                f"is {ahead:.0f} s after the record's own timestamp; {self.future_skew:.0f} s are allowed",
                 "event_time",
             )
 
@@ -103,6 +106,7 @@ class ScoringAgent:
         topics: Topics,
         core: ScoringCore,
         telemetry: Telemetry,
+        *,
         admission: Admission,
         clock: Clock,
     ) -> None:
@@ -127,7 +131,7 @@ class ScoringAgent:
         results = self._core.process(
             [each.transaction for each in admitted],
             [each.record.offset() for each in admitted],
-            chunk.states[NAME],
+            cast("SubjectState", chunk.states[NAME]),
         )
         now = self._clock()
         with self._telemetry.stage("encode"):
@@ -188,7 +192,7 @@ def bind(
     app: App, topics: Topics, core: ScoringCore, telemetry: Telemetry, *, admission: Admission, clock: Clock
 ) -> None:
     """Run the scoring agent in this app; `clock` gives the seconds since 1970."""
-    agent = ScoringAgent(app, topics, core, telemetry, admission, clock)
+    agent = ScoringAgent(app, topics, core, telemetry, admission=admission, clock=clock)
     app.bind(
         NAME, topics.transactions, agent.process, new_state=core.new_state, changelog=topics.scoring_changelog
     )

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from agents import intake, scoring
+from agents.health import PAGES_OFF, Readiness, expect_progress, expect_score, mount
 from agents.runtime import App, DeliveryMode, DeliveryOptions
 from agents.scoring import Admission
 from agents.telemetry import Telemetry, new_registry
-from models.core import ScoringCore
+from models.core import CANARY_SCORE, ScoringCore
 from models.policy import FixedThreshold
 from models.prior import PriorModel
 from models.reputation import ReputationStore
@@ -27,18 +28,45 @@ def create_app(settings: Settings) -> App:
     registry = new_registry()
     telemetry = Telemetry(registry)
     topics = settings.topics.names()
-    core = ScoringCore(PriorModel(), ReputationStore(), policy_factory(settings), timer=telemetry.stage)
+    reputations = ReputationStore()
+    core = ScoringCore(PriorModel(), reputations, policy_factory(settings), timer=telemetry.stage)
     app = App(
         delivery_options(settings),
         telemetry,
         web_host=settings.web.host,
         web_port=settings.web.port,
+        **PAGES_OFF,
     )
     if "scoring" in settings.worker.agents:
         scoring.bind(app, topics, core, telemetry, admission=admission(settings), clock=time.time)
     if "intake" in settings.worker.agents:
         intake.bind(app, topics, telemetry)
+    mount(app, registry, readiness(app, core, settings))
+    telemetry.read_at_scrape(
+        producer_queue=lambda: len(app.outbox),
+        progress_age=lambda: app.consumer.progress.age(),
+        profiles=lambda: app.consumer.entries(scoring.NAME),
+        reputations=lambda: len(reputations),
+        broadcast_staleness=lambda: 0.0,
+    )
     return app
+
+
+def readiness(app: App, core: ScoringCore, settings: Settings) -> Readiness:
+    """Say when this worker counts as ready."""
+
+    def partitions() -> str | None:
+        return None if app.consumer.ready.is_set() else "the group has assigned no partitions yet"
+
+    return Readiness(
+        {
+            "canary": expect_score(core.canary, CANARY_SCORE),
+            "partitions": partitions,
+            "progress": expect_progress(
+                lambda: app.consumer.progress.age(), settings.delivery.stall_timeout_seconds / 2
+            ),
+        }
+    )
 
 
 def delivery_options(settings: Settings) -> DeliveryOptions:

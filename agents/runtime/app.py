@@ -94,6 +94,9 @@ class App(faust.App):
     async def _on_agent_error(self, agent: Any, failure: BaseException) -> None:
         self.consumer.agent_failed(agent.name, failure)
 
+    def _create_directories(self) -> None:
+        """Make none: a worker writes to Kafka only, and may run on a read-only file system."""
+
     def _new_transport(self) -> base.Transport:
         return _Transport(self.conf.broker_consumer, self)
 

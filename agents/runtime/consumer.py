@@ -319,6 +319,10 @@ class Consumer(FaustConsumer):
     def _poller_consumer(self) -> ck.Consumer:
         return self._running_poller.consumer
 
+    def entries(self, agent: str) -> int:
+        """Count what an agent remembers about all partitions in hand."""
+        return sum(len(p.states[agent]) for p in self.assigned_partitions if agent in p.states)
+
     def assignment(self) -> set[TP]:
         """Give the partitions in hand."""
         return {TP(partition.topic, partition.number) for partition in self.assigned_partitions}

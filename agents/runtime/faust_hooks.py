@@ -11,6 +11,7 @@ PINNED = {"faust-streaming": "0.15.3", "mode-streaming": "0.7.1", "confluent-kaf
 PRIVATE_NAMES = (
     "faust.app.base:App._new_transport",  # gives the transport without a URL scheme in a global table
     "faust.app.base:App._new_producer_transport",
+    "faust.app.base:App._create_directories",  # replaced: makes none
     "faust.app.base:App._on_agent_error",  # the first to hear that an agent raised
     "faust.streams:Stream._c_aiter",  # replaced: one pass of the loop a chunk
     "faust.streams:Stream._channel_stop_iteration",
