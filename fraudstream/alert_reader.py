@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from fraudstream.kafka_admin import unreachable
+from fraudstream.kafka_admin import BOOTSTRAP_MS, unreachable
 from fraudstream.topics import TopicsRefused
 from schemas.alert import decode_alert
 from schemas.errors import InvalidMessage
@@ -35,6 +35,7 @@ def alert_values(settings: KafkaSettings, topic: str, *, from_beginning: bool) -
             isolation_level="read_committed",
             auto_offset_reset="earliest" if from_beginning else "latest",
             allow_auto_create_topics=False,
+            bootstrap_timeout_ms=BOOTSTRAP_MS,
         )
     except (KafkaError, OSError) as error:
         raise unreachable(settings, error) from error

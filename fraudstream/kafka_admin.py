@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from fraudstream.settings import KafkaSettings
 
-_BOOTSTRAP_MS = 10_000
+BOOTSTRAP_MS = 10_000
 
 
 class KafkaUnreachable(FraudstreamError):
@@ -30,7 +30,7 @@ def kafka_admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
         KafkaUnreachable: there is no answer within 10 s, or Kafka refused a request of the block.
     """
     try:
-        admin = KafkaAdminClient(**settings.kafka_python(), bootstrap_timeout_ms=_BOOTSTRAP_MS)
+        admin = KafkaAdminClient(**settings.kafka_python(), bootstrap_timeout_ms=BOOTSTRAP_MS)
     except (KafkaError, OSError) as error:
         raise unreachable(settings, error) from error
     try:
@@ -52,6 +52,6 @@ def unreachable(settings: KafkaSettings, error: Exception) -> KafkaUnreachable:
 
 
 def word(error: Exception) -> str:
-    """An error of kafka-python on one line; most of their texts begin with their names."""
+    """An error of kafka-python on one line; most of their texts hold their names."""
     name, text = type(error).__name__, str(error)
-    return " ".join((text if text.startswith(name) else f"{name}: {text}").split())
+    return " ".join((text if name in text else f"{name}: {text}").split())

