@@ -116,6 +116,8 @@ class ScoringCore:
         """Fold, score and decide on transactions of the state's partition; results are in their order."""
         if state.policy.version != self._policy_version:
             state.adopt(self._policy_factory())
+        if not transactions:
+            return []
         batch = EventBatch.of(transactions, offsets)
         with self._timer("profile"):
             profiles = state.profiles.fold(batch)
