@@ -3,7 +3,8 @@
 from typing import Annotated, Literal
 
 import pydantic_core
-from pydantic import BaseModel, ConfigDict, Field, Strict
+from pydantic import BaseModel, ConfigDict, Field, GetPydanticSchema, Strict, WithJsonSchema
+from pydantic_core import core_schema
 
 Whole = Annotated[int, Strict(), Field(ge=0, lt=2**63)]
 """A count, version or offset: a JSON integer, not negative."""
@@ -13,6 +14,18 @@ Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 
 Probability = Annotated[float, Strict(), Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 """A JSON number from 0 to 1."""
+
+
+# A literal alone would take true for 1, since they are equal in Python.
+_One = Annotated[
+    Literal[1],
+    GetPydanticSchema(
+        lambda source, handler: core_schema.chain_schema(
+            [core_schema.int_schema(strict=True), handler(source)]
+        )
+    ),
+    WithJsonSchema({"const": 1, "type": "integer"}),
+]
 
 
 class Record(BaseModel):
@@ -26,7 +39,7 @@ class Record(BaseModel):
 class Message(Record):
     """A whole message of some topic."""
 
-    schema_version: Literal[1] = 1
+    schema_version: _One = 1
     """Version of the contract."""
 
     def to_json(self) -> bytes:
