@@ -98,7 +98,8 @@ class ProfileStore:
             UnknownLayoutError: another layout packed it, or it is no profile.
         """
         words = unpack_row(payload)
-        self._words[self._row_of(subject)] = words
+        row = self._row_of(subject)  # may make room, so first
+        self._words[row] = words
 
     def forget(self, subject: str) -> None:
         """Drop the profile, if there is one."""

@@ -74,7 +74,8 @@ class ReputationStore:
 
     def update(self, reputation: Reputation) -> None:
         """Put this reputation in the place of the one that its key had."""
-        self._table[self._row_of(reputation.key)] = _row(reputation)
+        row = self._row_of(reputation.key)  # may make room, so first
+        self._table[row] = _row(reputation)
 
     def add(self, reputation: Reputation) -> None:
         """Add this partial reputation, made somewhere else, to what its key has."""

@@ -1,0 +1,34 @@
+"""Stores make room while they are restored, record by record."""
+
+from datetime import UTC, datetime
+
+from models.profile import ProfileStore
+from models.reputation import ReputationStore
+from schemas.reputation import Reputation
+
+SUBJECTS = [f"card-{number}" for number in range(300)]
+
+
+def test_a_profile_store_restores_any_number_of_profiles() -> None:
+    source, target = ProfileStore(), ProfileStore()
+    for time, subject in enumerate(SUBJECTS):
+        source.mark_fraud(subject, float(time))
+    for subject in SUBJECTS:
+        target.unpack(subject, source.pack(subject))
+    assert [target.pack(subject) for subject in SUBJECTS] == [source.pack(subject) for subject in SUBJECTS]
+
+
+def test_a_reputation_store_takes_any_number_of_reputations() -> None:
+    store = ReputationStore()
+    for subject in SUBJECTS:
+        store.update(
+            Reputation(
+                kind="counterparty",
+                id=subject,
+                as_of=datetime(2026, 1, 1, tzinfo=UTC),
+                matured=(1.0,) * 5,
+                matured_frauds=(0.0,) * 5,
+                early_frauds=(0.0, 0.0),
+            )
+        )
+    assert len(store) == len(SUBJECTS)
