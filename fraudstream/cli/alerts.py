@@ -1,4 +1,4 @@
-"""`fraudstream alerts`: follow the alerts, as a table for an analyst or as JSON for a program."""
+"""`fraudstream alerts`: follow the alerts, in lines for an analyst or as JSON for a program."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import typer
 from fraudstream.cli.output import AsJson, say, show
 
 if TYPE_CHECKING:
-    from rich.table import Table
+    from rich.text import Text
 
     from schemas.alert import Alert
 
@@ -35,34 +35,23 @@ def alerts(
         alert_values(settings.kafka, topic, from_beginning=from_beginning) as values,
     ):
         say(f"Following {topic}; Ctrl-C ends it.")
-        for number, alert in enumerate(islice(unrepeated(values, say), count)):
+        for alert in islice(unrepeated(values, say), count):
             if as_json:
                 typer.echo(alert.to_json())
             else:
-                show(_row(alert, with_header=number == 0))
+                show(_for_reader(alert))
 
 
-def _row(alert: Alert, *, with_header: bool) -> Table:
-    """One line of the table; the columns have fixed widths, since nobody knows what follows."""
-    from rich.table import Table  # noqa: PLC0415 - only readers need it
-    from rich.text import Text  # noqa: PLC0415
+def _for_reader(alert: Alert) -> Text:
+    """An alert in lines: what it is about, then its reasons, the weightiest first."""
+    from rich.text import Text  # noqa: PLC0415 - only readers need it
 
-    table = Table(box=None, pad_edge=False, show_header=with_header, expand=True)
-    table.add_column("event time", width=19)
-    table.add_column("decision", width=8)
-    table.add_column("score", width=5, justify="right")
-    table.add_column("subject", width=20, no_wrap=True)
-    table.add_column("amount", width=14, justify="right", no_wrap=True)
-    table.add_column("reasons", ratio=1)
-    table.add_row(
-        f"{alert.transaction.event_time:%Y-%m-%d %H:%M:%S}",
-        Text(alert.decision, style=_STYLES[alert.decision]),
-        f"{alert.score:.3f}",
-        Text(alert.transaction.subject),
-        Text(_amount(alert)),
-        Text("; ".join(reason.text for reason in alert.reasons)),
-    )
-    return table
+    transaction = alert.transaction
+    facts = f"{alert.score:.3f}  {transaction.event_time:%Y-%m-%d %H:%M:%S%z}  {transaction.subject}"
+    lines = Text.assemble((f"{alert.decision:<7}", _STYLES[alert.decision]), f"  {facts}  {_amount(alert)}")
+    for reason in alert.reasons:
+        lines.append(f"\n         {reason.text}", style="dim")
+    return lines
 
 
 def _amount(alert: Alert) -> str:

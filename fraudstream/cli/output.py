@@ -27,4 +27,4 @@ def show(renderable: RenderableType) -> None:
     """Data for a reader, on standard output."""
     from rich.console import Console  # noqa: PLC0415 - only readers need it
 
-    Console(soft_wrap=False).print(renderable)
+    Console(highlight=False, soft_wrap=True).print(renderable)
