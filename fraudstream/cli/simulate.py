@@ -39,9 +39,9 @@ def simulate(
 ) -> None:
     """Send a simulated bank's transactions and their late labels.
 
-    The world ends yesterday unless --start says otherwise. The same seed and start give the same transaction ids,
-    which the service counts as repeats: choose another seed for a second run. The Handbook's published data set
-    is --customers 5000 --days 183 --start 2018-04-01.
+    The world ends yesterday unless --start says otherwise. The same seed and start give the same
+    transaction ids, which the service counts as repeats: choose another seed for a second run. The
+    Handbook's published data set is --customers 5000 --days 183 --start 2018-04-01.
     """
     from fraudstream.simulate.produce import produce  # noqa: PLC0415 - see the package's docstring
     from fraudstream.simulate.stream import stream  # noqa: PLC0415
@@ -123,9 +123,7 @@ def _report(sent: Progress, wanted: int | None, *, as_json: bool, as_words: bool
     else:
         typer.echo(_summary(sent), err=as_words)
     if wanted is not None and sent.transactions < wanted:
-        say(
-            f"The world has no more than {sent.transactions:,} transactions: give it more --days or --customers."
-        )
+        say(f"The world holds {sent.transactions:,} transactions: give it more --days or --customers.")
     if sent.undelivered:
         raise FraudstreamError(f"Kafka did not take {sent.undelivered:,} records.")
 

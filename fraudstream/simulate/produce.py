@@ -116,10 +116,11 @@ class _Pace:
             self._start = self._clock()
         due = self._arrived * self._interval
         self._arrived += 1
-        while (early := due - self.seconds) > 0:
-            self._sleep(early)
-        if self._interval:
-            self.latest = max(self.latest, -early)
+        late = self.seconds - due
+        if late < 0:
+            self._sleep(-late)
+        elif self._interval:
+            self.latest = max(self.latest, late)
 
 
 def _progress(counts: Counter[str], pace: _Pace, simulated_time: float, undelivered: int = 0) -> Progress:

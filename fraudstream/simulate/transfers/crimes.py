@@ -1,14 +1,14 @@
 """The frauds of one day, and the mule accounts that tie them together.
 
-Four schemes, with rates that give about one fraud in 200 transfers. That is many times what banks see, so that
-a short stream holds enough to learn from:
+Four schemes, with rates that give about one fraud in 200 transfers. That is many times what banks see, so
+that a short stream holds enough to learn from:
 
 * take-over (0.35 a day for 1,000 households): somebody else uses the account, mostly by night, from any
   channel: two to six transfers within an hour or two, most of them instant, each a large part of an income;
 * scam (0.4): the victim pays, by the usual channel at a usual hour: one to three growing payments, hours to
   days apart;
-* diverted invoice (2 for 1,000 companies): a supplier's "new account" gets an invoice of about the usual size,
-  perhaps a second one a week later;
+* diverted invoice (2 for 1,000 companies): a supplier's "new account" gets an invoice of about the usual
+  size, perhaps a second one a week later;
 * layering: a mule inside the bank sends on nearly all that it receives, within hours, to its ring.
 
 A mule works for five to fifteen days and serves several victims. One in three is a customer recruited with an
