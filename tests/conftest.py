@@ -24,8 +24,10 @@ class RunningKafka:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Take the tests' own variable out of the environment: settings refuse what they do not know."""
-    config.stash[RUNNING_KAFKA] = os.environ.pop("FRAUDSTREAM_TEST_KAFKA", None)
+    """Clear the environment of this machine's settings, and of the tests' own variable, which is none."""
+    config.stash[RUNNING_KAFKA] = os.environ.get("FRAUDSTREAM_TEST_KAFKA")
+    for name in [name for name in os.environ if name.startswith("FRAUDSTREAM_")]:
+        del os.environ[name]
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -15,13 +14,6 @@ from fraudstream.settings.names import variables
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("FRAUDSTREAM_"):
-            monkeypatch.delenv(name)
 
 
 def run(*arguments: str) -> Result:

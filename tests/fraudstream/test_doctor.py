@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from kafka import TopicPartition
+from kafka.errors import CoordinatorNotAvailableError, NotCoordinatorError
 
-from fraudstream.doctor import examine
-from fraudstream.doctor.broker import check_version
+from fraudstream.doctor import Finding, _patiently, examine
+from fraudstream.doctor.broker import check_disk, check_hanging_transactions, check_version
 from fraudstream.doctor.group import lag
 from fraudstream.doctor.machine import check_machine, check_owners, check_places, check_python, check_room
 from fraudstream.settings import KafkaSettings, Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 
 class FakeAdmin:
@@ -88,6 +90,42 @@ def test_exactly_once_needs_a_broker_that_can(version: tuple[int, int], ok: bool
     (finding,) = check_version(admin, Settings())
     assert finding.ok is ok
     assert ".".join(map(str, version)) in finding.sentence
+
+
+def test_a_hanging_transaction_on_our_topics_is_named_and_a_foreign_one_is_not() -> None:
+    hanging = [
+        {"transactional_id": name, "age_ms": 400_000, "topic_partitions": [TopicPartition(topic, 0)]}
+        for name, topic in (("slot-1", "scores"), ("somebody", "elsewhere"))
+    ]
+    (finding,) = check_hanging_transactions(FakeAdmin(find_hanging_transactions=hanging), Settings())
+    assert not finding.ok
+    assert finding.sentence.startswith("Transaction slot-1 is open for 400 s: ")
+    (well,) = check_hanging_transactions(FakeAdmin(find_hanging_transactions=hanging[1:]), Settings())
+    assert well.ok
+
+
+def test_a_nearly_full_broker_is_a_problem_and_a_silent_one_is_not() -> None:
+    folders = [
+        {"log_dir": "/full", "total_bytes": 100, "usable_bytes": 9},
+        {"log_dir": "/roomy", "total_bytes": 100, "usable_bytes": 10},
+        {"log_dir": "/old-broker"},
+    ]
+    admin = FakeAdmin(describe_log_dirs=[{"broker": 3, "log_dirs": folders}])
+    full, roomy = check_disk(admin, Settings())
+    assert (full.ok, roomy.ok) == (False, True)
+    assert full.sentence.startswith("Only 9% of /full on broker 3 is free")
+
+
+def test_a_coordinator_that_comes_up_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers = iter([CoordinatorNotAvailableError(), NotCoordinatorError()])
+
+    def check(*_: object) -> Iterator[Finding]:
+        for error in answers:
+            raise error
+        yield Finding("group", ok=True, sentence="Well.")
+
+    monkeypatch.setattr("fraudstream.doctor._PAUSE_SECONDS", 0)
+    assert [finding.sentence for finding in _patiently(check, FakeAdmin(), Settings())] == ["Well."]
 
 
 def test_lag_leaves_out_one_marker_a_partition() -> None:

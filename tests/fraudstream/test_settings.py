@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,13 +11,6 @@ from fraudstream.settings import Settings, SettingsError, load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture(autouse=True)
-def _no_settings_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(os.environ):
-        if name.startswith("FRAUDSTREAM_"):
-            monkeypatch.delenv(name)
 
 
 def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:

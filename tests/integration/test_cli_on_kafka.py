@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -39,9 +38,6 @@ NOW = datetime(2026, 5, 4, 10, 15, 30, tzinfo=UTC)
 @pytest.fixture
 def prefix(kafka: LocalKafka, monkeypatch: pytest.MonkeyPatch) -> str:
     """Settings of a service of its own on the session's broker; gives the prefix of its topics."""
-    for name in list(os.environ):
-        if name.startswith("FRAUDSTREAM_"):
-            monkeypatch.delenv(name)
     own = f"{uuid4().hex[:8]}."
     monkeypatch.setenv("FRAUDSTREAM_KAFKA__BOOTSTRAP_SERVERS", kafka.bootstrap_servers)
     monkeypatch.setenv("FRAUDSTREAM_TOPICS__PREFIX", own)
