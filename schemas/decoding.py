@@ -16,7 +16,7 @@ import orjson
 from pydantic import ValidationError
 
 from schemas.errors import ErrorType, InvalidMessage
-from schemas.tokens import contains_pan
+from schemas.pan import contains_pan
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +101,10 @@ def _loads(data: bytes) -> Any:
 
 
 def _may_repeat_names(data: bytes, document: Any) -> bool:
-    """Tell whether the text may hold more members than were read; escapes may hide a colon from the count."""
+    """Tell whether the text may hold more members than were read.
+
+    Each member has a colon, so a member that was dropped leaves fewer of them; only an escape could make up.
+    """
     return b"\\" in data or data.count(b":") != orjson.dumps(document).count(b":")
 
 

@@ -32,8 +32,9 @@ _NETWORKS = re.compile(
     """,
     re.VERBOSE,
 )
-# Where a number may start, with the groups of digits that may belong to it; overlapping, hence the lookahead.
-_CANDIDATE = re.compile(rb"(?<![0-9])(?=([0-9]{3,19}(?:[ -][0-9]{3,19}){0,5}))")
+# Where a number may start, with the groups of digits that may belong to it (only the last one may be short);
+# overlapping, hence the lookahead.
+_CANDIDATE = re.compile(rb"(?<![0-9])(?=([0-9]{3,19}(?:[ -][0-9]{3,19}){0,5}(?:[ -][0-9]{1,2})?))")
 _GROUP = re.compile(rb"[0-9]+(?![0-9])")
 _LONG_NUMBER = re.compile(rb"[0-9](?:[ -]*[0-9]){11,}")
 # A word of hexadecimal digits longer than any card number is a digest: its digit runs are chance.

@@ -11,7 +11,7 @@ refused only when the number also lies in a card network's range.
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, StringConstraints
 from pydantic_core import PydanticCustomError
@@ -26,6 +26,9 @@ from schemas.pan import (
     without_digests,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["Code", "Counterparty", "Identifier", "Text", "Token", "contains_pan", "mask_numbers", "mask_pans"]
 
 # Most values have no such run and are done with after this one search.
@@ -39,23 +42,33 @@ def refuse_account_number(value: str) -> str:
     """Return a token unchanged.
 
     Raises:
-        PydanticCustomError: type `pan`, where the whole value has 12 to 19 digits that pass Luhn, or where
-        such a run
-            of 13 to 19 stands inside it (in a hexadecimal value: only if it is of a card network).
+        PydanticCustomError: type `pan`, where the whole value has 12 to 19 digits that pass Luhn, or where a
+            run of 13 to 19 that does stands inside it (in hexadecimal: only if it is of a card network).
     """
-    if _ENOUGH_DIGITS.search(value) and _looks_like_pan(value):
-        raise PydanticCustomError(ErrorType.PAN, _SENTENCE)
-    return value
+    return _refuse(value, _looks_like_pan)
 
 
 def refuse_card_number(value: str) -> str:
-    """Return an identifier or text unchanged.
+    """Return an identifier unchanged.
 
     Raises:
-        PydanticCustomError: type `pan`, where a number of a card network's range that passes Luhn stands in
-        it.
+        PydanticCustomError: type `pan`, where it is or has in it a number of a card network's range that
+            passes Luhn.
     """
-    if _ENOUGH_DIGITS.search(value) and _holds_card_number(value):
+    return _refuse(value, _holds_card_number)
+
+
+def refuse_card_number_in_text(value: str) -> str:
+    """Return a text unchanged.
+
+    Raises:
+        PydanticCustomError: type `pan`, where `contains_pan` finds a card number, grouped or not.
+    """
+    return _refuse(value, lambda text: contains_pan(text.encode()))
+
+
+def _refuse(value: str, is_pan: Callable[[str], bool]) -> str:
+    if _ENOUGH_DIGITS.search(value) and is_pan(value):
         raise PydanticCustomError(ErrorType.PAN, _SENTENCE)
     return value
 
@@ -80,25 +93,18 @@ def _digit_runs(value: str) -> list[bytes]:
     return _DIGIT_RUN.findall(without_digests(value.encode()))
 
 
-Token = Annotated[
-    str,
-    StringConstraints(strict=True, pattern=r"^[!-~](?:[ -~]{0,126}[!-~])?$"),
-    AfterValidator(refuse_account_number),
-]
+def _printable(longest: int) -> StringConstraints:
+    """Printable ASCII, no space at either end."""
+    return StringConstraints(strict=True, pattern=rf"^[!-~](?:[ -~]{{0,{longest - 2}}}[!-~])?$")
+
+
+Token = Annotated[str, _printable(128), AfterValidator(refuse_account_number)]
 """Stands for a card or an account: 1 to 128 printable ASCII characters, no space at either end."""
 
-Identifier = Annotated[
-    str,
-    StringConstraints(strict=True, pattern=r"^[!-~](?:[ -~]{0,62}[!-~])?$"),
-    AfterValidator(refuse_card_number),
-]
+Identifier = Annotated[str, _printable(64), AfterValidator(refuse_card_number)]
 """Names a transaction, merchant or terminal: 1 to 64 printable ASCII characters, no space at either end."""
 
-Counterparty = Annotated[
-    str,
-    StringConstraints(strict=True, pattern=r"^[!-~](?:[ -~]{0,126}[!-~])?$"),
-    AfterValidator(refuse_card_number),
-]
+Counterparty = Annotated[str, _printable(128), AfterValidator(refuse_card_number)]
 """Who was paid: either an `Identifier` or a `Token`, checked as either was when the transaction came in."""
 
 Code = Annotated[
@@ -111,6 +117,6 @@ Code = Annotated[
 Text = Annotated[
     str,
     StringConstraints(strict=True, pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,280}$"),
-    AfterValidator(refuse_card_number),
+    AfterValidator(refuse_card_number_in_text),
 ]
 """One line for a person: 1 to 280 characters, none of them a control character."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from schemas.alert import decode_alert
 from schemas.control import decode_control
@@ -33,6 +36,8 @@ DECODERS = {
     "reputation": decode_reputation,
 }
 FILES = sorted(path for path in GOLDEN.glob("*.json") if not path.name.startswith("dead-letter"))
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)
+VALUES = SCALARS | st.lists(SCALARS, max_size=6) | st.dictionaries(st.text(max_size=4), SCALARS, max_size=3)
 CANONICAL = [path for path in FILES if "as-sent" not in path.name]
 
 
@@ -57,6 +62,16 @@ def test_a_golden_message_decodes_and_keeps_its_meaning_through_the_wire(path: P
 @pytest.mark.parametrize("path", CANONICAL, ids=lambda path: path.stem)
 def test_a_golden_message_as_written_by_this_service_is_written_so_again(path: Path) -> None:
     assert json.loads(decode(path).to_json()) == json.loads(path.read_bytes())
+
+
+@given(data=st.data())
+def test_any_value_in_any_field_of_any_message_is_decoded_or_refused(data: st.DataObject) -> None:
+    path = data.draw(st.sampled_from(FILES))
+    document = json.loads(path.read_bytes())
+    document[data.draw(st.sampled_from(sorted(document)))] = data.draw(VALUES)
+    with suppress(InvalidMessage):
+        message = DECODERS[contract(path)](json.dumps(document).encode())
+        assert DECODERS[contract(path)](message.to_json()) == message
 
 
 def test_the_golden_dead_letter_is_read_and_written_the_same() -> None:

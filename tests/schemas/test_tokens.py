@@ -90,6 +90,7 @@ def test_a_grouped_card_number_is_refused(separator: str) -> None:
     for number in TEST_CARDS:
         assert refused_as_pan(TOKEN, grouped(number, separator))
         assert refused_as_pan(IDENTIFIER, grouped(number, separator))
+        assert refused_as_pan(TEXT, f"customer read {grouped(number, separator)} aloud")
 
 
 @given(payload=st.text("0123456789", min_size=11, max_size=18))
