@@ -6,11 +6,11 @@ The threshold is an online quantile of the scores, in log-odds `q`. After each t
 
 so every alert raises it a little and every other transaction lowers it a very little: stochastic
 approximation of a quantile (Robbins and Monro, 1951). The constant step lets it follow scores that drift. As
-the updates telescope, the share of alerts in any n transactions is off the rate by (q_n - q_0) / (step * n) exactly, for
-any sequence of scores (Gibbs and Candes, Adaptive Conformal Inference Under Distribution Shift, 2021).
-Floor and ceiling break that on purpose: at the floor fewer alerts are raised than the budget allows, at the
-ceiling more. `river.stats.Quantile` was not taken: it weighs all of the past alike, so it does not follow
-drift, and its state is sealed in a compiled object.
+the updates telescope, the share of alerts in any n transactions is off the rate by (q_n - q_0) / (step * n),
+exactly and for any sequence of scores (Gibbs and Candes, Adaptive Conformal Inference Under Distribution
+Shift, 2021). Floor and ceiling break that on purpose: at the floor fewer alerts are raised than the budget
+allows, at the ceiling more. `river.stats.Quantile` was not taken: it weighs all of the past alike, so it does
+not follow drift, and its state is sealed in a compiled object.
 
 Hysteresis: an analyst who has an alert on a subject does not need the next one unless it is clearly worse.
 For some hours the subject's threshold is its alerted score plus a margin in log-odds, but never above the

@@ -1,32 +1,70 @@
-"""The core as a whole: transactions in, aligned results out."""
+"""The core as a whole: transactions in, aligned results out, the same in any batching."""
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
+from models.alert_budget import AlertBudget
 from models.core import CANARY_SCORE, Scored, ScoringCore, Skipped
+from models.features import FEATURES
 from models.policy import FixedThreshold
 from models.prior import PriorModel
 from models.reputation import ReputationStore
+from schemas.reputation import Reputation
 from schemas.score import Decision
 from schemas.transaction import CardTransaction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
+class ConstantScorer:
+    """Scores everything the same, by its first feature."""
+
+    name = "constant@7"
+
+    def score(self, values: np.ndarray) -> np.ndarray:
+        return np.full(len(values), 0.7)
+
+    def contributions(self, values: np.ndarray) -> np.ndarray:
+        contributions = np.zeros(values.shape)
+        contributions[:, 0] = 1.0
+        return contributions
+
+
 def card(
-    number: int, *, seconds: float = 0.0, amount: str = "20.00", merchant: str = "m1"
+    number: int, *, seconds: float = 0.0, amount: str = "20.00", merchant: str = "m1", subject: str = "c1"
 ) -> CardTransaction:
     return CardTransaction(
         transaction_id=f"t{number}",
         event_time=START + timedelta(seconds=seconds),
-        card_id="c1",
+        card_id=subject,
         merchant_id=merchant,
         amount=amount,
         currency="EUR",
     )
+
+
+def bank(count: int) -> list[CardTransaction]:
+    """Seeded transactions of a few cards, some repeated, some late."""
+    draws = np.random.default_rng(0)
+    return [
+        card(
+            int(draws.integers(0, count)),
+            seconds=60.0 * number - float(draws.exponential(60.0)),
+            amount=f"{draws.lognormal(3, 1):.2f}",
+            merchant=f"m{draws.integers(0, 30)}",
+            subject=f"c{draws.integers(0, 5)}",
+        )
+        for number in range(count)
+    ]
 
 
 @pytest.fixture
@@ -34,21 +72,33 @@ def core() -> ScoringCore:
     return ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9))
 
 
-def test_the_canary_has_its_known_score(core: ScoringCore) -> None:
+def test_the_canary_has_its_known_score_whatever_model_is_in_force(core: ScoringCore) -> None:
+    assert core.canary() == pytest.approx(CANARY_SCORE, abs=1e-9)
+    core.use_scorer(ConstantScorer())
     assert core.canary() == pytest.approx(CANARY_SCORE, abs=1e-9)
 
 
 def test_a_result_stands_for_each_transaction_in_order(core: ScoringCore) -> None:
     state = core.new_state()
-    first = core.process([card(1), card(1), card(2, seconds=60)], [0, 1, 2], state)
-    assert [
-        result if isinstance(result, Skipped) else result.transaction.transaction_id for result in first
-    ] == [
-        "t1",
+    results = core.process([card(1), card(1), card(2, seconds=60)], [0, 1, 2], state)
+    assert [result if isinstance(result, Skipped) else result.transaction for result in results] == [
+        card(1),
         Skipped.REPEAT,
-        "t2",
+        card(2, seconds=60),
     ]
     assert core.process([card(2, seconds=60)], [2], state) == [Skipped.REPLAY]
+
+
+def test_no_transactions_give_no_results(core: ScoringCore) -> None:
+    assert core.process([], [], core.new_state()) == []
+
+
+def test_a_score_says_what_made_it(core: ScoringCore) -> None:
+    [result] = core.process([card(1)], [0], core.new_state())
+    assert isinstance(result, Scored)
+    assert result.features.shape == (len(FEATURES),)
+    assert (result.scored_by, result.policy_version, result.threshold) == ("prior", "fixed-0.5-0.9", 0.5)
+    assert not result.complete
 
 
 def test_an_alert_has_reasons_and_an_approval_has_none(core: ScoringCore) -> None:
@@ -62,3 +112,81 @@ def test_an_alert_has_reasons_and_an_approval_has_none(core: ScoringCore) -> Non
     assert unusual.reasons[0].code == "AMOUNT_ABOVE_NORMAL"
     assert unusual.reasons[0].value == 900.0
     assert unusual.reasons[0].normal_for_subject == pytest.approx(20.0)
+
+
+def test_a_known_counterparty_makes_the_features_complete_and_its_frauds_count() -> None:
+    reputations = ReputationStore()
+    core = ScoringCore(PriorModel(), reputations, lambda: FixedThreshold(0.5, 0.9))
+    [before] = core.process([card(1)], [0], core.new_state())
+    reputations.update(
+        Reputation(
+            kind="counterparty",
+            id="m1",
+            as_of=START,
+            matured=(50.0,) * 5,
+            matured_frauds=(40.0,) * 5,
+            early_frauds=(3.0, 3.0),
+        )
+    )
+    [after] = core.process([card(1)], [0], core.new_state())
+    assert isinstance(before, Scored)
+    assert isinstance(after, Scored)
+    assert after.complete
+    assert after.score > 0.5 > before.score
+    assert after.reasons[0].code == "COUNTERPARTY_FRAUD_HISTORY"
+
+
+def test_a_new_model_scores_from_the_next_batch_on(core: ScoringCore) -> None:
+    state = core.new_state()
+    core.use_scorer(ConstantScorer())
+    [result] = core.process([card(1)], [0], state)
+    assert isinstance(result, Scored)
+    assert (result.score, result.scored_by) == (0.7, "constant@7")
+    assert [reason.code for reason in result.reasons] == ["AMOUNT_HIGH"]
+
+
+def test_a_new_policy_decides_from_the_next_batch_on_in_every_state(core: ScoringCore) -> None:
+    states = [core.new_state(), core.new_state()]
+    core.use_policy(lambda: FixedThreshold(0.0, 0.0, "panic"))
+    for state in states:
+        [result] = core.process([card(1)], [0], state)
+        assert isinstance(result, Scored)
+        assert (result.decision, result.policy_version) == (Decision.DECLINE, "panic")
+
+
+@pytest.mark.parametrize("size", [1, 3, 50])
+def test_a_replay_in_other_batches_scores_and_decides_the_same(size: int) -> None:
+    def run(batch: int) -> list[object]:
+        core = ScoringCore(
+            PriorModel(),
+            ReputationStore(),
+            lambda: AlertBudget(500, floor=0.0, ceiling=0.9, decline=0.95),
+        )
+        state, results = core.new_state(), []
+        for start in range(0, len(events), batch):
+            part = events[start : start + batch]
+            results += core.process(part, range(start, start + len(part)), state)
+        return [
+            result
+            if isinstance(result, Skipped)
+            else (result.score, result.decision, result.threshold, result.features.tobytes(), result.reasons)
+            for result in results
+        ]
+
+    events = bank(300)
+    expected = run(100)
+    assert run(size) == expected
+    assert Skipped.REPEAT in expected
+
+
+def test_each_stage_runs_in_the_timers_context() -> None:
+    stages: list[str] = []
+
+    @contextmanager
+    def timer(stage: str) -> Iterator[None]:
+        stages.append(stage)
+        yield
+
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9), timer)
+    core.process([card(1)], [0], core.new_state())
+    assert stages == ["profile", "features", "score", "decide"]

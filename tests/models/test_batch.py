@@ -1,0 +1,66 @@
+"""The columns of a micro-batch."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from models.batch import EventBatch, country_code, short_hashes, stable_hashes
+from schemas.transaction import CardTransaction, TransferTransaction
+
+HASH_OF_CARD_1 = 0xF14B3F32115BA3F8
+"""The first 8 bytes, little endian, of the BLAKE2b digest of that length."""
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+CARD = CardTransaction(
+    transaction_id="t1",
+    event_time=NOON,
+    card_id="card-1",
+    merchant_id="m1",
+    terminal_id="terminal-1",
+    amount="12.50",
+    currency="USD",
+    billing_amount="11.00",
+    billing_currency="EUR",
+    merchant_category_code="5411",
+    country="FR",
+)
+TRANSFER = TransferTransaction(
+    end_to_end_id="e1",
+    event_time=NOON,
+    debtor_account="debtor-1",
+    creditor_account="creditor-1",
+    instructed_amount="99.99",
+    currency="EUR",
+    payment_type="instant",
+)
+
+
+def test_both_kinds_give_the_same_columns() -> None:
+    batch = EventBatch.of([CARD, TRANSFER], [7, 8])
+    assert batch.subjects == ["card-1", "debtor-1"]
+    assert batch.counterparties == ["terminal-1", "creditor-1"]
+    assert batch.times.tolist() == [NOON.timestamp()] * 2
+    assert batch.amounts.tolist() == [11.0, 99.99]
+    assert batch.countries.tolist() == [country_code("FR"), country_code(None)]
+    assert batch.dimensions == [{"merchant-category": "5411", "country": "FR"}, {"payment-type": "instant"}]
+    assert batch.offsets.tolist() == [7, 8]
+
+
+def test_a_part_of_a_batch_is_the_batch_of_that_part() -> None:
+    part = EventBatch.of([CARD, TRANSFER, CARD], [7, 8, 9]).take(EventBatch.of([CARD], [1]).offsets)
+    alone = EventBatch.of([TRANSFER], [8])
+    assert part.subjects == alone.subjects
+    assert part.transaction_hashes.tolist() == alone.transaction_hashes.tolist()
+    assert part.offsets.tolist() == alone.offsets.tolist()
+
+
+def test_every_transaction_needs_its_offset() -> None:
+    with pytest.raises(ValueError, match="2 transactions came with 1 offsets"):
+        EventBatch.of([CARD, TRANSFER], [7])
+
+
+def test_hashes_are_the_same_in_every_process() -> None:
+    hashes = stable_hashes(["card-1", "card-2"])
+    assert hashes.tolist() == [HASH_OF_CARD_1, stable_hashes(["card-2"])[0]]
+    assert short_hashes(hashes)[0] == HASH_OF_CARD_1 & 0xFFFF_FFFF
