@@ -103,9 +103,19 @@ class Telemetry(DeliveryTelemetry):
         self.metrics.broadcast_applied.labels(topic).inc(count)
 
     def broadcast_refused(
-        self, topic: str, error_type: ErrorType, reason: str, *, partition: int, offset: int
+        self,
+        topic: str,
+        error_type: ErrorType,
+        reason: str,
+        *,
+        partition: int,
+        offset: int,
+        failure: Exception | None = None,
     ) -> None:
-        """A record of a compacted topic was refused; what was there before stays."""
+        """A record of a compacted topic was refused; what was there before stays.
+
+        `failure` is what broke its handler, where it was no refusal of the handler's own.
+        """
         self.metrics.broadcast_refused.labels(topic, error_type).inc()
         self.log.error(
             "broadcast record refused",
@@ -114,6 +124,7 @@ class Telemetry(DeliveryTelemetry):
             offset=offset,
             error_type=str(error_type),
             reason=reason,
+            exc_info=failure,
         )
 
     def broadcast_caught_up(self, seconds: float, records: int) -> None:

@@ -1,0 +1,224 @@
+"""Reads compacted topics whole, without a group, and goes on reading for as long as the worker runs.
+
+In: the compacted topics, all partitions, from their beginning. Out: nothing. Remembers: what the handlers
+keep. Promises: each committed record is handed over once, in the order of its partition; `caught_up` only
+after every partition was read to its end; a record that is refused, or that breaks its handler, is reported
+and passed over, since one bad record must not stop every scorer at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import confluent_kafka as ck
+import mode
+import orjson
+
+from agents.runtime.errors import KafkaUnavailable
+from schemas.errors import ErrorType, InvalidMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from agents.broadcast.handlers import Handler
+    from agents.telemetry import Telemetry
+
+    Place = tuple[str, int]
+
+_LOG = logging.getLogger("librdkafka.broadcast")
+_MOST_AT_ONCE = 100
+_POLL_SECONDS = 0.2
+_STATISTICS_SECONDS = 5.0
+
+
+class BroadcastUnavailable(Exception):
+    """A compacted topic cannot be read, because it does not exist or this worker may not read it."""
+
+
+class Broadcast(mode.Service):
+    """Hands the records of compacted topics to their handlers, on the event loop.
+
+    One thread of its own waits for Kafka, so that at most a hundred records at a time, about 2 ms of work,
+    come between the micro-batches of the agents.
+    """
+
+    def __init__(
+        self,
+        properties: Mapping[str, Any],
+        handlers: Mapping[str, Handler],
+        telemetry: Telemetry,
+        *,
+        start_timeout: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepare; nothing is connected before the service starts.
+
+        Args:
+            properties: librdkafka's, of a reader without group (`DeliveryOptions.reader_properties()`).
+            handlers: by topic.
+            telemetry: is told what was applied and refused.
+            start_timeout: seconds that the brokers have to answer at the start.
+            clock: monotonic seconds.
+        """
+        super().__init__()
+        self._properties = dict(properties)
+        self._handlers = dict(handlers)
+        self._telemetry = telemetry
+        self._start_timeout = start_timeout
+        self._clock = clock
+        self._thread = ThreadPoolExecutor(1, "broadcast")
+        self._consumer: Any = None
+        self._behind: set[Place] = set()
+        self._records = 0
+        self._caught_up = asyncio.Event()
+        self._began = self._confirmed = clock()
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether every partition was read to its end once."""
+        return self._caught_up.is_set()
+
+    async def wait_caught_up(self) -> None:
+        """Wait for it."""
+        await self._caught_up.wait()
+
+    def staleness(self) -> float:
+        """Seconds since the brokers last confirmed that there was no more to read."""
+        return self._clock() - self._confirmed
+
+    def check(self) -> str | None:
+        """Say which topics are still being read for the first time; None once caught up (for `Readiness`)."""
+        if self.caught_up:
+            return None
+        waiting = sorted({topic for topic, _ in self._behind} or self._handlers)
+        return f"not read to the end yet: {', '.join(waiting)}"
+
+    async def on_start(self) -> None:
+        """Find the topics and begin at their beginning.
+
+        Raises:
+            KafkaUnavailable: no broker answered in time.
+            BroadcastUnavailable: a topic does not exist or may not be read.
+        """
+        self._began = self._confirmed = self._clock()
+        self._consumer = await self._in_thread(self._new_consumer)
+        for topic in self._handlers:
+            self._behind.update([(topic, number) for number in await self._partitions(topic)])
+        beginnings = [ck.TopicPartition(*place, ck.OFFSET_BEGINNING) for place in self._behind]
+        await self._in_thread(self._consumer.assign, beginnings)
+
+    async def on_stop(self) -> None:
+        """Let go of the consumer, after the read that is on its way."""
+        if self._consumer is not None:
+            await self._in_thread(self._consumer.close)
+        self._thread.shutdown(wait=False)
+
+    @mode.Service.task
+    async def _read(self) -> None:
+        while not self.should_stop:
+            self._take(await self._in_thread(self._consumer.consume, _MOST_AT_ONCE, _POLL_SECONDS))
+
+    async def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
+
+    def _new_consumer(self) -> ck.Consumer:
+        return ck.Consumer(
+            {
+                **self._properties,
+                "enable.partition.eof": True,
+                "fetch.wait.max.ms": 500,
+                "statistics.interval.ms": int(_STATISTICS_SECONDS * 1_000),
+                "stats_cb": self._on_statistics,
+            },
+            logger=_LOG,
+        )
+
+    async def _partitions(self, topic: str) -> list[int]:
+        found = await self._metadata(topic)
+        if found.error is not None:
+            raise BroadcastUnavailable(f"the topic {topic} cannot be read: {found.error.str()}")
+        return list(found.partitions)
+
+    async def _metadata(self, topic: str) -> Any:
+        """Ask the brokers about a topic, again and again while none answers and there is time."""
+        while True:
+            try:
+                return (await self._in_thread(self._consumer.list_topics, topic, 1.0)).topics[topic]
+            except ck.KafkaException as failure:
+                waited = self._clock() - self._began
+                if waited >= self._start_timeout:
+                    sentence = f"no broker told about the topic {topic} within {waited:.0f} s"
+                    raise KafkaUnavailable(f"{sentence}: {failure.args[0].str()}") from failure
+
+    def _take(self, messages: Sequence[ck.Message]) -> None:
+        applied: Counter[str] = Counter()
+        for message in messages:
+            place, error = (message.topic(), message.partition()), message.error()
+            if error is None:
+                self._behind.add(place)
+                applied[message.topic()] += self._apply(message)
+            elif error.code() == ck.KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's name
+                self._behind.discard(place)
+            else:
+                self._behind.add(place)
+                _LOG.warning("%s partition %d: %s", *place, error)
+        for topic, count in applied.items():
+            self._telemetry.broadcast_applied(topic, count)
+        self._records += applied.total()
+        if not self._behind and not self.caught_up:
+            self._caught_up.set()
+            self._telemetry.broadcast_caught_up(self._clock() - self._began, self._records)
+
+    def _apply(self, message: ck.Message) -> bool:
+        """Hand one record to its handler; tell whether it was taken."""
+        try:
+            self._handlers[message.topic()](message.key(), message.value())
+        except InvalidMessage as refusal:
+            self._refuse(message, refusal)
+        except Exception as failure:  # noqa: BLE001 - one bad record must not stop every scorer at once
+            sentence = f"its handler failed ({type(failure).__name__})"
+            self._refuse(message, InvalidMessage(ErrorType.INTERNAL_ERROR, sentence), failure)
+        else:
+            return True
+        return False
+
+    def _refuse(self, message: ck.Message, refusal: InvalidMessage, failure: Exception | None = None) -> None:
+        self._telemetry.broadcast_refused(
+            message.topic(),
+            refusal.error_type,
+            str(refusal),
+            partition=message.partition(),
+            offset=message.offset(),
+            failure=failure,
+        )
+
+    def _on_statistics(self, statistics: str) -> None:
+        """Note that nothing is left to read, if the brokers still talk to us (in the thread)."""
+        if not self._behind and leaders_talk(statistics, _STATISTICS_SECONDS):
+            self._confirmed = self._clock()
+
+
+def leaders_talk(statistics: str, seconds: float) -> bool:
+    """Tell from librdkafka's statistics whether each leader of a partition that is read spoke lately.
+
+    A consumer that has read everything asks its brokers again and again and gets an empty answer each half
+    second; silence means that there may be more than it knows.
+    """
+    told = orjson.loads(statistics)
+    leaders = {
+        partition["leader"]
+        for topic in told["topics"].values()
+        for partition in topic["partitions"].values()
+        if partition["desired"]
+    }
+    heard = {
+        broker["nodeid"]
+        for broker in told["brokers"].values()
+        if broker["state"] == "UP" and 0 <= broker["rxidle"] <= seconds * 1_000_000
+    }
+    return bool(leaders) and leaders <= heard

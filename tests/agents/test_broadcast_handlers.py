@@ -1,0 +1,158 @@
+"""Handlers of the compacted topics: what is whole is applied, all else leaves things as they were."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import orjson
+import pytest
+
+from agents.broadcast import control_handler, policy_factory, refuse_snapshots, reputation_handler
+from models.policy import FixedThreshold
+from models.reputation import ReputationStore
+from schemas.control import decode_control
+from schemas.errors import ErrorType, InvalidMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from models.policy import Policy
+
+REPUTATION = {
+    "schema_version": 1,
+    "kind": "country",
+    "id": "FR",
+    "as_of": "2026-03-01T00:00:00Z",
+    "matured": [1.0, 2.0, 3.0, 4.0, 5.0],
+    "matured_frauds": [0.0, 0.0, 0.5, 0.5, 0.5],
+    "early_frauds": [0.0, 0.25],
+}
+FIXED = {
+    "schema_version": 1,
+    "control": "decision-policy",
+    "kind": "fixed-threshold",
+    "version": "strict-7",
+    "issued_at": "2026-03-01T00:00:00Z",
+    "review": 0.3,
+    "decline": 0.6,
+}
+BUDGET = {
+    "schema_version": 1,
+    "control": "decision-policy",
+    "kind": "alert-budget",
+    "version": "budget-3",
+    "issued_at": "2026-03-01T00:00:00Z",
+    "alerts_per_10000": 20.0,
+    "floor": 0.7,
+    "ceiling": 0.7,
+    "decline": 0.8,
+}
+
+
+def encoded(message: dict[str, Any], **changes: Any) -> bytes:
+    return orjson.dumps(message | changes)
+
+
+@contextmanager
+def refused(error_type: ErrorType) -> Iterator[None]:
+    with pytest.raises(InvalidMessage) as caught:
+        yield
+    assert caught.value.error_type is error_type
+
+
+def test_a_reputation_is_put_in_the_place_of_the_one_before() -> None:
+    reputations = ReputationStore()
+    take = reputation_handler(reputations)
+    take(b"country:FR", encoded(REPUTATION))
+    take(b"country:FR", encoded(REPUTATION, matured=[0.0] * 5))
+    assert len(reputations) == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "error_type"),
+    [
+        (b"country:DE", encoded(REPUTATION), ErrorType.KEY_MISMATCH),
+        (None, encoded(REPUTATION), ErrorType.EMPTY_KEY),
+        (b"country:FR", b"{", ErrorType.NOT_JSON),
+        (b"country:FR", encoded(REPUTATION, matured="many"), ErrorType.INVALID_TYPE),
+        (b"country:FR", encoded(REPUTATION, early_frauds=[-1.0, 0.0]), ErrorType.INVALID_VALUE),
+        (b"country:FR", None, ErrorType.INVALID_VALUE),
+    ],
+)
+def test_a_bad_reputation_changes_nothing(
+    key: bytes | None, value: bytes | None, error_type: ErrorType
+) -> None:
+    reputations = ReputationStore()
+    with refused(error_type):
+        reputation_handler(reputations)(key, value)
+    assert len(reputations) == 0
+
+
+class Core:
+    """Stands for the scoring core: keeps the policy that it was told to use."""
+
+    def __init__(self) -> None:
+        self.policy: Policy | None = None
+
+    def use_policy(self, factory: Callable[[], Policy]) -> None:
+        self.policy = factory()
+
+
+@pytest.fixture
+def core() -> Core:
+    return Core()
+
+
+@pytest.fixture
+def take(core: Core) -> Callable[[bytes | None, bytes | None], None]:
+    return control_handler(core.use_policy, lambda: FixedThreshold(0.5, 0.9, "configured"))
+
+
+@pytest.mark.parametrize(("control", "version"), [(FIXED, "strict-7"), (BUDGET, "budget-3")])
+def test_a_control_chooses_the_policy(core: Core, take: Any, control: dict[str, Any], version: str) -> None:
+    take(b"decision-policy", encoded(control))
+    assert core.policy is not None
+    assert core.policy.version == version
+
+
+@pytest.mark.parametrize(("control", "review", "decline"), [(FIXED, 0.3, 0.6), (BUDGET, 0.7, 0.8)])
+def test_the_policy_decides_by_the_controls_scores(
+    control: dict[str, Any], review: float, decline: float
+) -> None:
+    policy = policy_factory(decode_control(encoded(control)))()
+    scores = np.array([review - 0.01, review, decline - 0.01, decline])
+    decisions = policy.decide(np.zeros(4), scores, ["a", "b", "c", "d"]).decisions
+    assert decisions == ["approve", "review", "review", "decline"]
+
+
+def test_a_deleted_control_gives_way_to_the_configured_policy(core: Core, take: Any) -> None:
+    take(b"decision-policy", encoded(FIXED))
+    take(b"decision-policy", None)
+    assert core.policy is not None
+    assert core.policy.version == "configured"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "error_type"),
+    [
+        (b"other", encoded(FIXED), ErrorType.KEY_MISMATCH),
+        (b"other", None, ErrorType.KEY_MISMATCH),
+        (b"decision-policy", encoded(FIXED, review=0.9, decline=0.1), ErrorType.INVALID_VALUE),
+        (b"decision-policy", encoded(FIXED, kind="guess"), ErrorType.UNKNOWN_CODE),
+    ],
+)
+def test_a_bad_control_leaves_the_policy(
+    core: Core, take: Any, key: bytes, value: bytes | None, error_type: ErrorType
+) -> None:
+    take(b"decision-policy", encoded(BUDGET))
+    with refused(error_type):
+        take(key, value)
+    assert core.policy is not None
+    assert core.policy.version == "budget-3"
+
+
+def test_a_snapshot_is_refused_where_nothing_can_run_it() -> None:
+    with refused(ErrorType.INVALID_TYPE):
+        refuse_snapshots(b"forest", b"\x00onnx")
