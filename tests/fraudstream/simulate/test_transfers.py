@@ -184,7 +184,7 @@ class TestFraud:
         assert max(bursts.values()) >= 3
 
     def test_crime_does_not_disturb_honest_lives(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Each purpose has its own stream of chance, so a world without crime has the same honest transfers."""
+        """Each purpose has its own stream of chance: a world without crime has the same honest transfers."""
         bank = TransferWorld(200, 20, date(2026, 3, 1), seed=9)
         honest = [(t.event_time, t.subject, amount(t)) for t in bank if not t.fraud]
         monkeypatch.setattr(Crimes, "orders", lambda _self, _day: iter(()))
