@@ -8,7 +8,7 @@ does.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiohttp import web
 from prometheus_client.aiohttp import make_aiohttp_handler
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     Check = Callable[[], str | None]
     """Gives None where all is well, else one sentence that says what is not."""
 
-PAGES_OFF: Final = {
+PAGES_OFF: Final[dict[str, Any]] = {
     "web_graph_enabled": False,
     "web_metrics_enabled": False,
     "web_router_enabled": False,

@@ -30,17 +30,20 @@ class Telemetry(DeliveryTelemetry):
         self.log.info("worker started", **versions, **place)
 
     def read_at_scrape(
-        self,
-        *,
-        producer_queue: Callable[[], float],
-        progress_age: Callable[[], float],
-        profiles: Callable[[], float],
-        reputations: Callable[[], float],
-        broadcast_staleness: Callable[[], float],
+        self, *, producer_queue: Callable[[], float], progress_age: Callable[[], float]
     ) -> None:
         """Read these whenever `/metrics` is asked for, rather than being told of each change."""
         self.metrics.producer_queue.set_function(producer_queue)
         self.metrics.progress_age.set_function(progress_age)
+
+    def read_scoring_at_scrape(
+        self,
+        *,
+        profiles: Callable[[], float],
+        reputations: Callable[[], float],
+        broadcast_staleness: Callable[[], float],
+    ) -> None:
+        """Read these, too, in a worker that scores."""
         self.metrics.profiles.set_function(profiles)
         self.metrics.reputations.set_function(reputations)
         self.metrics.broadcast_staleness.set_function(broadcast_staleness)

@@ -1,0 +1,245 @@
+"""Telemetry: each event shows in the metrics; the catalogue keeps to Prometheus' conventions."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import shutil
+import subprocess
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+from structlog.testing import capture_logs
+
+from agents.runtime.observer import Observer
+from agents.telemetry import Telemetry, new_registry
+from agents.telemetry.histogram import BatchHistogram
+from models.core import Scored
+from schemas.errors import ErrorType
+from schemas.label import Label, LabelOrigin, Outcome
+from schemas.score import Decision
+from schemas.transaction import CardTransaction
+
+BOUNDED = {
+    *("agent", "check", "decision", "error_type", "kind", "model", "origin", "outcome", "partition"),
+    *("reason", "result", "scored_by", "stage", "topic"),
+}
+"""Labels of a metric: each takes its values from a list in the code or from a handful of names."""
+
+
+@pytest.fixture
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def telemetry(registry: CollectorRegistry) -> Telemetry:
+    return Telemetry(registry)
+
+
+def scored(
+    decision: Decision = Decision.APPROVE, scored_by: str = "prior", *, complete: bool = True, at: float = 0.0
+) -> Scored:
+    transaction = CardTransaction(
+        transaction_id="T-1",
+        event_time=datetime.fromtimestamp(at, UTC),
+        card_id="card-1",
+        merchant_id="M-1",
+        amount="10.00",
+        currency="EUR",
+    )
+    return Scored(
+        transaction=transaction,
+        features=np.zeros(1, dtype=np.float32),
+        complete=complete,
+        score=0.02,
+        decision=decision,
+        threshold=0.5,
+        scored_by=scored_by,
+        policy_version="fixed",
+        reasons=[],
+    )
+
+
+def tell_everything(telemetry: Telemetry) -> None:
+    """Have every event happen once."""
+    telemetry.worker_started({"fraudstream": "0.1.0"}, {"group": "fraudstream", "slot": "0"})
+    telemetry.read_at_scrape(producer_queue=lambda: 3.0, progress_age=lambda: 0.5)
+    telemetry.read_scoring_at_scrape(
+        profiles=lambda: 7.0, reputations=lambda: 9.0, broadcast_staleness=lambda: 1.5
+    )
+    with telemetry.stage("decode"):
+        pass
+    telemetry.transactions_scored([scored()], np.array([0.0]), 0.01)
+    telemetry.transactions_skipped("repeat")
+    label = Label(
+        transaction_id="T-1",
+        subject="card-1",
+        outcome=Outcome.FRAUD,
+        origin=LabelOrigin.ANALYST,
+        label_time=datetime.fromtimestamp(0, UTC),
+    )
+    telemetry.labels_accepted([label])
+    telemetry.dead_lettered("transactions", ErrorType.NOT_JSON, "is not JSON", partition=0, offset=1)
+    telemetry.model_loaded("forest@12")
+    telemetry.broadcast_applied("reputations", 2)
+    telemetry.broadcast_refused("models", ErrorType.INVALID_TYPE, "is refused", partition=0, offset=1)
+    telemetry.broadcast_caught_up(0.5, 2)
+    telemetry.partitions_assigned(4)
+    telemetry.rebalanced(lost=True)
+    telemetry.restored("scoring-changelog", 0.1, 100)
+    telemetry.committed(0.03, 12)
+    telemetry.commit_failed("fenced")
+    telemetry.lag({("transactions", 0): 5})
+    telemetry.agent_failed("scoring", ValueError("broken"))
+    telemetry.leaving("stalled")
+
+
+def test_every_event_shows_in_a_metric_of_its_own(registry: CollectorRegistry, telemetry: Telemetry) -> None:
+    tell_everything(telemetry)
+    silent = [
+        metric.name
+        for metric in registry.collect()
+        if metric.type in {"counter", "histogram"} and not any(sample.value for sample in metric.samples)
+    ]
+    assert silent == ["fraudstream_transactions_incomplete"]
+
+
+def test_names_help_and_labels_keep_the_conventions(
+    registry: CollectorRegistry, telemetry: Telemetry
+) -> None:
+    tell_everything(telemetry)
+    for metric in registry.collect():
+        assert re.fullmatch(r"fraudstream_[a-z_]+", metric.name)
+        assert metric.documentation.endswith(".")
+        for sample in metric.samples:
+            assert metric.type == "info" or set(sample.labels) <= BOUNDED | {"le"}
+            assert metric.type != "counter" or sample.name.endswith("_total")
+
+
+def test_promtool_finds_nothing_to_mend() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed here (Debian: apt-get install prometheus)")
+    registry = new_registry()
+    tell_everything(Telemetry(registry))
+    told = subprocess.run(
+        [promtool, "check", "metrics"], input=generate_latest(registry), capture_output=True, check=False
+    )
+    assert (told.returncode, told.stdout + told.stderr) == (0, b"")
+
+
+def test_transactions_are_counted_by_kind_model_and_decision(
+    registry: CollectorRegistry, telemetry: Telemetry
+) -> None:
+    batch = [
+        scored(Decision.APPROVE),
+        scored(Decision.APPROVE, complete=False),
+        scored(Decision.REVIEW, "forest@12"),
+        scored(Decision.REVIEW, "forest@13"),
+    ]
+    telemetry.transactions_scored(batch, np.zeros(4), 1.0)
+
+    def count(scored_by: str, decision: str) -> float | None:
+        labels = {"kind": "card", "scored_by": scored_by, "decision": decision}
+        return registry.get_sample_value("fraudstream_transactions_scored_total", labels)
+
+    assert count("prior", "approve") == 2
+    assert count("forest", "review") == 2
+    assert registry.get_sample_value("fraudstream_transactions_incomplete_total") == 1
+
+
+def test_latency_counts_from_arrival_and_age_from_the_event(
+    registry: CollectorRegistry, telemetry: Telemetry
+) -> None:
+    telemetry.transactions_scored([scored(at=100.0), scored(at=200.0)], np.array([149.98, 149.7]), 150.0)
+    value = registry.get_sample_value
+    assert value("fraudstream_arrival_to_score_seconds_bucket", {"le": "0.025"}) == 1
+    assert value("fraudstream_arrival_to_score_seconds_sum") == pytest.approx(0.32)
+    assert value("fraudstream_event_age_seconds_count") == 2
+    assert value("fraudstream_event_age_seconds_sum") == 50.0, "an event from the future counts as age 0"
+
+
+def test_what_is_read_at_scrape_is_the_value_of_that_moment(
+    registry: CollectorRegistry, telemetry: Telemetry
+) -> None:
+    tell_everything(telemetry)
+    names = ("producer_queue_records", "progress_age_seconds", "profiles", "reputations")
+    values = [registry.get_sample_value(f"fraudstream_{name}") for name in names]
+    assert values == [3.0, 0.5, 7.0, 9.0]
+    assert registry.get_sample_value("fraudstream_broadcast_staleness_seconds") == 1.5
+
+
+def test_versions_and_place_are_labels_of_an_info(registry: CollectorRegistry, telemetry: Telemetry) -> None:
+    tell_everything(telemetry)
+    assert registry.get_sample_value("fraudstream_build_info", {"fraudstream": "0.1.0"}) == 1
+    place = {"group": "fraudstream", "slot": "0"}
+    assert registry.get_sample_value("fraudstream_worker_info", place) == 1
+
+
+def test_an_empty_chunk_tells_nothing(registry: CollectorRegistry, telemetry: Telemetry) -> None:
+    telemetry.transactions_scored([], np.array([]), 1.0)
+    assert registry.get_sample_value("fraudstream_arrival_to_score_seconds_count") == 0
+
+
+def test_lag_of_a_partition_that_left_is_forgotten(registry: CollectorRegistry, telemetry: Telemetry) -> None:
+    telemetry.lag({("transactions", 0): 5, ("transactions", 1): 6})
+    telemetry.lag({("transactions", 1): 7})
+    lag = {
+        sample.labels["partition"]: sample.value
+        for metric in registry.collect()
+        if metric.name == "fraudstream_lag_records"
+        for sample in metric.samples
+    }
+    assert lag == {"1": 7.0}
+
+
+def test_only_the_model_in_force_has_a_version(registry: CollectorRegistry, telemetry: Telemetry) -> None:
+    telemetry.model_loaded("prior")
+    telemetry.model_loaded("forest@12")
+    assert registry.get_sample_value("fraudstream_model_version", {"model": "forest"}) == 12
+    assert registry.get_sample_value("fraudstream_model_version", {"model": "prior"}) is None
+
+
+def test_a_refusal_is_a_line_with_its_place(telemetry: Telemetry) -> None:
+    with capture_logs() as lines:
+        telemetry.dead_lettered("transactions", ErrorType.PAN, "holds a card number", partition=3, offset=42)
+    assert lines == [
+        {
+            "event": "message refused",
+            "log_level": "warning",
+            "topic": "transactions",
+            "partition": 3,
+            "offset": 42,
+            "error_type": "pan",
+            "reason": "holds a card number",
+        }
+    ]
+
+
+def test_hears_all_that_the_delivery_engine_tells() -> None:
+    for name, told in inspect.getmembers(Observer, inspect.isfunction):
+        if not name.startswith("_"):
+            heard = inspect.signature(getattr(Telemetry, name))
+            assert heard.parameters == inspect.signature(told).parameters, name
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.floats(0.0, 4.0) | st.sampled_from([0.5, 1.0, 2.0]), max_size=20), max_size=5))
+def test_a_batch_histogram_exposes_what_a_histogram_does(batches: list[list[float]]) -> None:
+    one, other = CollectorRegistry(), CollectorRegistry()
+    bounds = (0.5, 1.0, 2.0)
+    batched = BatchHistogram("some_seconds", "Some.", bounds, one)
+    single = Histogram("some_seconds", "Some.", buckets=bounds, registry=other)
+    for batch in batches:
+        batched.observe(batch)
+        for value in batch:
+            single.observe(value)
+    lines = generate_latest(one).decode().splitlines()
+    expected = generate_latest(other).decode().splitlines()
+    assert lines[:-1] == expected[:-1]
+    assert float(lines[-1].split()[1]) == pytest.approx(float(expected[-1].split()[1]))
