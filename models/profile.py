@@ -120,7 +120,7 @@ class ProfileStore:
         rows = self._gather(places)
         status = np.where(batch.offsets <= rows["offset"], Status.REPLAY, repeated(rows, batch))
         view.status[turn] = status
-        if status.any():
+        if np.count_nonzero(status):
             fresh = np.flatnonzero(status == Status.FRESH)
             batch, turn, places, rows = batch.take(fresh), turn[fresh], places[fresh], rows[fresh]
         view.columns[turn] = fold_rows(rows, batch)

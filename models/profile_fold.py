@@ -51,7 +51,8 @@ VIEW: Final = np.dtype(
 )
 """What the features may know of a profile: sums and windows with the event itself, all else without it.
 
-Sums are as of the profile's newest time (a late event sees them so), windows end at the event's own time.
+Sums are as of the profile's newest time (a late event sees them so), windows end at the event's own time. The
+sums that fade over an hour are kept but not viewed: the exact hour says it better.
 """
 
 
@@ -95,11 +96,11 @@ def _fold_sums(rows: Records, batch: EventBatch, view: Records) -> None:
 def _view_amount(sums: Floats, amounts: Floats, view: Records) -> Flags:
     """The amount against the subject's own history; returns which amounts are unusually high."""
     weight = sums[:, place.WEIGHT]
-    known = weight > FORGOTTEN
-    mean = np.where(known, sums[:, place.TOTAL] / np.where(known, weight, 1.0), amounts)
+    known = weight > FORGOTTEN  # a subject without a past is its own measure
+    mean = np.divide(sums[:, place.TOTAL], weight, out=amounts.copy(), where=known)
     squares = np.maximum(sums[:, place.SQUARES] - weight * mean * mean, 0.0)
     deviation = np.sqrt((squares + (USUAL_DEVIATION * mean) ** 2) / (weight + 1.0))
-    ratio = np.where(known, amounts / np.maximum(mean, SMALLEST_AMOUNT), 1.0)
+    ratio = amounts / np.maximum(mean, SMALLEST_AMOUNT)
     view["own_mean"] = mean
     view["own_deviation"] = deviation
     view["amount_ratio"] = ratio
