@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from fraudstream.cli import alerts, config, dev, doctor, schema, simulate, topics, worker
+from fraudstream.cli import alerts, config, demo, dev, doctor, schema, simulate, topics, worker
 from fraudstream.errors import FraudstreamError
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(demo.demo)
 app.command()(worker.worker)
 app.add_typer(topics.app, name="topics")
 app.command()(simulate.simulate)

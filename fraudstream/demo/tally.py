@@ -1,0 +1,213 @@
+"""Adds up what happens in a demo into the figures that a person sees. No I/O, no clock: all times are given.
+
+Every message sent to `transactions` ends as exactly one of three: a score, a dead letter, a counted repeat.
+The tally holds the demo to that, message by message where a transaction has an id.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter, deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from fraudstream.demo.events import (
+    AlertRead,
+    DeadLetterRead,
+    Event,
+    LabelRead,
+    LabelSent,
+    MalformedSent,
+    ScoreRead,
+    TransactionSent,
+    WorkerScraped,
+)
+from fraudstream.demo.latency import Percentiles, histogram_percentiles, percentiles
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from schemas.alert import Alert
+
+WINDOW_SECONDS = 5.0
+"""What is said of "now" is about the last five seconds."""
+_LATEST_ALERTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A demo at one instant. Rates are per second, latencies in seconds; `recent`: of the last five seconds.
+
+    Attributes:
+        transactions: sent, repeats included, malformed messages not.
+        malformed: sent to where transactions go.
+        frauds: different transactions sent that are fraud.
+        scored: different transactions whose score was read.
+        scored_again: scores read of transactions whose score had been read.
+        repeats: transactions that the workers counted as repeats.
+        dead_letters: by type of error.
+        alerts: by decision, each alert once.
+        frauds_alerted: different frauds among the alerted transactions.
+        latest_alerts: the newest first.
+        labels_sent: labels sent.
+        labels_taken: labels read as validated and keyed.
+        unscored: different transactions sent whose score was not read.
+        sent_rate: of transactions, recent.
+        scored_rate: of transactions, recent.
+        recent_latency: from arrival in Kafka to the reader, recent.
+        latency: the same, over all.
+        slowest: the longest of these latencies.
+        own_latency: from arrival in Kafka to the producer, as the workers' histograms say, over all.
+        shares: transactions scored by each worker.
+        simulated_time: event time of the newest transaction sent, since the epoch.
+    """
+
+    transactions: int
+    malformed: int
+    frauds: int
+    scored: int
+    scored_again: int
+    repeats: int
+    dead_letters: Mapping[str, int]
+    alerts: Mapping[str, int]
+    frauds_alerted: int
+    latest_alerts: tuple[Alert, ...]
+    labels_sent: int
+    labels_taken: int
+    unscored: int
+    sent_rate: float
+    scored_rate: float
+    recent_latency: Percentiles | None
+    latency: Percentiles | None
+    slowest: float
+    own_latency: Percentiles | None
+    shares: Mapping[str, int]
+    simulated_time: float
+
+    @property
+    def messages(self) -> int:
+        """All that was sent to where transactions go."""
+        return self.transactions + self.malformed
+
+    @property
+    def refused(self) -> int:
+        """Dead letters of every type."""
+        return sum(self.dead_letters.values())
+
+    @property
+    def alerted(self) -> int:
+        """Alerts of either decision."""
+        return sum(self.alerts.values())
+
+    @property
+    def on_the_way(self) -> int:
+        """Messages sent of which nothing has been read yet."""
+        return self.messages - self.scored - self.refused - self.repeats
+
+    @property
+    def is_accounted_for(self) -> bool:
+        """Whether in = scored + dead letters + repeats, each transaction has a score, each label is in."""
+        return not (self.on_the_way or self.unscored) and self.labels_taken == self.labels_sent
+
+
+class _Mark(NamedTuple):
+    """How far the counts were at an instant."""
+
+    at: float
+    sent: int
+    scored: int
+
+
+class Tally:
+    """Takes events in the order in which they came to pass; gives figures at any instant."""
+
+    def __init__(self) -> None:
+        self._sent: Counter[type[Event]] = Counter()
+        self._known: set[str] = set()
+        self._frauds: set[str] = set()
+        self._awaited: dict[str, float] = {}
+        self._latencies = array("d")
+        self._scored_again = 0
+        self._dead_letters: Counter[str] = Counter()
+        self._alerts: dict[str, Alert] = {}
+        self._workers: dict[str, WorkerScraped] = {}
+        self._simulated_time = 0.0
+        self._marks: deque[_Mark] = deque()
+
+    def take(self, event: Event) -> None:
+        """Add one event."""
+        self._sent[type(event)] += 1
+        match event:
+            case TransactionSent():
+                self._transaction_sent(event)
+            case ScoreRead():
+                self._score_read(event)
+            case AlertRead(alert):
+                self._alerts[alert.alert_id] = alert
+            case DeadLetterRead(error_type):
+                self._dead_letters[error_type] += 1
+            case WorkerScraped(slot):
+                self._workers[slot] = event
+            case LabelSent() | LabelRead() | MalformedSent():
+                pass  # counted above
+
+    def _transaction_sent(self, sent: TransactionSent) -> None:
+        self._simulated_time = sent.simulated_time
+        if sent.transaction_id in self._known:
+            return
+        self._known.add(sent.transaction_id)
+        self._awaited[sent.transaction_id] = sent.at
+        if sent.fraud:
+            self._frauds.add(sent.transaction_id)
+
+    def _score_read(self, read: ScoreRead) -> None:
+        arrived = self._awaited.pop(read.transaction_id, None)
+        if arrived is None:
+            self._scored_again += 1
+        else:
+            self._latencies.append(read.at - arrived)
+
+    def figures(self, now: float) -> Figures:
+        """The figures at `now`, in seconds of any clock that only rises."""
+        then = self._mark(now)
+        sent, scored = self._sent[TransactionSent], len(self._latencies)
+        span = now - then.at
+        return Figures(
+            transactions=sent,
+            malformed=self._sent[MalformedSent],
+            frauds=len(self._frauds),
+            scored=scored,
+            scored_again=self._scored_again,
+            repeats=sum(worker.repeats for worker in self._workers.values()),
+            dead_letters=dict(self._dead_letters.most_common()),
+            alerts=Counter(str(alert.decision) for alert in self._alerts.values()),
+            frauds_alerted=len(self._frauds & self._alerted_transactions()),
+            latest_alerts=tuple(list(self._alerts.values())[: -_LATEST_ALERTS - 1 : -1]),
+            labels_sent=self._sent[LabelSent],
+            labels_taken=self._sent[LabelRead],
+            unscored=len(self._awaited),
+            sent_rate=(sent - then.sent) / span if span else 0.0,
+            scored_rate=(scored - then.scored) / span if span else 0.0,
+            recent_latency=percentiles(self._latencies[then.scored :]),
+            latency=percentiles(self._latencies),
+            slowest=max(self._latencies, default=0.0),
+            own_latency=histogram_percentiles(self._own_latency()),
+            shares={slot: worker.scored for slot, worker in sorted(self._workers.items())},
+            simulated_time=self._simulated_time,
+        )
+
+    def _mark(self, now: float) -> _Mark:
+        """Remember how far the counts are, and give how far they were a window ago."""
+        self._marks.append(_Mark(now, self._sent[TransactionSent], len(self._latencies)))
+        while self._marks[0].at < now - WINDOW_SECONDS:
+            self._marks.popleft()
+        return self._marks[0]
+
+    def _alerted_transactions(self) -> set[str]:
+        return {alert.transaction.transaction_id for alert in self._alerts.values()}
+
+    def _own_latency(self) -> Mapping[float, int]:
+        total: Counter[float] = Counter()
+        for worker in self._workers.values():
+            total.update(worker.arrival_to_score)
+        return dict(sorted(total.items()))

@@ -1,0 +1,119 @@
+"""Streams the bank through the workers and watches until everything that was sent is accounted for.
+
+A thread each sends, reads and asks the workers; they tell events into one queue, so that the tally, fed by
+the main thread alone, needs no lock, and knows of each transaction before its score.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING
+
+from fraudstream.demo.bank import bank_records
+from fraudstream.demo.errors import DemoFailed
+from fraudstream.demo.reading import read
+from fraudstream.demo.scrape import scrape
+from fraudstream.demo.sending import send
+from fraudstream.demo.tally import Figures, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from fraudstream.demo.display import Display
+    from fraudstream.demo.events import Event
+    from fraudstream.demo.options import DemoOptions
+    from fraudstream.demo.workers import Workers
+    from fraudstream.settings import KafkaSettings, TopicSettings
+    from fraudstream.simulate.produce import Progress
+
+PATIENCE_SECONDS = 60.0
+"""How long after the last record everything must be accounted for."""
+_FRAME_SECONDS = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The last figures, and the producer's own summary."""
+
+    figures: Figures
+    sent: Progress
+
+
+def watch(
+    options: DemoOptions, kafka: KafkaSettings, topics: TopicSettings, workers: Workers, display: Display
+) -> Outcome:
+    """Send, read and show until everything sent is accounted for.
+
+    Raises:
+        DemoFailed: a worker left, or something is not accounted for within a minute.
+        KafkaUnreachable: the cluster does not answer.
+    """
+    stop: threading.Event = threading.Event()
+    events: SimpleQueue[Event] = SimpleQueue()
+    records = bank_records(options.transactions, datetime.now(UTC).date())
+    with display.running(), ThreadPoolExecutor(thread_name_prefix="demo") as threads:
+        try:
+            sending = threads.submit(send, records, options.rate, kafka, topics.names(), events.put, stop)
+            others = (
+                threads.submit(read, kafka, topics, events.put, stop),
+                threads.submit(scrape, workers.all, events.put, stop),
+            )
+            return _follow(events, sending, others, workers, display)
+        finally:
+            stop.set()
+
+
+def _follow(
+    events: SimpleQueue[Event],
+    sending: Future[Progress],
+    others: Iterable[Future[None]],
+    workers: Workers,
+    display: Display,
+) -> Outcome:
+    tally = Tally()
+    sent_at: float | None = None
+    while True:
+        workers.check()
+        _raise_failures(sending, *others)
+        is_sent = sending.done()
+        _drain(events, tally)
+        now = time.monotonic()
+        figures = tally.figures(now)
+        display.show(figures, "waiting for the last scores" if is_sent else "streaming")
+        if is_sent:
+            sent_at = sent_at or now
+            if figures.is_accounted_for:
+                return Outcome(figures, sending.result())
+            if now - sent_at > PATIENCE_SECONDS:
+                raise DemoFailed(_unaccounted(figures, sending.result()))
+        time.sleep(_FRAME_SECONDS)
+
+
+def _raise_failures(*threads: Future[Progress] | Future[None]) -> None:
+    for thread in threads:
+        if thread.done():
+            thread.result()
+
+
+def _drain(events: SimpleQueue[Event], tally: Tally) -> None:
+    """Tally what has come to pass so far."""
+    try:
+        while True:
+            tally.take(events.get_nowait())
+    except Empty:
+        pass
+
+
+def _unaccounted(figures: Figures, sent: Progress) -> str:
+    """What is missing, and what there is."""
+    return (
+        f"Not everything is accounted for {PATIENCE_SECONDS:.0f} s after the last record was sent: "
+        f"{figures.messages:,} in, {figures.scored:,} scored, {figures.refused:,} dead letters, "
+        f"{figures.repeats:,} repeats, {figures.unscored:,} without a score; {figures.labels_taken:,} of "
+        f"{figures.labels_sent:,} labels; {sent.undelivered:,} records that Kafka did not take."
+    )
