@@ -8,7 +8,7 @@ from agents.dead_letters import dead_letter
 from schemas.errors import ErrorType, InvalidMessage
 
 if TYPE_CHECKING:
-    from confluent_kafka import Message
+    from agents.dead_letters import KafkaRecord
 
     from agents.runtime import Chunk
     from agents.runtime.outbox import Outbox
@@ -24,7 +24,7 @@ class Refusals:
         self._topic = topic
         self._telemetry = telemetry
 
-    def put(self, record: Message, refusal: InvalidMessage) -> None:
+    def put(self, record: KafkaRecord, refusal: InvalidMessage) -> None:
         """Set a record apart, with the checkpoint that includes its chunk."""
         letter = dead_letter(
             record, refusal.error_type, refusal.reason, agent=self._agent, field=refusal.field

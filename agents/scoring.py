@@ -25,9 +25,9 @@ from schemas.score import Decision, Source, encode_score
 from schemas.transaction import decode_transaction
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Callable
+    from collections.abc import AsyncIterable, Awaitable, Callable
 
-    from confluent_kafka import Message
+    from agents.dead_letters import KafkaRecord
 
     from agents.runtime import App, Chunk
     from agents.telemetry import Telemetry
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from schemas.transaction import Transaction
 
     Clock: TypeAlias = Callable[[], float]
+    Prepared: TypeAlias = Callable[[], Awaitable[None]]
 
 NAME = "scoring"
 
@@ -55,7 +56,7 @@ class Admission:
     future_skew: float = 300.0
     key_mismatch: Literal["dead-letter", "score"] = "dead-letter"
 
-    def admit(self, record: Message) -> Admitted:
+    def admit(self, record: KafkaRecord) -> Admitted:
         """Decode and check one record.
 
         Raises:
@@ -92,7 +93,7 @@ class Admission:
 class Admitted:
     """A record and the transaction that it holds; `is_keyed`: its key is its subject."""
 
-    record: Message
+    record: KafkaRecord
     transaction: Transaction
     is_keyed: bool
 
@@ -109,6 +110,7 @@ class ScoringAgent:
         *,
         admission: Admission,
         clock: Clock,
+        prepared: Prepared,
     ) -> None:
         self._outbox = app.outbox
         self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
@@ -117,9 +119,11 @@ class ScoringAgent:
         self._telemetry = telemetry
         self._admission = admission
         self._clock = clock
+        self._prepared = prepared
 
     async def process(self, chunks: AsyncIterable[Chunk]) -> None:
-        """Score chunk after chunk."""
+        """Score chunk after chunk, once everything is known that scoring needs."""
+        await self._prepared()
         async for chunk in chunks:
             self.score(chunk)
             await self._outbox.room()
@@ -189,10 +193,27 @@ class ScoringAgent:
 
 
 def bind(
-    app: App, topics: Topics, core: ScoringCore, telemetry: Telemetry, *, admission: Admission, clock: Clock
+    app: App,
+    topics: Topics,
+    core: ScoringCore,
+    telemetry: Telemetry,
+    *,
+    admission: Admission,
+    clock: Clock,
+    prepared: Prepared,
 ) -> None:
-    """Run the scoring agent in this app; `clock` gives the seconds since 1970."""
-    agent = ScoringAgent(app, topics, core, telemetry, admission=admission, clock=clock)
+    """Run the scoring agent in this app.
+
+    Args:
+        app: the worker's.
+        topics: names of the topics.
+        core: what scores.
+        telemetry: is told what happened.
+        admission: which transactions are scored.
+        clock: gives the seconds since 1970.
+        prepared: awaited before the first transaction, so that reputations and controls are known by then.
+    """
+    agent = ScoringAgent(app, topics, core, telemetry, admission=admission, clock=clock, prepared=prepared)
     app.bind(
         NAME, topics.transactions, agent.process, new_state=core.new_state, changelog=topics.scoring_changelog
     )

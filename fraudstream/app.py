@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import time
+from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from agents import intake, scoring
+from agents.broadcast import Broadcast, control_handler, refuse_snapshots, reputation_handler
 from agents.health import PAGES_OFF, Readiness, expect_progress, expect_score, mount
 from agents.runtime import App, DeliveryMode, DeliveryOptions
 from agents.scoring import Admission
 from agents.telemetry import Telemetry, new_registry
+from models.alert_budget import AlertBudget
 from models.core import CANARY_SCORE, ScoringCore
 from models.policy import FixedThreshold
 from models.prior import PriorModel
@@ -19,6 +23,7 @@ from models.reputation import ReputationStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from agents.health import Check
     from fraudstream.settings import Settings
     from models.policy import Policy
 
@@ -27,9 +32,6 @@ def create_app(settings: Settings) -> App:
     """Compose the worker that these settings describe."""
     registry = new_registry()
     telemetry = Telemetry(registry)
-    topics = settings.topics.names()
-    reputations = ReputationStore()
-    core = ScoringCore(PriorModel(), reputations, policy_factory(settings), timer=telemetry.stage)
     app = App(
         delivery_options(settings),
         telemetry,
@@ -37,36 +39,73 @@ def create_app(settings: Settings) -> App:
         web_port=settings.web.port,
         **PAGES_OFF,
     )
-    if "scoring" in settings.worker.agents:
-        scoring.bind(app, topics, core, telemetry, admission=admission(settings), clock=time.time)
-    if "intake" in settings.worker.agents:
-        intake.bind(app, topics, telemetry)
-    mount(app, registry, readiness(app, core, settings))
+    checks = {
+        "partitions": lambda: _assigned(app),
+        "progress": expect_progress(
+            lambda: app.consumer.progress.age(), settings.delivery.stall_timeout_seconds / 2
+        ),
+    }
     telemetry.read_at_scrape(
-        producer_queue=lambda: len(app.outbox),
-        progress_age=lambda: app.consumer.progress.age(),
-        profiles=lambda: app.consumer.entries(scoring.NAME),
-        reputations=lambda: len(reputations),
-        broadcast_staleness=lambda: 0.0,
+        producer_queue=lambda: len(app.outbox), progress_age=lambda: app.consumer.progress.age()
     )
+    if "intake" in settings.worker.agents:
+        intake.bind(app, settings.topics.names(), telemetry)
+    if "scoring" in settings.worker.agents:
+        checks |= _bind_scoring(app, settings, telemetry)
+    mount(app, registry, Readiness(checks))
+    telemetry.worker_started(_versions(), _place(settings))
     return app
 
 
-def readiness(app: App, core: ScoringCore, settings: Settings) -> Readiness:
-    """Say when this worker counts as ready."""
-
-    def partitions() -> str | None:
-        return None if app.consumer.ready.is_set() else "the group has assigned no partitions yet"
-
-    return Readiness(
+def _bind_scoring(app: App, settings: Settings, telemetry: Telemetry) -> dict[str, Check]:
+    """Add the scoring agent and the broadcast that it listens to; gives their readiness checks."""
+    topics, reputations, policy = settings.topics.names(), ReputationStore(), policy_factory(settings)
+    core = ScoringCore(PriorModel(), reputations, policy, timer=telemetry.stage)
+    broadcast = Broadcast(
+        app.delivery.reader_properties(),
         {
-            "canary": expect_score(core.canary, CANARY_SCORE),
-            "partitions": partitions,
-            "progress": expect_progress(
-                lambda: app.consumer.progress.age(), settings.delivery.stall_timeout_seconds / 2
-            ),
-        }
+            topics.models: refuse_snapshots,
+            topics.reputations: reputation_handler(reputations),
+            topics.controls: control_handler(core.use_policy, policy),
+        },
+        telemetry,
     )
+    app.service(broadcast)
+    scoring.bind(
+        app,
+        topics,
+        core,
+        telemetry,
+        admission=admission(settings),
+        clock=time.time,
+        prepared=broadcast.wait_caught_up,
+    )
+    telemetry.model_loaded(core.scorer.name)
+    telemetry.read_scoring_at_scrape(
+        profiles=lambda: app.consumer.entries(scoring.NAME),
+        reputations=lambda: len(reputations),
+        broadcast_staleness=broadcast.staleness,
+    )
+    return {"canary": expect_score(core.canary, CANARY_SCORE), "broadcast": broadcast.check}
+
+
+def _assigned(app: App) -> str | None:
+    return None if app.consumer.ready.is_set() else "the group has assigned no partitions yet"
+
+
+def _versions() -> dict[str, str]:
+    parts = ("fraudstream", "faust-streaming", "confluent-kafka")
+    return {name.replace("-", "_"): version(name) for name in parts}
+
+
+def _place(settings: Settings) -> dict[str, str]:
+    worker = settings.worker
+    return {
+        "group": worker.group,
+        "slot": worker.slot or "",
+        "agents": ",".join(worker.agents),
+        "delivery": settings.delivery.mode,
+    }
 
 
 def delivery_options(settings: Settings) -> DeliveryOptions:
@@ -89,9 +128,17 @@ def delivery_options(settings: Settings) -> DeliveryOptions:
 
 
 def policy_factory(settings: Settings) -> Callable[[], Policy]:
-    """Say how a score becomes a decision."""
+    """Say how a score becomes a decision, as long as no control says otherwise."""
     chosen = settings.scoring
-    return lambda: FixedThreshold(chosen.review_threshold, chosen.decline_threshold)
+    if chosen.policy == "budget":
+        return partial(
+            AlertBudget,
+            chosen.alerts_per_10000,
+            floor=chosen.budget_floor,
+            ceiling=chosen.budget_ceiling,
+            decline=chosen.decline_threshold,
+        )
+    return partial(FixedThreshold, chosen.review_threshold, chosen.decline_threshold)
 
 
 def admission(settings: Settings) -> Admission:

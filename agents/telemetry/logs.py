@@ -22,6 +22,9 @@ from schemas.tokens import mask_pans
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
 
+SERVICES = ("agents", "faust", "mode")
+"""Loggers under which each of some twenty services tells of its start and stop: shown at `debug` only."""
+
 
 class LogFormat(StrEnum):
     """How lines are written."""
@@ -46,6 +49,8 @@ def configure_logs(
     handler.addFilter(RepeatLimit())
     handler.setFormatter(_formatter(as_text=as_text, colors=stream.isatty()))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for name in SERVICES:
+        logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -120,7 +125,7 @@ class RepeatLimit(logging.Filter):
     """
 
     def __init__(
-        self, lines: int = 20, seconds: float = 10.0, clock: Callable[[], float] = time.monotonic
+        self, lines: int = 5, seconds: float = 10.0, clock: Callable[[], float] = time.monotonic
     ) -> None:
         super().__init__()
         self._lines = lines

@@ -84,18 +84,27 @@ class ScoringSettings(Section):
     """Scores from here on are declined (policy fixed)."""
     alerts_per_10000: Annotated[float, Field(gt=0, le=10_000)] = 50
     """Alerts in 10,000 transactions (policy budget)."""
+    budget_floor: Probability = 0.1
+    """Scores below are never alerts, however few the high ones (policy budget)."""
+    budget_ceiling: Probability = 0.9
+    """Scores from here on are always alerts, however many (policy budget)."""
     future_skew_seconds: PositiveFloat = 300
-    """A transaction whose event time is further ahead of the clock than this is a dead letter."""
+    """A transaction whose event time is further ahead of its record's Kafka time is a dead letter."""
     key_mismatch: Literal["dead-letter", "score"] = "dead-letter"
     """What becomes of a record whose key is not its subject: refused, or scored and marked incomplete."""
 
     @model_validator(mode="after")
-    def _reviews_before_it_declines(self) -> Self:
-        if self.review_threshold > self.decline_threshold:
-            raise ValueError(
-                "FRAUDSTREAM_SCORING__REVIEW_THRESHOLD must not be above "
-                "FRAUDSTREAM_SCORING__DECLINE_THRESHOLD"
-            )
+    def _thresholds_ascend(self) -> Self:
+        for lower, higher in (
+            ("review_threshold", "decline_threshold"),
+            ("budget_floor", "budget_ceiling"),
+            ("budget_ceiling", "decline_threshold"),
+        ):
+            if getattr(self, lower) > getattr(self, higher):
+                raise ValueError(
+                    f"FRAUDSTREAM_SCORING__{lower.upper()} must not be above "
+                    f"FRAUDSTREAM_SCORING__{higher.upper()}"
+                )
         return self
 
 

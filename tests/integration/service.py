@@ -1,0 +1,192 @@
+"""The whole service in tests: topics of its own, workers as processes, read back with kafka-python."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from socket import create_server
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+from fraudstream.kafka_admin import kafka_admin
+from fraudstream.settings import Settings
+from fraudstream.topics import create_topics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from agents.topics import Topics
+
+PARTITIONS = 4
+
+
+@dataclass
+class Service:
+    """One service on the test's Kafka; `settings` are environment variables without their prefix."""
+
+    servers: str
+    folder: Path
+    settings: dict[str, str] = field(default_factory=dict)
+    prefix: str = field(default_factory=lambda: f"t{uuid4().hex[:8]}.")
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.topics: Topics = self._settings().topics.names()
+        with kafka_admin(self._settings().kafka) as admin:
+            create_topics(admin, self._settings().topics.specs(), 1)
+        wait_until(self._has_leaders, 30)
+
+    def _settings(self) -> Settings:
+        return Settings(
+            kafka={"bootstrap_servers": self.servers},
+            topics={"prefix": self.prefix, "partitions": PARTITIONS, "score_partitions": PARTITIONS},
+        )
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        own = {
+            "KAFKA__BOOTSTRAP_SERVERS": self.servers,
+            "TOPICS__PREFIX": self.prefix,
+            "TOPICS__PARTITIONS": str(PARTITIONS),
+            "TOPICS__SCORE_PARTITIONS": str(PARTITIONS),
+            "WORKER__GROUP": f"{self.prefix}group",
+            "DELIVERY__SESSION_TIMEOUT_SECONDS": "6",
+            "DELIVERY__TRANSACTION_TIMEOUT_SECONDS": "10",
+            "WEB__PORT": str(free_port()),
+            **self.settings,
+            **extra,
+        }
+        return {**os.environ, **{f"FRAUDSTREAM_{name}": value for name, value in own.items()}}
+
+    def start(self, **extra: str) -> subprocess.Popen[bytes]:
+        """Start a worker; it may not have partitions yet."""
+        environment = self.environment(**extra)
+        errors = (self.folder / f"worker-{len(self.workers)}.log").open("wb")
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "fraudstream", "worker"], env=environment, stdout=errors, stderr=errors
+        )
+        worker.port = environment["FRAUDSTREAM_WEB__PORT"]
+        self.workers.append(worker)
+        return worker
+
+    def logs(self) -> str:
+        return "\n".join(path.read_text()[-3000:] for path in sorted(self.folder.glob("worker-*.log")))
+
+    def produce(self, records: Iterable[tuple[bytes | None, bytes | None]], topic: str | None = None) -> int:
+        """Send records to `transactions`; gives their number."""
+        producer = Producer(
+            {
+                "bootstrap.servers": self.servers,
+                "partitioner": "murmur2_random",
+                "linger.ms": 20,
+                "message.max.bytes": 3_000_000,
+            }
+        )
+        count = 0
+        for key, value in records:
+            while True:
+                try:
+                    producer.produce(topic or self.topics.transactions, value, key)
+                except BufferError:
+                    producer.poll(0.1)
+                else:
+                    break
+            producer.poll(0)
+            count += 1
+        assert producer.flush(60) == 0
+        return count
+
+    def wait_until_processed(self, timeout: float = 120) -> None:
+        """Wait until the group has committed the end of `transactions` and `labels`."""
+        wait_until(lambda: self.lag() == 0 or self._all_gone(), timeout, self.logs)
+        assert self.lag() == 0, self.logs()
+
+    def lag(self) -> int:
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.servers,
+                "group.id": f"{self.prefix}group",
+                "isolation.level": "read_uncommitted",
+            }
+        )
+        places = [
+            TopicPartition(topic, p)
+            for topic in (self.topics.transactions, self.topics.labels)
+            for p in range(PARTITIONS)
+        ]
+        try:
+            done = consumer.committed(places, timeout=20)
+            return sum(
+                consumer.get_watermark_offsets(place, timeout=20)[1] - max(0, place.offset) for place in done
+            )
+        finally:
+            consumer.close()
+
+    def _has_leaders(self) -> bool:
+        """A topic is there a moment before each of its partitions has a leader."""
+        try:
+            return self.lag() == 0
+        except KafkaException:
+            return False
+
+    def _all_gone(self) -> bool:
+        return all(worker.poll() is not None for worker in self.workers)
+
+    def metric(self, worker: subprocess.Popen[bytes], name: str) -> float:
+        """Sum a metric over its labels."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(
+            float(line.rsplit(" ", 1)[1])
+            for line in lines
+            if line.startswith((f"{name} ", f"{name}{{")) and not line.startswith("#")
+        )
+
+    def stop(self) -> list[int]:
+        """Stop every worker in order; gives their exit statuses."""
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.send_signal(signal.SIGTERM)
+        return [worker.wait(60) for worker in self.workers]
+
+    def kill(self) -> None:
+        for worker in self.workers:
+            if worker.poll() is None:
+                worker.kill()
+                worker.wait()
+
+
+@contextmanager
+def service(servers: str, folder: Path, **settings: str) -> Iterator[Service]:
+    """A service whose workers do not outlive the test."""
+    running = Service(servers, folder, settings)
+    try:
+        yield running
+    finally:
+        running.kill()
+
+
+def values(records: list[Any]) -> list[dict[str, Any]]:
+    return [json.loads(record.value) for record in records]
+
+
+def free_port() -> int:
+    with create_server(("127.0.0.1", 0)) as socket:
+        return int(socket.getsockname()[1])
+
+
+def wait_until(true: Callable[[], object], timeout: float, explain: Callable[[], str] = str) -> None:
+    deadline = time.monotonic() + timeout
+    while not true():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {timeout} s: {explain()}")
+        time.sleep(0.2)
