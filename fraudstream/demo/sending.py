@@ -70,10 +70,11 @@ def send(
         KafkaUnreachable: the cluster does not answer.
         TopicsRefused: a topic is missing.
     """
-    return produce(_until(stop, records), ToldSink(KafkaSink(kafka, topics), tell), rate)
+    return produce(until(stop, records), ToldSink(KafkaSink(kafka, topics), tell), rate)
 
 
-def _until(stop: Flag, records: Iterable[StreamRecord]) -> Iterator[StreamRecord]:
+def until(stop: Flag, records: Iterable[StreamRecord]) -> Iterator[StreamRecord]:
+    """Yield the records until `stop` is set."""
     for record in records:
         if stop.is_set():
             return

@@ -84,7 +84,7 @@ class Workers:
         slots = [f"demo-{number}" for number in range(1, options.workers + 1)]
         return cls(
             _launch(slot, port, worker_environment(options, bootstrap_servers, slot, port), folder)
-            for slot, port in zip(slots, _free_ports(options.workers), strict=True)
+            for slot, port in zip(slots, free_ports(options.workers), strict=True)
         )
 
     def __enter__(self) -> Self:
@@ -161,7 +161,7 @@ def _launch(slot: str, port: int, environment: dict[str, str], folder: Path) -> 
     return Worker(slot, port, log, process)
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on, all held until all are chosen, so that they differ."""
     with ExitStack() as held:
         sockets = [held.enter_context(socket.socket()) for _ in range(count)]
