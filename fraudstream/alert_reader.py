@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from kafka import KafkaConsumer, TopicPartition
-from kafka.errors import KafkaError
 
-from fraudstream.kafka_admin import BOOTSTRAP_MS, unreachable
+from fraudstream.kafka_admin import connect
 from fraudstream.topics import TopicsRefused
 from schemas.alert import decode_alert
 from schemas.errors import InvalidMessage
@@ -28,17 +27,14 @@ def alert_values(settings: KafkaSettings, topic: str, *, from_beginning: bool) -
         KafkaUnreachable: Kafka does not answer.
         TopicsRefused: the topic is missing.
     """
-    try:
-        consumer = KafkaConsumer(
-            **settings.kafka_python(),
-            group_id=None,
-            isolation_level="read_committed",
-            auto_offset_reset="earliest" if from_beginning else "latest",
-            allow_auto_create_topics=False,
-            bootstrap_timeout_ms=BOOTSTRAP_MS,
-        )
-    except (KafkaError, OSError) as error:
-        raise unreachable(settings, error) from error
+    consumer = connect(
+        settings,
+        KafkaConsumer,
+        group_id=None,
+        isolation_level="read_committed",
+        auto_offset_reset="earliest" if from_beginning else "latest",
+        allow_auto_create_topics=False,
+    )
     try:
         partitions = consumer.partitions_for_topic(topic)
         if not partitions:

@@ -1,21 +1,24 @@
-"""kafka-python's administration client, opened from settings, with its errors as one sentence."""
+"""kafka-python's clients, opened from settings, with their errors as one sentence."""
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafka.admin import KafkaAdminClient
-from kafka.errors import KafkaError
+from kafka.errors import KafkaError, KafkaTimeoutError
 
 from fraudstream.errors import FraudstreamError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from fraudstream.settings import KafkaSettings
 
 BOOTSTRAP_MS = 10_000
+
+Client = TypeVar("Client")
 
 
 class KafkaUnreachable(FraudstreamError):
@@ -29,10 +32,7 @@ def kafka_admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
     Raises:
         KafkaUnreachable: there is no answer within 10 s, or Kafka refused a request of the block.
     """
-    try:
-        admin = KafkaAdminClient(**settings.kafka_python(), bootstrap_timeout_ms=BOOTSTRAP_MS)
-    except (KafkaError, OSError) as error:
-        raise unreachable(settings, error) from error
+    admin = connect(settings, KafkaAdminClient)
     try:
         yield admin
     except KafkaError as error:
@@ -43,15 +43,53 @@ def kafka_admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
         admin.close()
 
 
-def unreachable(settings: KafkaSettings, error: Exception) -> KafkaUnreachable:
-    """The sentence for a client that found no broker."""
-    return KafkaUnreachable(
-        f"Kafka does not answer at {settings.bootstrap_servers} ({word(error)}): "
-        "check FRAUDSTREAM_KAFKA__BOOTSTRAP_SERVERS, or start one with `fraudstream dev kafka`."
-    )
+def connect(settings: KafkaSettings, client: Callable[..., Client], **options: Any) -> Client:
+    """A client of kafka-python that has found its cluster.
+
+    Raises:
+        KafkaUnreachable: there is no answer within 10 s, for the reason that the sentence gives.
+    """
+    with _failures() as failures:
+        try:
+            return client(**settings.kafka_python(), **options, bootstrap_timeout_ms=BOOTSTRAP_MS)
+        except (KafkaError, OSError) as error:
+            reason = word(failures[-1] if failures else error)
+            raise KafkaUnreachable(
+                f"Kafka does not answer at {settings.bootstrap_servers} ({reason}): check the "
+                "FRAUDSTREAM_KAFKA__ settings, or start a Kafka with `fraudstream dev kafka`."
+            ) from error
 
 
-def word(error: Exception) -> str:
+def word(error: BaseException) -> str:
     """An error of kafka-python on one line; most of their texts hold their names."""
     name, text = type(error).__name__, str(error)
     return " ".join((text if name in text else f"{name}: {text}").split())
+
+
+@contextmanager
+def _failures() -> Iterator[list[BaseException]]:
+    """Collect why connections failed, in place of log lines: the client itself raises only that time ran out.
+
+    That time ran out is left out, and so is the mere loss of a connection, which goes along with any reason.
+    """
+    failures: list[BaseException] = []
+
+    class Collector(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            arguments = record.args if isinstance(record.args, tuple) else ()
+            failures.extend(
+                argument
+                for argument in arguments
+                if isinstance(argument, BaseException)
+                and not isinstance(argument, KafkaTimeoutError)
+                and "socket disconnected" not in str(argument)
+            )
+
+    logger, collector = logging.getLogger("kafka"), Collector(logging.WARNING)
+    propagate, logger.propagate = logger.propagate, False
+    logger.addHandler(collector)
+    try:
+        yield failures
+    finally:
+        logger.removeHandler(collector)
+        logger.propagate = propagate

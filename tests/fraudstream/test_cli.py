@@ -45,7 +45,6 @@ def test_kafka_away_is_one_line_and_status_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:
     monkeypatch.setattr("fraudstream.kafka_admin.BOOTSTRAP_MS", 100)
-    monkeypatch.setattr("fraudstream.alert_reader.BOOTSTRAP_MS", 100)
     monkeypatch.setenv("FRAUDSTREAM_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
     monkeypatch.setattr(sys, "argv", ["fraudstream", *command])
     with pytest.raises(SystemExit) as leaving:

@@ -10,7 +10,7 @@ import pytest
 
 from fraudstream.errors import LocalKafkaError
 from fraudstream.kafka_jars import LOCK, KafkaJarsError, kafka_jars
-from fraudstream.local_kafka import LocalKafka, _reason
+from fraudstream.local_kafka import LocalKafka, _cluster_id, _reason
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,3 +84,10 @@ def test_the_reason_is_the_first_line_that_tells_an_error() -> None:
     assert _reason("starting\nFatal: java.net.BindException: in use\n\tat x\nbye\n").startswith("Fatal")
     assert _reason("only this\n\n") == "only this"
     assert _reason("") == "without a word"
+
+
+def test_no_cluster_id_reads_as_an_option() -> None:
+    ids = {_cluster_id() for _ in range(1000)}
+    assert len(ids) == 1000
+    assert {len(name) for name in ids} == {22}
+    assert not any(name.startswith("-") for name in ids)
