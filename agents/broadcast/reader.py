@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("librdkafka.broadcast")
 _MOST_AT_ONCE = 100
 _POLL_SECONDS = 0.2
+_HASTY_POLL_SECONDS = 0.02
 _STATISTICS_SECONDS = 5.0
 
 
@@ -107,8 +108,12 @@ class Broadcast(mode.Service):
         """
         self._began = self._confirmed = self._clock()
         self._consumer = await self._in_thread(self._new_consumer)
-        for topic in self._handlers:
-            self._behind.update([(topic, number) for number in await self._partitions(topic)])
+        try:
+            for topic in self._handlers:
+                self._behind.update([(topic, number) for number in await self._partitions(topic)])
+        except (BroadcastUnavailable, KafkaUnavailable) as failure:
+            self._telemetry.leaving(str(failure))
+            raise
         beginnings = [ck.TopicPartition(*place, ck.OFFSET_BEGINNING) for place in self._behind]
         await self._in_thread(self._consumer.assign, beginnings)
 
@@ -121,7 +126,9 @@ class Broadcast(mode.Service):
     @mode.Service.task
     async def _read(self) -> None:
         while not self.should_stop:
-            self._take(await self._in_thread(self._consumer.consume, _MOST_AT_ONCE, _POLL_SECONDS))
+            # consume() waits for so many or so long: not long while agents wait for the ends to be reached
+            patience = _POLL_SECONDS if self.caught_up else _HASTY_POLL_SECONDS
+            self._take(await self._in_thread(self._consumer.consume, _MOST_AT_ONCE, patience))
 
     async def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
@@ -131,7 +138,7 @@ class Broadcast(mode.Service):
             {
                 **self._properties,
                 "enable.partition.eof": True,
-                "fetch.wait.max.ms": 500,
+                "fetch.wait.max.ms": 100,
                 "statistics.interval.ms": int(_STATISTICS_SECONDS * 1_000),
                 "stats_cb": self._on_statistics,
             },
@@ -206,8 +213,8 @@ class Broadcast(mode.Service):
 def leaders_talk(statistics: str, seconds: float) -> bool:
     """Tell from librdkafka's statistics whether each leader of a partition that is read spoke lately.
 
-    A consumer that has read everything asks its brokers again and again and gets an empty answer each half
-    second; silence means that there may be more than it knows.
+    A consumer that has read everything asks its brokers again and again and gets an empty answer ten times
+    a second; silence means that there may be more than it knows.
     """
     told = orjson.loads(statistics)
     leaders = {

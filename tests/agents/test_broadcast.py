@@ -122,8 +122,14 @@ async def test_models_without_a_reader_are_refused_and_do_not_hinder_readiness(k
 
 
 async def test_a_missing_topic_is_told_by_name(kafka: MockKafka) -> None:
-    with pytest.raises(BroadcastUnavailable, match=r"the topic absent cannot be read: .*Unknown topic"):
+    with (
+        capture_logs() as lines,
+        pytest.raises(
+            BroadcastUnavailable, match=r"the topic absent cannot be read: .*Unknown topic"
+        ) as told,
+    ):
         await broadcast(kafka.servers, {"absent": refuse_snapshots}).start()
+    assert [line["reason"] for line in lines if line["event"] == "worker leaves"] == [str(told.value)]
 
 
 async def test_brokers_that_do_not_answer_are_told_after_the_time_they_have() -> None:

@@ -4,16 +4,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.dead_letters import MASKED_HEADER, KafkaRecord, Outgoing, dead_letter
 from schemas.dead_letter import DeadLetter
-from schemas.errors import ErrorType
+from schemas.errors import ErrorType, InvalidMessage
+from schemas.transaction import decode_transaction
 
 PAN = b"4111111111111111"
 NOT_OF_A_NETWORK = b"000000000018"  # passes Luhn, in no network's range: refused in a token field only
+
+VALID = {
+    "schema_version": 1,
+    "kind": "card",
+    "transaction_id": "T-1",
+    "event_time": "2026-03-01T12:00:00Z",
+    "card_id": "card-1",
+    "merchant_id": "M-1",
+    "amount": "10.00",
+    "currency": "EUR",
+    "merchant_category_code": "5411",
+    "country": "FR",
+}
 
 
 @dataclass
@@ -133,6 +148,21 @@ def test_the_reason_is_cut_and_masked() -> None:
     message = said["__connect.errors.exception.message"]
     assert PAN not in message
     assert len(message) == 280
+
+
+@pytest.mark.parametrize("field", [*VALID])
+@pytest.mark.parametrize("form", ["{}", "pan {} pan", "2026-{}"])
+def test_no_header_holds_what_was_refused(field: str, form: str) -> None:
+    wrong = form.format("\u00a7marker\u00a7 " + PAN.decode())
+    record = Record(its_value=orjson.dumps(VALID | {field: wrong}))
+    with pytest.raises(InvalidMessage) as refused:
+        decode_transaction(record.its_value or b"")
+    refusal = refused.value
+    letter = dead_letter(record, refusal.error_type, refusal.reason, agent="scoring", field=refusal.field)
+    said = b" ".join(value or b"" for _, value in letter.headers)
+    assert b"marker" not in said
+    assert PAN[:6] not in said
+    assert PAN not in (letter.value or b"")
 
 
 def test_a_card_number_at_the_cut_of_the_reason_is_masked() -> None:

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from agents.telemetry import LogFormat, configure_logs
-from agents.telemetry.logs import RepeatLimit
+from agents.telemetry.logs import SERVICES, RepeatLimit
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,6 +28,8 @@ def own_logging() -> Iterator[None]:
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+    for name in SERVICES:
+        logging.getLogger(name).setLevel(logging.NOTSET)
     structlog.reset_defaults()
 
 
@@ -55,6 +57,15 @@ def test_lines_below_the_level_are_not_written(output: io.StringIO) -> None:
     structlog.get_logger("fraudstream").info("small talk")
     logging.getLogger("faust").info("small talk")
     assert output.getvalue() == ""
+
+
+@pytest.mark.parametrize(("level", "told"), [("info", 0), ("debug", 1)])
+def test_the_comings_and_goings_of_services_are_for_debugging(
+    output: io.StringIO, level: str, told: int
+) -> None:
+    configure_logs(level, LogFormat.JSON, output)
+    logging.getLogger("faust.worker").info("[^Worker]: Stopping...")
+    assert len(lines(output)) == told
 
 
 @pytest.mark.parametrize("log_format", [LogFormat.JSON, LogFormat.CONSOLE])
@@ -119,4 +130,4 @@ def test_events_of_our_own_are_limited_by_their_name(output: io.StringIO) -> Non
     log = structlog.get_logger("fraudstream")
     for offset in range(100):
         log.warning("message refused", offset=offset)
-    assert [line["offset"] for line in lines(output)] == list(range(20))
+    assert [line["offset"] for line in lines(output)] == list(range(5))
