@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
 
 from kafka import KafkaConsumer, TopicPartition
 
-from fraudstream.kafka_admin import connect
+from fraudstream.kafka_admin import connect, refusals_as_sentences
 from fraudstream.topics import TopicsRefused
 from schemas.alert import decode_alert
 from schemas.errors import InvalidMessage
@@ -24,7 +24,7 @@ def alert_values(settings: KafkaSettings, topic: str, *, from_beginning: bool) -
     """The values of the topic's records as they are committed, without end; no group, so no trace is left.
 
     Raises:
-        KafkaUnreachable: Kafka does not answer.
+        KafkaUnreachable: Kafka does not answer, or refuses to be read.
         TopicsRefused: the topic is missing.
     """
     consumer = connect(
@@ -35,14 +35,12 @@ def alert_values(settings: KafkaSettings, topic: str, *, from_beginning: bool) -
         auto_offset_reset="earliest" if from_beginning else "latest",
         allow_auto_create_topics=False,
     )
-    try:
+    with closing(consumer), refusals_as_sentences(settings):
         partitions = consumer.partitions_for_topic(topic)
         if not partitions:
             raise TopicsRefused(f"Topic {topic} is missing: `fraudstream topics create` makes it.")
         consumer.assign([TopicPartition(topic, partition) for partition in partitions])
         yield (record.value for record in consumer if record.value)
-    finally:
-        consumer.close()
 
 
 def unrepeated(values: Iterable[bytes], complain: Callable[[str], None]) -> Iterator[Alert]:

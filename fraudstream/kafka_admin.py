@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafka.admin import KafkaAdminClient
@@ -32,15 +32,19 @@ def kafka_admin(settings: KafkaSettings) -> Iterator[KafkaAdminClient]:
     Raises:
         KafkaUnreachable: there is no answer within 10 s, or Kafka refused a request of the block.
     """
-    admin = connect(settings, KafkaAdminClient)
-    try:
+    with closing(connect(settings, KafkaAdminClient)) as admin, refusals_as_sentences(settings):
         yield admin
+
+
+@contextmanager
+def refusals_as_sentences(settings: KafkaSettings) -> Iterator[None]:
+    """Turn what Kafka refuses in the block into `KafkaUnreachable`."""
+    try:
+        yield
     except KafkaError as error:
         raise KafkaUnreachable(
             f"Kafka at {settings.bootstrap_servers} refused a request ({word(error)})."
         ) from error
-    finally:
-        admin.close()
 
 
 def connect(settings: KafkaSettings, client: Callable[..., Client], **options: Any) -> Client:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from kafka import TopicPartition
-from kafka.errors import CoordinatorNotAvailableError, NotCoordinatorError
+from kafka.errors import CoordinatorNotAvailableError, NotCoordinatorError, TopicAuthorizationFailedError
 
 from fraudstream.doctor import Finding, _patiently, examine
 from fraudstream.doctor.broker import check_disk, check_hanging_transactions, check_version
 from fraudstream.doctor.group import lag
 from fraudstream.doctor.machine import check_machine, check_owners, check_places, check_python, check_room
+from fraudstream.kafka_admin import KafkaUnreachable, refusals_as_sentences
 from fraudstream.settings import KafkaSettings, Settings
 
 if TYPE_CHECKING:
@@ -144,3 +145,10 @@ def test_kafka_away_is_a_finding_after_those_of_the_machine(monkeypatch: pytest.
     assert not kafka.ok
     assert kafka.sentence.startswith("Kafka does not answer at 127.0.0.1:1 (")
     assert "`fraudstream dev kafka`" in kafka.sentence
+
+
+def test_what_kafka_refuses_is_one_sentence() -> None:
+    with pytest.raises(KafkaUnreachable) as caught, refusals_as_sentences(KafkaSettings()):
+        raise TopicAuthorizationFailedError
+    assert str(caught.value).startswith("Kafka at 127.0.0.1:9092 refused a request (")
+    assert "TopicAuthorizationFailedError" in str(caught.value)
