@@ -123,6 +123,7 @@ def delivery_options(settings: Settings) -> DeliveryOptions:
         session_timeout=delivery.session_timeout_seconds,
         transaction_timeout=delivery.transaction_timeout_seconds,
         stall_timeout=delivery.stall_timeout_seconds,
+        start_timeout=delivery.start_timeout_seconds,
         linger_ms=delivery.linger_ms,
     )
 

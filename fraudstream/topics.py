@@ -91,6 +91,14 @@ def read_topics(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, Topi
     }
 
 
+def count_partitions(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, int | None]:
+    """The number of partitions of each of `names`, None for one that does not exist."""
+    existing = sorted(set(admin.list_topics()) & set(names))
+    described = admin.describe_topics(existing) if existing else []
+    counts = {topic["name"]: len(topic["partitions"]) for topic in described}
+    return {name: counts.get(name) for name in names}
+
+
 def differences(
     specs: Sequence[TopicSpec], states: Mapping[str, TopicState], replication_factor: int
 ) -> list[str]:

@@ -22,8 +22,8 @@ from schemas.tokens import mask_pans
 if TYPE_CHECKING:
     from structlog.typing import EventDict, Processor, WrappedLogger
 
-SERVICES = ("agents", "faust", "mode")
-"""Loggers under which each of some twenty services tells of its start and stop: shown at `debug` only."""
+SERVICES = ("agents", "faust", "kafka", "mode")
+"""Loggers under which services and connections tell of each start and stop: shown at `debug` only."""
 
 
 class LogFormat(StrEnum):

@@ -60,6 +60,8 @@ class DeliverySettings(Section):
     """A transaction open for this long is aborted by the broker."""
     stall_timeout_seconds: PositiveFloat = 60
     """A worker with work and without progress for this long leaves the process."""
+    start_timeout_seconds: PositiveFloat = 60
+    """A worker that starts gives up when Kafka has not answered for this long."""
     linger_ms: Annotated[int, Field(ge=0, le=1000)] = 1
     """Milliseconds an output waits for company before it is sent."""
 
@@ -127,8 +129,8 @@ class WebSettings(Section):
 
     host: str = "127.0.0.1"
     """The address it listens on; loopback unless a scraper must reach it."""
-    port: Annotated[int, Field(ge=0, le=65535)] = 6066
-    """The port it listens on; 0 for a free one."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 6066
+    """The port it listens on; each worker of a machine needs its own."""
 
 
 class LogSettings(Section):

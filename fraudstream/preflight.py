@@ -1,0 +1,81 @@
+"""What a worker makes sure of before it starts: Kafka answers, and has the topics that its agents use.
+
+Without this, a consumer waits for a missing topic as it waits for records: without a word and without end.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+from fraudstream.kafka_admin import KafkaUnreachable, kafka_admin
+from fraudstream.topics import TopicsRefused, count_partitions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from agents.topics import Topics
+    from fraudstream.settings import Settings
+
+_LOG = logging.getLogger("fraudstream")
+_PAUSE_SECONDS = 1.0
+
+_USES: Final[Mapping[str, Callable[[Topics], tuple[str, ...]]]] = {
+    "scoring": attrgetter(
+        *("transactions", "scores", "alerts", "dead_letters", "scoring_changelog"),
+        *("models", "reputations", "controls"),
+    ),
+    "intake": attrgetter("labels", "labels_keyed", "dead_letters"),
+}
+
+
+def expect_topics(settings: Settings) -> None:
+    """Wait for Kafka, and see that it has what this worker's agents read and write.
+
+    Raises:
+        KafkaUnreachable: there was no answer within the start timeout; the sentence gives the reason.
+        TopicsRefused: a topic is missing, or the changelog does not match the transactions.
+    """
+    topics = settings.topics.names()
+    refuse_faults(topics, _partition_counts(settings, used_topics(topics, settings.worker.agents)))
+
+
+def used_topics(topics: Topics, agents: Iterable[str]) -> list[str]:
+    """The names of the topics that these agents read or write, each once."""
+    return list(dict.fromkeys(name for agent in agents for name in _USES[agent](topics)))
+
+
+def refuse_faults(topics: Topics, counts: Mapping[str, int | None]) -> None:
+    """See that a worker can start on these topics.
+
+    Args:
+        topics: the names of all topics.
+        counts: the partitions of each topic that is used, None where it is missing.
+
+    Raises:
+        TopicsRefused: a topic is missing, or the changelog has not as many partitions as the transactions.
+    """
+    missing = [name for name, count in counts.items() if count is None]
+    if missing:
+        raise TopicsRefused(f"Kafka lacks {', '.join(missing)}: run `fraudstream topics create`.")
+    source, state = topics.transactions, topics.scoring_changelog
+    if counts.get(source) != counts.get(state):
+        raise TopicsRefused(
+            f"Topic {state} has {counts[state]} partitions and {source} {counts[source]}: delete {state}, "
+            f"let FRAUDSTREAM_TOPICS__PARTITIONS say {counts[source]}, and run `fraudstream topics create`."
+        )
+
+
+def _partition_counts(settings: Settings, names: list[str]) -> dict[str, int | None]:
+    deadline = time.monotonic() + settings.delivery.start_timeout_seconds
+    while True:
+        try:
+            with kafka_admin(settings.kafka) as admin:
+                return count_partitions(admin, names)
+        except KafkaUnreachable as failure:
+            if time.monotonic() > deadline:
+                raise
+            _LOG.warning("trying again: %s", failure)
+            time.sleep(_PAUSE_SECONDS)
