@@ -110,10 +110,11 @@ class ReputationStore:
         """The key's row, made if it is new."""
         row = self._rows.get(key)
         if row is None:
-            row = self._rows[key] = len(self._rows) + 1
+            row = len(self._rows) + 1
             if row == len(self._table):
                 self._table = np.concatenate([self._table, np.zeros_like(self._table)])
             self._table[row] = self._table[NO_REPUTATION]
+            self._rows[key] = row  # last: a view in another thread never meets a row that is not there yet
         return row
 
 
