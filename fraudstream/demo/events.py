@@ -55,6 +55,7 @@ class WorkerScraped(NamedTuple):
 
     Attributes:
         slot: the worker's name.
+        at: when it said so.
         scored: transactions scored.
         repeats: transactions skipped since their id had been seen.
         arrival_to_score: how many scores were handed to the producer within so many seconds of the arrival of
@@ -62,6 +63,7 @@ class WorkerScraped(NamedTuple):
     """
 
     slot: str
+    at: float
     scored: int
     repeats: int
     arrival_to_score: Mapping[float, int]

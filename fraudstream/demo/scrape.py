@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING
 
@@ -27,7 +28,7 @@ def scrape(workers: Iterable[Worker], tell: Callable[[Event], None], stop: Flag)
     while not stop.wait(_EVERY_SECONDS):
         for worker in workers:
             if exposition := fetch(worker.port, "/metrics"):
-                tell(worker_figures(worker.slot, exposition))
+                tell(worker_figures(worker.slot, time.time(), exposition))
 
 
 def fetch(port: int, path: str) -> str | None:
@@ -47,8 +48,8 @@ def fetch(port: int, path: str) -> str | None:
     return text if response.status == _OK else None
 
 
-def worker_figures(slot: str, exposition: str) -> WorkerScraped:
-    """Read a worker's figures out of what its /metrics gives, in Prometheus's text format."""
+def worker_figures(slot: str, at: float, exposition: str) -> WorkerScraped:
+    """Read a worker's figures out of what its /metrics gave at that time, in Prometheus's text format."""
     scored = repeats = 0.0
     arrival_to_score: dict[float, int] = {}
     for family in text_string_to_metric_families(exposition):
@@ -59,4 +60,4 @@ def worker_figures(slot: str, exposition: str) -> WorkerScraped:
                 repeats += sample.value if sample.labels["reason"] == "repeat" else 0.0
             elif sample.name == "fraudstream_arrival_to_score_seconds_bucket":
                 arrival_to_score[float(sample.labels["le"])] = int(sample.value)
-    return WorkerScraped(slot, int(scored), int(repeats), arrival_to_score)
+    return WorkerScraped(slot, at, int(scored), int(repeats), arrival_to_score)

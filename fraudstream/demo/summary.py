@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 from rich.table import Table
 
 from fraudstream.demo import words
+from fraudstream.demo.tally import WARM_UP_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fraudstream.demo.tally import Figures
     from fraudstream.simulate.produce import Progress
+
+_MEASURE = "From a transaction's arrival in Kafka until a reader of committed records has its score"
 
 
 def summary(figures: Figures, sent: Progress) -> Table:
@@ -60,10 +63,14 @@ def _rate(figures: Figures, sent: Progress) -> str:
 
 
 def _latency(figures: Figures) -> str:
+    """Where the run was long enough, what was warm is told apart from the start."""
+    over_all = f"{words.latency(figures.latency)}, at most {words.milliseconds(figures.slowest)}"
+    own = f"until the worker hands the score to Kafka: {words.latency(figures.own_latency)}"
+    if figures.warm_latency is None:
+        return f"{_MEASURE}: {over_all}; {own}."
     return (
-        f"From arrival in Kafka until a reader of committed records has the score: "
-        f"{words.latency(figures.latency)}, at most {words.milliseconds(figures.slowest)}. "
-        f"Until the worker has written it: {words.latency(figures.own_latency)}, by its own histogram."
+        f"{_MEASURE}: {words.latency(figures.warm_latency)}; {own}; both without the first "
+        f"{WARM_UP_SECONDS:.0f} s, in which Java warms up. With them: {over_all}."
     )
 
 

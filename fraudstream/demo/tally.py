@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter, deque
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
 from fraudstream.demo.events import (
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 WINDOW_SECONDS = 5.0
 """What is said of "now" is about the last five seconds."""
+WARM_UP_SECONDS = 10.0
+"""A Java that has just started compiles itself while it works, which shows in the latencies of this time."""
 _LATEST_ALERTS = 8
 
 
@@ -56,8 +59,10 @@ class Figures:
         scored_rate: of transactions, recent.
         recent_latency: from arrival in Kafka to the reader, recent.
         latency: the same, over all.
+        warm_latency: the same, of transactions sent after the warm-up.
         slowest: the longest of these latencies.
-        own_latency: from arrival in Kafka to the producer, as the workers' histograms say, over all.
+        own_latency: from arrival in Kafka to the producer, as the workers' histograms say, after the warm-up
+            (before its end: over all).
         shares: transactions scored by each worker.
         simulated_time: event time of the newest transaction sent, since the epoch.
     """
@@ -79,6 +84,7 @@ class Figures:
     scored_rate: float
     recent_latency: Percentiles | None
     latency: Percentiles | None
+    warm_latency: Percentiles | None
     slowest: float
     own_latency: Percentiles | None
     shares: Mapping[str, int]
@@ -127,10 +133,13 @@ class Tally:
         self._frauds: set[str] = set()
         self._awaited: dict[str, float] = {}
         self._latencies = array("d")
+        self._warm_latencies = array("d")
+        self._warm_from = inf
         self._scored_again = 0
         self._dead_letters: Counter[str] = Counter()
         self._alerts: dict[str, Alert] = {}
         self._workers: dict[str, WorkerScraped] = {}
+        self._cold_workers: dict[str, WorkerScraped] = {}
         self._simulated_time = 0.0
         self._marks: deque[_Mark] = deque()
 
@@ -146,13 +155,14 @@ class Tally:
                 self._alerts[alert.alert_id] = alert
             case DeadLetterRead(error_type):
                 self._dead_letters[error_type] += 1
-            case WorkerScraped(slot):
-                self._workers[slot] = event
+            case WorkerScraped():
+                self._worker_scraped(event)
             case LabelSent() | LabelRead() | MalformedSent():
                 pass  # counted above
 
     def _transaction_sent(self, sent: TransactionSent) -> None:
         self._simulated_time = sent.simulated_time
+        self._warm_from = min(self._warm_from, sent.at + WARM_UP_SECONDS)
         if sent.transaction_id in self._known:
             return
         self._known.add(sent.transaction_id)
@@ -164,8 +174,15 @@ class Tally:
         arrived = self._awaited.pop(read.transaction_id, None)
         if arrived is None:
             self._scored_again += 1
-        else:
-            self._latencies.append(read.at - arrived)
+            return
+        self._latencies.append(read.at - arrived)
+        if arrived >= self._warm_from:
+            self._warm_latencies.append(read.at - arrived)
+
+    def _worker_scraped(self, scraped: WorkerScraped) -> None:
+        self._workers[scraped.slot] = scraped
+        if scraped.at < self._warm_from:
+            self._cold_workers[scraped.slot] = scraped
 
     def figures(self, now: float) -> Figures:
         """The figures at `now`, in seconds of any clock that only rises."""
@@ -190,8 +207,9 @@ class Tally:
             scored_rate=(scored - then.scored) / span if span else 0.0,
             recent_latency=percentiles(self._latencies[then.scored :]),
             latency=percentiles(self._latencies),
+            warm_latency=percentiles(self._warm_latencies),
             slowest=max(self._latencies, default=0.0),
-            own_latency=histogram_percentiles(self._own_latency()),
+            own_latency=histogram_percentiles(self._own_latency(is_warm=bool(self._warm_latencies))),
             shares={slot: worker.scored for slot, worker in sorted(self._workers.items())},
             simulated_time=self._simulated_time,
         )
@@ -206,8 +224,11 @@ class Tally:
     def _alerted_transactions(self) -> set[str]:
         return {alert.transaction.transaction_id for alert in self._alerts.values()}
 
-    def _own_latency(self) -> Mapping[float, int]:
+    def _own_latency(self, *, is_warm: bool) -> Mapping[float, int]:
+        """The workers' histograms in one, without what they counted before they were warm."""
         total: Counter[float] = Counter()
         for worker in self._workers.values():
             total.update(worker.arrival_to_score)
+        for worker in self._cold_workers.values() if is_warm else ():
+            total.subtract(worker.arrival_to_score)
         return dict(sorted(total.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ from fraudstream.demo.events import (
     TransactionSent,
     WorkerScraped,
 )
-from fraudstream.demo.tally import WINDOW_SECONDS, Figures, Tally
+from fraudstream.demo.tally import WARM_UP_SECONDS, WINDOW_SECONDS, Figures, Tally
 from schemas.score import Decision
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def sent(transaction_id: str, at: float = 0.0, *, fraud: bool = False) -> Transa
 
 
 def repeats(count: int) -> WorkerScraped:
-    return WorkerScraped("demo-1", 0, count, {})
+    return WorkerScraped("demo-1", 0.0, 0, count, {})
 
 
 FATES: dict[str, tuple[tuple[Event, ...], tuple[Event, ...]]] = {
@@ -78,6 +79,28 @@ def test_a_score_read_twice_counts_once_and_is_told() -> None:
 def test_latency_counts_from_the_first_time_a_repeated_transaction_was_sent() -> None:
     seen = figures(sent("a", 1.0), sent("a", 2.0), ScoreRead("a", 4.0))
     assert seen.latency == pytest.approx((3.0, 3.0))
+
+
+def test_after_the_warm_up_latencies_are_also_told_without_it() -> None:
+    start = [
+        sent("cold", 0.0),
+        ScoreRead("cold", 5.0),
+        WorkerScraped("demo-1", 5.0, 1, 0, {0.01: 0, 1.0: 0, inf: 1}),
+    ]
+    cold = figures(*start)
+    assert cold.warm_latency is None
+    assert cold.own_latency == (1.0, 1.0)
+    later = WARM_UP_SECONDS + 1
+    warm = figures(
+        *start,
+        sent("warm", later),
+        ScoreRead("warm", later + 0.1),
+        WorkerScraped("demo-1", later + 1, 2, 0, {0.01: 1, 1.0: 1, inf: 2}),
+    )
+    assert warm.warm_latency == pytest.approx((0.1, 0.1))
+    assert warm.slowest == 5.0
+    assert warm.own_latency is not None
+    assert warm.own_latency.p99 < 0.01
 
 
 def test_rates_and_recent_latency_are_about_the_last_seconds() -> None:
@@ -128,9 +151,9 @@ def test_dead_letters_are_counted_by_type_the_most_frequent_first() -> None:
 
 def test_a_worker_counts_as_it_was_asked_last() -> None:
     seen = figures(
-        WorkerScraped("demo-2", 1, 0, {0.01: 1, 0.1: 1}),
-        WorkerScraped("demo-1", 30, 1, {0.01: 0, 0.1: 30}),
-        WorkerScraped("demo-2", 10, 2, {0.01: 10, 0.1: 10}),
+        WorkerScraped("demo-2", 0.0, 1, 0, {0.01: 1, 0.1: 1}),
+        WorkerScraped("demo-1", 0.0, 30, 1, {0.01: 0, 0.1: 30}),
+        WorkerScraped("demo-2", 0.0, 10, 2, {0.01: 10, 0.1: 10}),
     )
     assert list(seen.shares.items()) == [("demo-1", 30), ("demo-2", 10)]
     assert seen.repeats == 3
