@@ -9,7 +9,6 @@ from schemas.errors import ErrorType, InvalidMessage
 
 if TYPE_CHECKING:
     from agents.dead_letters import KafkaRecord
-
     from agents.runtime import Chunk
     from agents.runtime.outbox import Outbox
     from agents.telemetry import Telemetry

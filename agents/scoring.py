@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable
 
     from agents.dead_letters import KafkaRecord
-
     from agents.runtime import App, Chunk
     from agents.telemetry import Telemetry
     from agents.topics import Topics

@@ -39,15 +39,16 @@ def create_app(settings: Settings) -> App:
         web_port=settings.web.port,
         **PAGES_OFF,
     )
+
+    def progress_age() -> float:  # Faust makes the consumer when the app starts
+        age: float = app.consumer.progress.age()
+        return age
+
+    telemetry.read_at_scrape(producer_queue=lambda: len(app.outbox), progress_age=progress_age)
     checks = {
         "partitions": lambda: _assigned(app),
-        "progress": expect_progress(
-            lambda: app.consumer.progress.age(), settings.delivery.stall_timeout_seconds / 2
-        ),
+        "progress": expect_progress(progress_age, settings.delivery.stall_timeout_seconds / 2),
     }
-    telemetry.read_at_scrape(
-        producer_queue=lambda: len(app.outbox), progress_age=lambda: app.consumer.progress.age()
-    )
     if "intake" in settings.worker.agents:
         intake.bind(app, settings.topics.names(), telemetry)
     if "scoring" in settings.worker.agents:
