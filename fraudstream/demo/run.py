@@ -21,7 +21,7 @@ from fraudstream.settings.sections import TopicSettings
 from fraudstream.topics import create_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
@@ -48,20 +48,23 @@ def run(options: DemoOptions, console: Console) -> None:
         _make_topics(kafka, topics, console)
         with Workers.start(options, broker.bootstrap_servers, folder) as workers:
             _wait_until_ready(workers, options, console)
-            outcome = watch(options, kafka, topics, workers, display_on(console))
+            check = _check(broker, workers)
+            outcome = watch(options, kafka, topics, workers.all, display_on(console), check)
+            console.print()
             console.print(summary(outcome.figures, outcome.sent))
             if options.keep:
-                _keep(broker, workers, folder, console)
+                _keep(broker, workers, folder, console, check)
             _stop_in_order(workers)
     say(console, "Kafka and the workers have ended, and nothing is left behind.")
-    say(console, _next_steps())
+    if not options.keep:
+        say(console, _next_steps())
 
 
 def _introduction(options: DemoOptions) -> str:
     return (
-        f"This starts a real Apache Kafka on this machine and {options.workers} fraudstream workers, sends "
-        f"them the card payments and transfers of a simulated bank at {options.rate:,.0f} a second, and "
-        f"shows what they find. It takes about {options.seconds + _AROUND_SECONDS:.0f} s; Ctrl-C ends it."
+        f"This starts a real Apache Kafka on this machine and fraudstream workers ({options.workers}), sends "
+        f"them the card payments and transfers of a simulated bank, {options.rate:,.0f} a second, and shows "
+        f"what they find. It takes about {options.seconds + _AROUND_SECONDS:.0f} s; Ctrl-C ends it."
     )
 
 
@@ -104,11 +107,24 @@ def _wait_until_ready(workers: Workers, options: DemoOptions, console: Console) 
     start = time.monotonic()
     with console.status("Starting the workers"):
         workers.wait_until_ready()
-    names = " and ".join(worker.slot for worker in workers.all)
-    say(console, f"{names} are ready to score after {time.monotonic() - start:.1f} s ({options.mode}).")
+    names = ", ".join(worker.slot for worker in workers.all)
+    say(console, f"Ready to score after {time.monotonic() - start:.1f} s ({options.mode}): {names}.")
 
 
-def _keep(broker: LocalKafka, workers: Workers, folder: Path, console: Console) -> None:
+def _check(broker: LocalKafka, workers: Workers) -> Callable[[], None]:
+    """What makes sure that Kafka and the workers run."""
+
+    def check() -> None:
+        workers.check()
+        if broker.process.poll() is not None:
+            raise DemoFailed(f"Kafka left; {broker.data_dir / 'kafka.log'} tells why.")
+
+    return check
+
+
+def _keep(
+    broker: LocalKafka, workers: Workers, folder: Path, console: Console, check: Callable[[], None]
+) -> None:
     """Leave everything running until Ctrl-C, which is how this is meant to end."""
     say(console, f"\nKafka and the workers go on, logs in {folder}; Ctrl-C ends them. In another terminal:")
     say(console, f"  export FRAUDSTREAM_KAFKA__BOOTSTRAP_SERVERS={broker.bootstrap_servers}")
@@ -118,7 +134,7 @@ def _keep(broker: LocalKafka, workers: Workers, folder: Path, console: Console) 
         say(console, f"  curl http://{HOST}:{worker.port}/metrics    # {worker.slot}")
     try:
         while True:
-            workers.check()
+            check()
             time.sleep(0.5)
     except KeyboardInterrupt:
         return

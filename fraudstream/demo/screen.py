@@ -21,6 +21,7 @@ _STYLES = {"review": "yellow", "decline": "bold red"}
 _LINES_OF_FIGURES = 14
 _LINES_OF_AN_ALERT = 3
 _REASONS = 2
+_NAMES = 12  # rich would rather shorten the names than a long value
 
 
 def screen(figures: Figures, phase: str, height: int) -> Group:
@@ -43,7 +44,7 @@ def screen(figures: Figures, phase: str, height: int) -> Group:
 
 def _figures(figures: Figures) -> Table:
     table = Table.grid(padding=(0, 2))
-    table.add_column(style="bold", no_wrap=True)
+    table.add_column(style="bold", no_wrap=True, min_width=_NAMES)
     table.add_column(overflow="ellipsis", no_wrap=True)
     for name, value in _rows(figures):
         table.add_row(name, value)

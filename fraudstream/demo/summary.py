@@ -65,7 +65,7 @@ def _rate(figures: Figures, sent: Progress) -> str:
 def _latency(figures: Figures) -> str:
     """Where the run was long enough, what was warm is told apart from the start."""
     over_all = f"{words.latency(figures.latency)}, at most {words.milliseconds(figures.slowest)}"
-    own = f"until the worker hands the score to Kafka: {words.latency(figures.own_latency)}"
+    own = f"until the worker hands the score over (its histogram): {words.latency(figures.own_latency)}"
     if figures.warm_latency is None:
         return f"{_MEASURE}: {over_all}; {own}."
     return (

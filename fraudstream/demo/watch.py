@@ -22,12 +22,12 @@ from fraudstream.demo.sending import send
 from fraudstream.demo.tally import Figures, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from fraudstream.demo.display import Display
     from fraudstream.demo.events import Event
     from fraudstream.demo.options import DemoOptions
-    from fraudstream.demo.workers import Workers
+    from fraudstream.demo.workers import Worker
     from fraudstream.settings import KafkaSettings, TopicSettings
     from fraudstream.simulate.produce import Progress
 
@@ -45,12 +45,25 @@ class Outcome:
 
 
 def watch(
-    options: DemoOptions, kafka: KafkaSettings, topics: TopicSettings, workers: Workers, display: Display
+    options: DemoOptions,
+    kafka: KafkaSettings,
+    topics: TopicSettings,
+    workers: Sequence[Worker],
+    display: Display,
+    check: Callable[[], None],
 ) -> Outcome:
     """Send, read and show until everything sent is accounted for.
 
+    Args:
+        options: how much is sent, and how fast.
+        kafka: the cluster.
+        topics: its topics.
+        workers: whom to ask for their own figures.
+        display: shows the figures.
+        check: raises when something that must run has left; called several times a second.
+
     Raises:
-        DemoFailed: a worker left, or something is not accounted for within a minute.
+        DemoFailed: something has left, or is not accounted for within a minute.
         KafkaUnreachable: the cluster does not answer.
     """
     stop: threading.Event = threading.Event()
@@ -61,9 +74,9 @@ def watch(
             sending = threads.submit(send, records, options.rate, kafka, topics.names(), events.put, stop)
             others = (
                 threads.submit(read, kafka, topics, events.put, stop),
-                threads.submit(scrape, workers.all, events.put, stop),
+                threads.submit(scrape, workers, events.put, stop),
             )
-            return _follow(events, sending, others, workers, display)
+            return _follow(events, sending, others, display, check)
         finally:
             stop.set()
 
@@ -72,13 +85,13 @@ def _follow(
     events: SimpleQueue[Event],
     sending: Future[Progress],
     others: Iterable[Future[None]],
-    workers: Workers,
     display: Display,
+    check: Callable[[], None],
 ) -> Outcome:
     tally = Tally()
     sent_at: float | None = None
     while True:
-        workers.check()
+        check()
         _raise_failures(sending, *others)
         is_sent = sending.done()
         _drain(events, tally)

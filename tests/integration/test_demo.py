@@ -87,7 +87,7 @@ def test_a_demo_accounts_for_everything_and_leaves_nothing(
 def test_ctrl_c_ends_a_demo_with_status_130_and_leaves_nothing(
     demo: subprocess.Popen[str], tmp_path: Path
 ) -> None:
-    wait_for_line(demo, "are ready to score")
+    wait_for_line(demo, "Ready to score")
     assert left_of(tmp_path)
     demo.send_signal(signal.SIGINT)
     _, errors = demo.communicate(timeout=LONGEST_SECONDS)
@@ -98,7 +98,7 @@ def test_ctrl_c_ends_a_demo_with_status_130_and_leaves_nothing(
 
 
 def test_a_worker_that_dies_is_named_and_its_log_is_kept(demo: subprocess.Popen[str], tmp_path: Path) -> None:
-    wait_for_line(demo, "are ready to score")
+    wait_for_line(demo, "Ready to score")
     os.kill(_worker_pid(tmp_path, "demo-2"), signal.SIGKILL)
     output, errors = demo.communicate(timeout=LONGEST_SECONDS)
     assert demo.returncode == 1
