@@ -1,15 +1,18 @@
 """The delivery engine: Faust agents on librdkafka, with partition state and one transaction per commit.
 
 ```
- poller (thread) -> consumer -> stream -> agent -> outbox        chunks of one partition; acknowledged when the next is asked for
-     |                 |  gate                       |
- assignment        checkpoint  <---------------------'           outputs + changelog + source offsets, durable together
+ poller (thread) -> consumer -> desk -> stream -> agent -> outbox
+     |                  |       gate                         |
+ assignment         checkpoint <-----------------------------'
      |
- restore                                                         state comes back before the first chunk of its partition
+ restore
 ```
 
-It promises: no record is lost; state, outputs and offsets agree after any crash; in exactly-once mode a reader of committed records
-sees each output once, in at-least-once mode repeats carry the same ids.
+Chunks are records of one partition, acknowledged when the next is asked for. State comes back before the
+first chunk of its partition. A checkpoint makes outputs, changelog and source offsets durable together.
+
+It promises: no record is lost; state, outputs and offsets agree after any crash; in exactly-once mode a
+reader of committed records sees each output once, in at-least-once mode repeats carry the same ids.
 """
 
 from agents.runtime.app import App

@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 class App(faust.App):
     """A Faust app whose agents receive chunks and write through `outbox`.
 
-    Faust gives agents, topics, supervision, the worker's signals and the web server; its tables, recovery, assignor and fetcher are
-    not used.
+    Faust gives agents, topics, supervision, the worker's signals and the web server; its tables, recovery,
+    assignor and fetcher are not used.
     """
 
     def __init__(
@@ -85,14 +85,15 @@ class App(faust.App):
         new_state: Callable[[], PartitionState] | None = None,
         changelog: str | None = None,
     ) -> None:
-        """Run `process` as the agent `name` on the chunks of `topic`, with a state per partition if it needs one."""
+        """Run `process` as the agent `name` on the chunks of `topic`, with a state per partition if asked."""
         if new_state is not None:
             self.bindings.append(Binding(name, topic, changelog, new_state))
         source = self.topic(topic, key_type=bytes, value_type=bytes)
         self.agent(source, name=name)(process)
 
     async def _on_agent_error(self, agent: Any, failure: BaseException) -> None:
-        self.consumer.agent_failed(agent.name, failure)
+        event = faust.current_event()
+        self.consumer.agent_failed(agent.name, failure, None if event is None else event.message)
 
     def _create_directories(self) -> None:
         """Make none: a worker writes to Kafka only, and may run on a read-only file system."""
@@ -143,7 +144,7 @@ class _NoTables(TableManager):
 
     async def wait_until_recovery_completed(self) -> bool:
         """Let agents start once the first partitions are restored."""
-        return await self.wait_for_stopped(self.app.consumer.ready)
+        return bool(await self.wait_for_stopped(self.app.consumer.ready))
 
 
 class _QuietMonitor(Monitor):

@@ -1,4 +1,4 @@
-"""Which partitions a worker holds, from their restore to their hand-over: a rebalance in one straight line."""
+"""Which partitions a worker holds, from restore to hand-over: a rebalance in one straight line."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import confluent_kafka as ck
-
 from agents.runtime.partition import Partition
 from agents.runtime.restore import Restoration, restore
 from agents.runtime.state import StartsItself
 from agents.runtime.suspects import read_metadata
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    import confluent_kafka as ck
 
     from agents.runtime.observer import Observer
     from agents.runtime.options import DeliveryOptions
@@ -23,27 +23,27 @@ if TYPE_CHECKING:
     Place = tuple[str, int]
     Committed = Callable[[list[ck.TopicPartition]], list[ck.TopicPartition]]
 
-_ANSWER_SECONDS = 30.0
-
 
 @dataclass
 class _Kept:
-    """A state whose changelog ends where it stands."""
+    """A state whose changelog ends where it stands, and the source offset up to which it is complete."""
 
     state: PartitionState
     next_offset: int
+    included: int
 
 
 class Assignment:
     """The partitions in hand, and states kept from one rebalance to the next.
 
-    A rebalance takes all partitions away and gives most of them back at once. A state that was committed clean is kept over that
-    moment, and only what its changelog has gained since is read.
+    A rebalance takes all partitions away and gives most of them back at once. A state that was committed
+    clean is kept over that moment, and only what its changelog has gained since is read.
     """
 
-    def __init__(self, options: DeliveryOptions, bindings: Iterable[Binding], observer: Observer) -> None:
+    def __init__(self, options: DeliveryOptions, bindings: Sequence[Binding], observer: Observer) -> None:
+        """Start with nothing in hand; `bindings` may grow."""
         self._options = options
-        self._bindings = tuple(bindings)
+        self._bindings = bindings
         self._observer = observer
         self._held: dict[Place, Partition] = {}
         self._changelog_ends: dict[Place, int] = {}
@@ -84,9 +84,12 @@ class Assignment:
         self._changelog_ends.update(next_offsets)
 
     def prepare(
-        self, assigned: list[ck.TopicPartition], committed: Committed, alive: Callable[[], bool]
+        self, assigned: list[ck.TopicPartition], committed: Committed, goes_on: Callable[[int], bool]
     ) -> list[Partition]:
         """Restore states and set the start offset of each assigned partition (poll thread).
+
+        The committed offsets are read first, which waits for the end of a predecessor's open transaction:
+        state read before it ended would lack what the offsets then include.
 
         Raises:
             RestoreFailed: a changelog cannot be read.
@@ -94,6 +97,7 @@ class Assignment:
         """
         if not assigned:
             return []
+        known = {(tp.topic, tp.partition): tp for tp in committed(assigned)}
         restorations = {
             (binding.agent, (tp.topic, tp.partition)): self._restoration(binding, tp)
             for tp in assigned
@@ -101,16 +105,17 @@ class Assignment:
             if binding.topic == tp.topic
         }
         self._kept.clear()
-        self._restore(restorations, alive)
-        known = {(tp.topic, tp.partition): tp for tp in committed(assigned)}
+        self._restore(restorations, goes_on)
         return [self._partition(tp, known[tp.topic, tp.partition], restorations) for tp in assigned]
 
     def _restoration(self, binding: Binding, tp: ck.TopicPartition) -> Restoration:
         kept = self._kept.get((binding.agent, (tp.topic, tp.partition)))
-        return Restoration(kept.state, kept.next_offset) if kept else Restoration(binding.new_state())
+        if kept is None:
+            return Restoration(binding.new_state())
+        return Restoration(kept.state, kept.next_offset, kept.included)
 
     def _restore(
-        self, restorations: Mapping[tuple[str, Place], Restoration], alive: Callable[[], bool]
+        self, restorations: Mapping[tuple[str, Place], Restoration], goes_on: Callable[[int], bool]
     ) -> None:
         changelogs = {binding.agent: binding.changelog for binding in self._bindings}
         for agent, changelog in changelogs.items():
@@ -122,7 +127,7 @@ class Assignment:
             if not work or changelog is None:
                 continue
             started = time.monotonic()
-            restore(self._options, work, alive)
+            restore(self._options, work, goes_on)
             self._changelog_ends.update({place: done.next_offset for place, done in work.items()})
             self._observer.restored(
                 changelog, time.monotonic() - started, sum(done.records for done in work.values())
@@ -137,6 +142,8 @@ class Assignment:
         place = (tp.topic, tp.partition)
         states = {agent: done.state for (agent, where), done in restorations.items() if where == place}
         offset = committed.offset if committed.offset >= 0 else None
+        if offset is not None:
+            tp.offset = offset
         for state in states.values():
             start = state.start_offset(offset) if isinstance(state, StartsItself) else None
             if start is not None:
@@ -152,11 +159,5 @@ class Assignment:
             if binding.topic != partition.topic or state is None or binding.changelog is None:
                 continue
             end = self._changelog_ends.get((binding.changelog, partition.number), 0)
-            self._kept[binding.agent, place] = _Kept(state, end)
-
-
-def read_committed_offsets(
-    consumer: ck.Consumer,
-) -> Callable[[list[ck.TopicPartition]], list[ck.TopicPartition]]:
-    """Give a function that reads the group's committed offsets with their metadata, in the order asked."""
-    return lambda partitions: consumer.committed(partitions, timeout=_ANSWER_SECONDS)
+            included = -1 if partition.committed is None else partition.committed
+            self._kept[binding.agent, place] = _Kept(state, end, included)

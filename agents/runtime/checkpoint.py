@@ -1,17 +1,19 @@
 """Making work durable: outputs, state and source offsets, in an order that loses nothing.
 
-Exactly-once: outputs, changelog and offsets are one Kafka transaction (KIP-447), with the group membership as it was at the
-assignment: taken later it may belong to a newer generation, or to none, which the coordinator accepts unchecked.
+Exactly-once: outputs, changelog and offsets are one Kafka transaction (KIP-447), with the group membership as
+it was at the
+assignment: taken later it may belong to a newer generation, or to none, which the coordinator accepts
+    unchecked.
 
-At-least-once: outputs on the broker, changelog on the broker, then the offsets. State is never durable before its outputs, or a
-restart would skip them. Membership is proved before state is written, or a worker that slept through its session would write old
-state over its successor's.
+At-least-once: outputs on the broker, changelog on the broker, then the offsets. State is never durable before
+its outputs, or a restart would skip them. Membership is proved before state is written, or a worker that
+slept through its session would write old state over its successor's.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from confluent_kafka import TopicPartition
 
@@ -19,7 +21,7 @@ from agents.runtime.outbox import Record
 from agents.runtime.state import seal
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from agents.runtime.gate import Gate
     from agents.runtime.outbox import Epoch, Outbox
@@ -33,43 +35,54 @@ class Checkpoint(Protocol):
     """One way to make finished work durable."""
 
     async def run(self, partitions: Iterable[Partition]) -> Epoch | None:
-        """Commit what is finished; give the changelog's deliveries, or `None` when there was nothing to do."""
+        """Commit what is finished; give the changelog's deliveries, or `None` when there was nothing."""
 
     def joined(self, membership: Any) -> None:
         """Take the group membership of a new assignment."""
 
 
-class Ledger:
-    """Chooses what a checkpoint includes and marks it as committed."""
+class Choice(NamedTuple):
+    """Finished work: what it wrote, what it changed, and how far it came in its sources."""
 
-    def __init__(self, gate: Gate, bindings: Mapping[str, Binding]) -> None:
+    behind: list[Partition]
+    outputs: Epoch
+    records: list[Record]
+    offsets: list[TopicPartition]
+
+    def mark(self) -> None:
+        """Note that the broker has accepted it."""
+        for partition, offset in zip(self.behind, self.offsets, strict=True):
+            partition.committed = offset.offset
+
+
+class Ledger:
+    """Chooses what a checkpoint includes."""
+
+    def __init__(self, gate: Gate, bindings: Sequence[Binding]) -> None:
+        """Choose among the states of `bindings`, which may grow."""
         self._gate = gate
         self._bindings = bindings
 
-    async def choose(
-        self, partitions: Iterable[Partition], then: Callable[[], None]
-    ) -> tuple[list[Partition], list[Record], list[TopicPartition]]:
-        """Pick finished work while no chunk is in an agent's hands, and call `then` before the next may enter."""
+    async def choose(self, partitions: Iterable[Partition], end_outputs: Callable[[], Epoch]) -> Choice:
+        """Pick finished work while no chunk is in an agent's hands, and end its outputs before the next.
+
+        Raises:
+            Unfinished: an agent has left a chunk half done.
+        """
         async with self._gate.closed():
             behind = [partition for partition in partitions if partition.is_behind]
-            records = [record for partition in behind for record in self._changelog(partition)]
-            offsets = [_offset(partition) for partition in behind]
-            then()
-        return behind, records, offsets
+            changelogs = {binding.agent: binding.changelog for binding in self._bindings}
+            records = [record for partition in behind for record in _changes(partition, changelogs)]
+            return Choice(behind, end_outputs(), records, [_offset(partition) for partition in behind])
 
-    @staticmethod
-    def mark(behind: Iterable[Partition], offsets: Iterable[TopicPartition]) -> None:
-        """Note what the broker has accepted."""
-        for partition, offset in zip(behind, offsets, strict=True):
-            partition.committed = offset.offset
 
-    def _changelog(self, partition: Partition) -> Iterable[Record]:
-        for agent, state in partition.states.items():
-            changelog = self._bindings[agent].changelog
-            if changelog is None or partition.position is None:
-                continue
-            for key, payload in state.changes():
-                yield Record(changelog, key, seal(partition.position, payload), partition.number)
+def _changes(partition: Partition, changelogs: Mapping[str, str | None]) -> Iterable[Record]:
+    for agent, state in partition.states.items():
+        changelog = changelogs[agent]
+        if changelog is None or partition.position is None:
+            continue
+        for key, payload in state.changes():
+            yield Record(changelog, key, seal(partition.position, payload), partition.number)
 
 
 class ExactlyOnce:
@@ -89,13 +102,15 @@ class ExactlyOnce:
 
         Raises:
             Fenced: the broker refused it.
+            OutputFailed: an output or a changelog record was refused.
+            Unfinished: an agent has left a chunk half done.
         """
-        behind, records, offsets = await self._ledger.choose(partitions, self._outbox.hold)
-        if not behind:
+        choice = await self._ledger.choose(partitions, self._outbox.hold)
+        if not choice.behind and not len(choice.outputs):
             self._outbox.release()
             return None
-        epoch = await self._outbox.commit(records, offsets, self._membership)
-        self._ledger.mark(behind, offsets)
+        epoch = await self._outbox.commit(choice.outputs, choice.records, choice.offsets, self._membership)
+        choice.mark()
         self._outbox.release()
         return epoch
 
@@ -104,7 +119,7 @@ class AtLeastOnce:
     """Outputs, then changelog, then offsets, each after the one before has arrived."""
 
     def __init__(self, ledger: Ledger, outbox: Outbox, commit: Commit, lease: float) -> None:
-        """Take `commit`, which raises Fenced without membership, and the time in seconds for which a commit proves it."""
+        """Take `commit`, which raises Fenced without membership, and the seconds for which one proves it."""
         self._ledger = ledger
         self._outbox = outbox
         self._commit = commit
@@ -122,35 +137,31 @@ class AtLeastOnce:
         Raises:
             Fenced: this worker is no longer a member.
             OutputFailed: an output or a changelog record was refused.
+            Unfinished: an agent has left a chunk half done.
         """
-        held = list(partitions)
-        await self._prove(held)
-        outputs: list[Epoch] = []
-        behind, records, offsets = await self._ledger.choose(
-            held, lambda: outputs.append(self._outbox.next_epoch())
-        )
-        await self._outbox.delivered(outputs[0])
-        if not behind:
+        choice = await self._ledger.choose(partitions, self._outbox.next_epoch)
+        await self._outbox.delivered(choice.outputs)
+        if not choice.behind:
             return None
-        epoch = self._outbox.write(records)
+        if time.monotonic() - self._proved > self._lease:
+            await self._commit_now([resuming(partition) for partition in choice.behind])
+        epoch = self._outbox.write(choice.records)
         await self._outbox.delivered(epoch)
-        await self._commit_now(offsets)
-        self._ledger.mark(behind, offsets)
+        await self._commit_now(choice.offsets)
+        choice.mark()
         return epoch
-
-    async def _prove(self, partitions: Iterable[Partition]) -> None:
-        known = [
-            TopicPartition(p.topic, p.number, p.committed, metadata=p.metadata)
-            for p in partitions
-            if p.committed is not None
-        ]
-        if known and time.monotonic() - self._proved > self._lease:
-            await self._commit_now(known)
 
     async def _commit_now(self, offsets: list[TopicPartition]) -> None:
         asked = time.monotonic()
         await self._commit(offsets)
         self._proved = asked
+
+
+def resuming(partition: Partition) -> TopicPartition:
+    """Give the commit that changes nothing but the note on suspects: it proves membership."""
+    return TopicPartition(
+        partition.topic, partition.number, partition.resumes_at, metadata=partition.metadata
+    )
 
 
 def _offset(partition: Partition) -> TopicPartition:

@@ -5,14 +5,38 @@ DeliveryError
  +-- Fenced            another worker owns what this one wanted to commit
  +-- PartitionsLost    the group gave this worker's partitions away
  +-- OutputFailed      a record that the agents wrote did not reach the broker
+ +-- Unfinished        an agent left a chunk half done
  +-- RestoreFailed     state could not be read back from its changelog
  +-- KafkaUnavailable  the brokers did not answer when the worker started
 ```
 
-After any of them the state in memory is void: the process leaves and its successor starts from the last commit.
+After any of them the state in memory is void: the process leaves and its successor starts from the last
+commit.
 """
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from confluent_kafka import KafkaError as Code
+
+if TYPE_CHECKING:
+    from confluent_kafka import KafkaError
+
+_TRANSIENT = frozenset(
+    {
+        Code._TRANSPORT,  # noqa: SLF001 - librdkafka's own codes begin so
+        Code._ALL_BROKERS_DOWN,  # noqa: SLF001
+        Code._RESOLVE,  # noqa: SLF001
+        Code._TIMED_OUT,  # noqa: SLF001
+        Code._WAIT_COORD,  # noqa: SLF001
+        Code.REQUEST_TIMED_OUT,
+        Code.NETWORK_EXCEPTION,
+        Code.COORDINATOR_LOAD_IN_PROGRESS,
+        Code.COORDINATOR_NOT_AVAILABLE,
+        Code.NOT_COORDINATOR,
+    }
+)
 
 
 class DeliveryError(Exception):
@@ -31,9 +55,23 @@ class OutputFailed(DeliveryError):
     """A record was not delivered within librdkafka's own retries and time limit."""
 
 
+class Unfinished(DeliveryError):
+    """A chunk was left half done, so that neither the agent's state nor its outputs may be committed."""
+
+
 class RestoreFailed(DeliveryError):
     """A changelog could not be read to its end."""
 
 
 class KafkaUnavailable(DeliveryError):
     """No broker answered in time at the start."""
+
+
+def is_transient(error: KafkaError) -> bool:
+    """Tell whether the same request may succeed once the brokers can be reached again."""
+    return bool(error.retriable()) or error.code() in _TRANSIENT
+
+
+def sentence(failure: BaseException) -> str:
+    """Say in one line what happened."""
+    return f"{type(failure).__name__}: {failure}"

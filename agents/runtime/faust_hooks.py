@@ -1,4 +1,4 @@
-"""Every private name of Faust that the delivery engine leans on, in one place, with the versions it was proved against.
+"""Every private name of Faust that the delivery engine leans on, with the versions it was proved against.
 
 A test compares these with what is installed: after an upgrade it fails until each name was looked at again.
 """
@@ -18,7 +18,7 @@ PRIVATE_NAMES = (
     "faust.streams:_current_event",
     "faust.tables.manager:TableManager.wait_until_recovery_completed",
     "faust.tables.manager:TableManager.wait_until_tables_registered",
-    "faust.transport.conductor:Conductor._update_tp_index",  # fills `_tp_index`, where chunks find their channels
+    "faust.transport.conductor:Conductor._update_tp_index",  # fills `_tp_index`, where chunks go
     "faust.transport.consumer:Consumer._commit_handler",  # replaced: checkpoints
     "faust.transport.consumer:Consumer._commit_livelock_detector",  # replaced: the watchdog
 )

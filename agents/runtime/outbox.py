@@ -40,15 +40,14 @@ class Epoch:
     """
 
     def __init__(self) -> None:
-        self.error: ck.KafkaError | None = None
+        self.error: OutputFailed | None = None
         self.next_offsets: dict[tuple[str, int], int] = {}
         self._produced = 0
         self._delivered = 0
 
-    def count(self) -> Callable[[ck.KafkaError | None, ck.Message], None]:
-        """Count one record as produced and give its delivery callback."""
+    def count(self) -> None:
+        """Count one record as produced."""
         self._produced += 1
-        return self._on_delivery
 
     def __len__(self) -> int:
         """Count the records produced."""
@@ -59,10 +58,13 @@ class Epoch:
         """Whether every record is delivered or refused."""
         return self._delivered == self._produced
 
-    def _on_delivery(self, error: ck.KafkaError | None, message: ck.Message) -> None:
+    def on_delivery(self, error: ck.KafkaError | None, message: ck.Message) -> None:
+        """Count one record as delivered or refused: librdkafka's delivery callback."""
         self._delivered += 1
         if error is not None:
-            self.error = self.error or error
+            self.error = self.error or OutputFailed(
+                f"a record for {message.topic()} was not delivered: {error}"
+            )
             return
         place = (message.topic(), message.partition())
         self.next_offsets[place] = max(self.next_offsets.get(place, 0), message.offset() + 1)
@@ -71,19 +73,26 @@ class Epoch:
 class Outbox:
     """Where agents put their records; nothing here waits for the broker but `room` and the checkpoint.
 
-    In transactional mode a transaction is always open. While one is committed, `put` keeps records back for the next.
+    In transactional mode a transaction is always open. While one is committed, `put` keeps records back for
+    the next.
     """
 
     def __init__(self, options: DeliveryOptions) -> None:
         self.epoch = Epoch()
         self._options = options
         self._held: list[Record] | None = None
+        self._is_abandoned = False
         self._producer: ck.Producer = None
         self._thread = ThreadPoolExecutor(1, "outbox")
 
     async def start(self) -> None:
-        """Connect; in transactional mode fence predecessors of the same name and abort what they left open."""
+        """Connect; in transactional mode fence predecessors of the same name and abort what they left open.
+
+        Raises:
+            KafkaUnavailable: the brokers did not answer in time.
+        """
         self._producer = ck.Producer(self._options.producer_properties(), logger=_LOG)
+        await self._in_thread(self._reach)
         if self._options.is_transactional:
             await self._in_thread(self._begin_first)
 
@@ -97,12 +106,24 @@ class Outbox:
         headers: Sequence[tuple[str, bytes | None]] | None = None,
         timestamp_ms: int = 0,
     ) -> None:
-        """Write a record with the checkpoint that includes the chunk in hand; never blocks for the broker."""
+        """Write a record with the checkpoint that includes the chunk in hand; never blocks for the broker.
+
+        Raises:
+            KafkaException: librdkafka takes no such record, such as one that is too large.
+        """
         record = Record(topic, key, value, partition, headers, timestamp_ms)
+        if self._is_abandoned:
+            return
         if self._held is None:
             self._produce(record, self.epoch)
         else:
             self._held.append(record)
+
+    def abandon(self) -> None:
+        """Write nothing more, and give up what waits: this worker may have lost its partitions."""
+        self._is_abandoned = True
+        if self._producer is not None and not self._options.is_transactional:
+            self._producer.purge(in_flight=False)
 
     async def room(self, limit: int = 50_000) -> None:
         """Wait until fewer than `limit` records are on their way, so that memory stays bounded."""
@@ -132,11 +153,12 @@ class Outbox:
             if not epoch.is_over:
                 await asyncio.sleep(_SERVE_INTERVAL)
         if epoch.error is not None:
-            raise OutputFailed(f"a record was not delivered: {epoch.error}")
+            raise epoch.error
 
-    def hold(self) -> None:
-        """Keep what agents put from now on for the next transaction."""
+    def hold(self) -> Epoch:
+        """Keep what agents put from now on for the next transaction, and give the outputs of this one."""
         self._held = []
+        return self.next_epoch()
 
     def release(self) -> None:
         """Write what was kept."""
@@ -151,16 +173,20 @@ class Outbox:
             self._produce(record, epoch)
         return epoch
 
-    async def commit(self, records: Sequence[Record], offsets: list[Any], membership: Any) -> Epoch:
-        """End the open transaction with changelog records and source offsets, and open the next.
+    async def commit(
+        self, outputs: Epoch, records: Sequence[Record], offsets: list[Any], membership: Any
+    ) -> Epoch:
+        """End the open transaction of `outputs` with changelog records and source offsets, and open the next.
 
         Raises:
             Fenced: the broker refused; the transaction is aborted and nothing of it will ever be read.
+            OutputFailed: the same, because of one record.
         """
-        return await self._in_thread(lambda: self._commit(records, offsets, membership))
+        epoch: Epoch = await self._in_thread(lambda: self._commit(outputs, records, offsets, membership))
+        return epoch
 
     async def stop(self) -> None:
-        """Abort the open transaction, which holds nothing that was finished; without transactions, wait for what is on its way."""
+        """Abort the open transaction, which holds nothing finished; without one, wait for deliveries."""
         if self._producer is None:
             return
         if self._options.is_transactional:
@@ -171,7 +197,6 @@ class Outbox:
 
     def _produce(self, record: Record, epoch: Epoch) -> None:
         optional: dict[str, Any] = {"headers": list(record.headers)} if record.headers else {}
-        on_delivery = epoch.count()
         while True:
             try:
                 self._producer.produce(
@@ -179,17 +204,27 @@ class Outbox:
                     record.value,
                     record.key,
                     record.partition,
-                    on_delivery,
+                    epoch.on_delivery,
                     record.timestamp_ms,
                     **optional,
                 )
             except BufferError:
                 self._producer.poll(0.01)  # librdkafka's queue is full: make room by serving deliveries
             else:
+                epoch.count()
                 return
 
     async def _in_thread(self, work: Callable[[], Any]) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    def _reach(self) -> None:
+        patience = self._options.start_timeout
+        try:
+            self._producer.list_topics(timeout=patience)
+        except ck.KafkaException as failure:
+            raise KafkaUnavailable(
+                f"no broker answered within {patience:.0f} s: {failure.args[0]}"
+            ) from failure
 
     def _begin_first(self) -> None:
         deadline = time.monotonic() + self._options.start_timeout
@@ -205,14 +240,22 @@ class Outbox:
                 break
         self._producer.begin_transaction()
 
-    def _commit(self, records: Sequence[Record], offsets: list[Any], membership: Any) -> Epoch:
-        epoch = self.write(records)
-        self._insist(
-            lambda: self._producer.send_offsets_to_transaction(offsets, membership, _TRANSACTION_CALL_SECONDS)
-        )
-        self._insist(lambda: self._producer.commit_transaction(_TRANSACTION_CALL_SECONDS))
-        self._producer.begin_transaction()
-        return epoch
+    def _commit(
+        self, outputs: Epoch, records: Sequence[Record], offsets: list[Any], membership: Any
+    ) -> Epoch:
+        producer, changelog = self._producer, self.write(records)
+        try:
+            if offsets:
+                self._insist(
+                    lambda: producer.send_offsets_to_transaction(
+                        offsets, membership, _TRANSACTION_CALL_SECONDS
+                    )
+                )
+            self._insist(lambda: producer.commit_transaction(_TRANSACTION_CALL_SECONDS))
+        except Fenced as refusal:
+            raise outputs.error or changelog.error or refusal from refusal.__cause__
+        producer.begin_transaction()
+        return changelog
 
     def _insist(self, call: Callable[[], None]) -> None:
         while True:

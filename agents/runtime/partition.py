@@ -48,7 +48,8 @@ class Chunk:
 class Partition:
     """Bookkeeping of one assigned partition.
 
-    Chunks are handed out in offset order and may be acknowledged in any: `position` only passes what is acknowledged without a gap.
+    Chunks are handed out in offset order and may be acknowledged in any: `position` only passes what is
+    acknowledged without a gap.
     """
 
     def __init__(
@@ -66,11 +67,14 @@ class Partition:
         self.is_live = True
         self.position: int | None = None
         self.committed: int | None = None
+        self._first: int | None = None
         self._held: deque[int] = deque()
         self._acknowledged: set[int] = set()
 
     def hand_out(self, records: Sequence[Message], size: int) -> Iterator[Chunk]:
         """Cut records into chunks of at most `size`, suspects one by one, and remember them as held."""
+        if self._first is None:
+            self._first = int(records[0].offset())
         for part in _cut(records, size, self.suspect):
             chunk = Chunk(self.topic, self.number, part, self.states, self._is_poison(part))
             self._held.append(chunk.last)
@@ -95,6 +99,11 @@ class Partition:
     def is_behind(self) -> bool:
         """Whether finished work waits for a commit."""
         return self.position is not None and self.position != self.committed
+
+    @property
+    def resumes_at(self) -> int | None:
+        """Where a successor would start now; `None` while nothing is committed and nothing has come."""
+        return self._first if self.committed is None else self.committed
 
     @property
     def metadata(self) -> str:

@@ -1,8 +1,8 @@
 """The one thread that talks to the group: it polls, and makes every call on the consumer for the others.
 
-Any call on a librdkafka consumer blocks while another thread is inside its poll(). So commits and the like are requests, served
-between two polls and also while a rebalance callback waits for the event loop; without the latter the two would wait for each
-other.
+Any call on a librdkafka consumer blocks while another thread is inside its poll(). So commits and the like
+are requests, served between two polls and also while a rebalance callback waits for the event loop; without
+the latter the two would wait for each other.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import confluent_kafka as ck
 import orjson
 
+from agents.runtime.errors import Fenced
 from agents.runtime.progress import Stage
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class GroupEvents(Protocol):
     """What the poll thread tells the event loop; all but `prepare` and `lag` run on the loop."""
 
     def prepare(self, partitions: list[ck.TopicPartition], membership: Any) -> Any:
-        """Restore what is assigned, in the poll thread, and set start offsets; gives what `assigned` needs."""
+        """Restore what is assigned and set start offsets (poll thread); gives what `assigned` needs."""
 
     async def assigned(self, prepared: Any) -> None:
         """Take the partitions over."""
@@ -66,6 +67,8 @@ class Poller:
             queue.SimpleQueue()
         )
         self._stopping = threading.Event()
+        self._ended = threading.Event()
+        self._has_rebalanced = False
         self._room = threading.Event()
         self._received = 0
         self._released = 0
@@ -85,9 +88,14 @@ class Poller:
         return self.request(lambda consumer: self._subscribe(consumer, names))
 
     def request(self, call: Callable[[ck.Consumer], Any]) -> asyncio.Future[Any]:
-        """Have the poll thread call something on the consumer, and await its result."""
+        """Have the poll thread call something on the consumer, and await its result.
+
+        The result is Fenced once the thread has left the group.
+        """
         answer = self._loop.create_future()
         self._requests.put((call, answer))
+        if self._ended.is_set():
+            self._refuse_requests()
         return answer
 
     @property
@@ -119,8 +127,11 @@ class Poller:
         except BaseException as failure:  # noqa: BLE001 - whatever it is, the loop must hear of it
             self._post(self._events.died, failure)
         finally:
-            self._consumer.close()
-            self._serve_requests()
+            try:
+                self._consumer.close()
+            finally:
+                self._ended.set()
+                self._refuse_requests()
 
     def _turn(self) -> None:
         self._progress.moved(Stage.POLLING, more=True)
@@ -135,9 +146,13 @@ class Poller:
         if first is None:
             return
         # consume(n, t) would wait for n messages or t; after poll() it only takes what is there
-        batches = self._by_partition([first, *self._consumer.consume(min(room, _MOST_AT_ONCE) - 1, 0)])
+        self._has_rebalanced = False
+        more = self._consumer.consume(min(room, _MOST_AT_ONCE) - 1, 0)
+        # librdkafka drops what it has not given yet; what poll() gave belongs to the assignment before
+        batches = self._by_partition(more if self._has_rebalanced else [first, *more])
         if batches:
             self._received += sum(map(len, batches.values()))
+            self._progress.has_work(Stage.PROCESSING)
             self._post(self._events.received, batches)
 
     @staticmethod
@@ -167,6 +182,11 @@ class Poller:
                 self._post(_answer, answer, result)
             wait = 0.0
 
+    def _refuse_requests(self) -> None:
+        while not self._requests.empty():
+            _, answer = self._requests.get_nowait()
+            self._post(_fail, answer, Fenced("this worker has left the group"))
+
     def _post(self, callback: Callable[..., None], *arguments: Any) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(callback, *arguments)
@@ -190,24 +210,33 @@ class Poller:
         self._on_loop(self._events.revoked(_places(partitions), lost=True))
 
     def _on_loop(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine on the event loop and serve its requests meanwhile (poll thread)."""
+        """Run a coroutine on the event loop and serve its requests meanwhile (poll thread).
+
+        The time that it takes counts as time without polling: an event loop that is stuck here is stuck.
+        """
+        self._has_rebalanced = True
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         while not future.done():
             self._serve_requests(wait=0.01)
-            self._progress.moved(Stage.POLLING, more=True)
         future.result()
 
     def _on_statistics(self, text: str) -> None:
-        self._events.lag(
-            {
-                (topic["topic"], partition["partition"]): max(
-                    0, partition["ls_offset"] - partition["next_offset"] + partition["fetchq_cnt"]
-                )
-                for topic in orjson.loads(text)["topics"].values()
-                for partition in topic["partitions"].values()
-                if partition["partition"] >= 0 and partition["desired"]
-            }
+        self._events.lag(read_lags(text))
+
+
+def read_lags(statistics: str) -> dict[Place, int]:
+    """Read from librdkafka's statistics how many records each fetched partition is behind its end.
+
+    Markers of transactions do not count: the next offset passes them as soon as they are fetched.
+    """
+    return {
+        (topic["topic"], partition["partition"]): max(
+            0, partition["ls_offset"] - partition["next_offset"] + partition["fetchq_cnt"]
         )
+        for topic in orjson.loads(statistics)["topics"].values()
+        for partition in topic["partitions"].values()
+        if partition["partition"] >= 0 and partition["desired"] and partition["next_offset"] >= 0
+    }
 
 
 def _places(partitions: list[ck.TopicPartition]) -> list[Place]:

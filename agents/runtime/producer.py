@@ -1,15 +1,18 @@
-"""Faust's producer on the outbox, so that `topic.send()` goes the way of everything else that an agent writes."""
+"""Faust's producer on the outbox, so that `topic.send()` goes the way of everything that an agent writes."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from faust.transport.producer import Producer as FaustProducer
 from faust.types import TP, RecordMetadata
 
+from agents.runtime.errors import KafkaUnavailable, sentence
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping, Sequence
+    from collections.abc import Awaitable, Sequence
 
 
 class Producer(FaustProducer):
@@ -22,7 +25,11 @@ class Producer(FaustProducer):
             KafkaUnavailable: the brokers did not answer in time.
         """
         await super().on_start()
-        await self.app.outbox.start()
+        try:
+            await self.app.outbox.start()
+        except KafkaUnavailable as failure:
+            self.app.observer.leaving(sentence(failure))
+            raise
 
     async def on_stop(self) -> None:
         """Finish what is on its way, or abort the open transaction."""
@@ -39,9 +46,9 @@ class Producer(FaustProducer):
         *,
         transactional_id: str | None = None,
     ) -> Awaitable[RecordMetadata]:
-        """Put a record into the outbox; it is durable with the next checkpoint, so its offset is not known here."""
+        """Put a record into the outbox; it is durable with the next checkpoint, so it has no offset yet."""
         del transactional_id
-        pairs = list(headers.items()) if hasattr(headers, "items") else list(headers or ())
+        pairs = list(headers.items()) if isinstance(headers, Mapping) else list(headers or ())
         number = -1 if partition is None else partition
         milliseconds = 0 if timestamp is None else int(timestamp * 1_000)
         self.app.outbox.put(topic, key, value, partition=number, headers=pairs, timestamp_ms=milliseconds)

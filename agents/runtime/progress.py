@@ -35,7 +35,7 @@ class Progress:
             self._waiting_since[stage] = self._clock()
 
     def age(self) -> float:
-        """Give the longest time in seconds for which a stage with work has not moved; 0 when none has work."""
+        """Give the longest time in seconds for which a stage with work has not moved; 0 without work."""
         since = [when for when in self._waiting_since.values() if when is not None]
         return max(0.0, self._clock() - min(since)) if since else 0.0
 

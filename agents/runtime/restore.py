@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import confluent_kafka as ck
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from agents.runtime.errors import RestoreFailed
+from agents.runtime.errors import RestoreFailed, is_transient
 from agents.runtime.state import unseal
 
 if TYPE_CHECKING:
@@ -28,37 +28,56 @@ _MOST_AT_ONCE = 10_000
 
 @dataclass
 class Restoration:
-    """Brings one state up to its changelog; `next_offset` is where the state stands."""
+    """Brings one state up to its changelog.
+
+    Attributes:
+        state: what is restored.
+        next_offset: changelog offset up to which the state stands.
+        included: source offset up to which the state is complete already: what was written at it or before is
+            no news.
+        records: changelog records read.
+    """
 
     state: PartitionState
     next_offset: int = 0
+    included: int = -1
     records: int = 0
     _newest: dict[bytes, int] = field(default_factory=dict)
 
     def take(self, message: ck.Message) -> None:
-        """Apply one record, unless it is older than what its key has: a late write of a worker that lost the partition."""
+        """Apply one record, unless it is older than what its key has: a late write of a former owner.
+
+        Raises:
+            RestoreFailed: this is no record of the engine, or the state cannot read it.
+        """
         self.next_offset = message.offset() + 1
         self.records += 1
         key, value = message.key(), message.value()
         if value is None:
-            self._newest.pop(key, None)
             self.state.restore(key, None)
             return
-        offset, payload = unseal(value)
-        if offset >= self._newest.get(key, -1):
-            self._newest[key] = offset
-            self.state.restore(key, payload)
+        try:
+            offset, payload = unseal(value)
+            if offset >= self._newest.get(key, self.included + 1):
+                self._newest[key] = offset
+                self.state.restore(key, payload)
+        except ValueError as failure:
+            place = f"{message.topic()} partition {message.partition()} offset {message.offset()}"
+            raise RestoreFailed(f"changelog {place} holds no state: {failure}") from failure
 
 
-def restore(options: DeliveryOptions, work: Mapping[Place, Restoration], alive: Callable[[], bool]) -> None:
+def restore(
+    options: DeliveryOptions, work: Mapping[Place, Restoration], goes_on: Callable[[int], bool]
+) -> None:
     """Read each changelog partition from where its state stands to its end.
 
-    The end is the high watermark, not the last stable offset: a transaction that is open now may still be committed.
+    The end is the high watermark, not the last stable offset: a transaction that is open now may still be
+    committed.
 
     Args:
         options: how to connect.
         work: restorations by changelog topic and partition.
-        alive: called between reads; false gives up.
+        goes_on: called after each read with the number of records it gave; false gives up.
 
     Raises:
         RestoreFailed: the changelog cannot be read.
@@ -70,9 +89,12 @@ def restore(options: DeliveryOptions, work: Mapping[Place, Restoration], alive: 
     reader = ck.Consumer(options.reader_properties(), logger=_LOG)
     try:
         reader.assign([ck.TopicPartition(*place, work[place].next_offset) for place in left])
-        while left and alive():
-            for message in reader.consume(_MOST_AT_ONCE, 0.05):
+        while left:
+            messages = reader.consume(_MOST_AT_ONCE, 0.05)
+            for message in messages:
                 _take(message, work, ends, left)
+            if not goes_on(len(messages)):
+                return
     finally:
         reader.close()
 
@@ -87,7 +109,7 @@ def _take(
         if message.offset() >= ends[place]:
             work[place].next_offset = max(work[place].next_offset, message.offset())
             left.discard(place)
-    elif not error.retriable():
+    elif not is_transient(error):
         raise RestoreFailed(f"changelog {place[0]} partition {place[1]} cannot be read: {error}")
 
 
@@ -101,8 +123,8 @@ def _ends(options: DeliveryOptions, work: Mapping[Place, Restoration]) -> dict[P
     started = time.monotonic()
     try:
         return {(tp.topic, tp.partition): f.result(_ANSWER_SECONDS).offset for tp, f in asked.items()}
-    except ck.KafkaException as failure:
+    except (ck.KafkaException, TimeoutError) as failure:
         waited = time.monotonic() - started
         raise RestoreFailed(
-            f"the ends of the changelogs are not known after {waited:.0f} s: {failure.args[0]}"
+            f"the ends of the changelogs are not known after {waited:.0f} s: {failure}"
         ) from failure

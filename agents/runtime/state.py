@@ -12,7 +12,7 @@ _OFFSET_BYTES = 8
 
 
 class PartitionState(Protocol):
-    """One agent's memory of one partition; made anew or restored when the partition arrives, dropped when it goes."""
+    """One agent's memory of one partition; made or restored when it arrives, dropped when it goes."""
 
     def restore(self, key: bytes, payload: bytes | None) -> None:
         """Take one changelog record (`None`: the key is gone); called before the first chunk."""
@@ -30,21 +30,6 @@ class StartsItself(Protocol):
 
     def start_offset(self, committed: int | None) -> int | None:
         """Give the source offset to start from, or `None` for the group's committed one."""
-
-
-class Stateless:
-    """The memory of an agent that needs none."""
-
-    def restore(self, key: bytes, payload: bytes | None) -> None:
-        """Take nothing."""
-
-    def changes(self) -> list[tuple[bytes, bytes | None]]:
-        """Give nothing."""
-        return []
-
-    def __len__(self) -> int:
-        """Count nothing."""
-        return 0
 
 
 @dataclass(frozen=True)
@@ -70,7 +55,7 @@ def seal(offset: int, payload: bytes | None) -> bytes | None:
 
 
 def unseal(value: bytes) -> tuple[int, bytes]:
-    """Take source offset and payload of a changelog value apart; a value that is too short raises ValueError."""
+    """Take source offset and payload of a changelog value apart; one that is too short raises ValueError."""
     if len(value) < _OFFSET_BYTES:
         raise ValueError(f"a changelog value has at least {_OFFSET_BYTES} bytes, not {len(value)}")
     return int.from_bytes(value[:_OFFSET_BYTES], "big"), value[_OFFSET_BYTES:]

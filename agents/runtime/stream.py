@@ -1,4 +1,4 @@
-"""The stream of chunks that an agent iterates over: a chunk is acknowledged when the agent asks for the next."""
+"""The stream of chunks that an agent iterates over: asking for the next chunk acknowledges the last."""
 
 from __future__ import annotations
 
@@ -16,28 +16,30 @@ if TYPE_CHECKING:
 class ChunkStream(faust.Stream):
     """One pass of the loop a chunk, instead of Faust's several tasks an event.
 
-    A chunk whose agent raised, or was cancelled, is not acknowledged. Processors, `take` and `group_by` are not for chunks.
+    A chunk whose agent raised, or was cancelled, is not acknowledged. Processors, `take` and `group_by` are
+    not for chunks.
     """
 
     async def _c_aiter(self) -> AsyncIterator[Any]:
         self._finalized = True
         started_here = await self.maybe_start()
-        consumer = self.app.consumer
+        desk = self.app.consumer.desk
         try:
             while not self.should_stop:
                 await asyncio.sleep(0)
                 event = await self.channel.__anext__()
-                await consumer.gate.passage()
-                if not consumer.begin(event.message):
+                if not await desk.begin(event.message):
                     continue
+                finished = False
                 try:
                     self.current_event = event
                     _current_event.set(weakref.ref(event))
                     yield event.value
-                    event.message.ack(consumer)
+                    finished = True
+                    _current_event.set(None)
                 finally:
                     self.current_event = None
-                    consumer.end()
+                    desk.end(event.message, finished=finished)
         except StopAsyncIteration:
             return
         finally:

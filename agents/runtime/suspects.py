@@ -1,8 +1,9 @@
 """Messages that made a worker leave: remembered across restarts, and set apart in the end.
 
-An exception in an agent stops the worker. So that one message cannot stop it for ever, the offsets in the agent's hands are
-noted in the metadata of the group's commit. The next worker hands them out one by one, so that the culprit is found, and after
-`MOST_FAILURES` failures of one message marks it as poison: its agent puts it among the dead letters.
+An exception in an agent stops the worker. So that one message cannot stop it for ever, the offsets in the
+agent's hands are noted in the metadata of the group's commit. The next worker hands them out one by one, so
+that the culprit is found, and after `MOST_FAILURES` failures of one message marks it as poison: its agent
+puts it among the dead letters.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ MOST_FAILURES = 3
 
 @dataclass(frozen=True)
 class Suspect:
-    """Offsets `first` to `last`, both included, which were in an agent's hands at each of `failures` failures."""
+    """Offsets `first` to `last`, both included, in an agent's hands at each of `failures` failures."""
 
     first: int
     last: int

@@ -1,7 +1,7 @@
-"""A worker for fault tests: counts and sums per key, and writes an output for every fifth record.
+"""A worker for fault tests: every agent counts and sums per key, and writes an output for every fifth record.
 
-Run as a process: `python counting_worker.py CONFIG`, with a JSON object of options. It appends lines "pid event value" to the log file
-named there, so that a test knows how far it came.
+Run as a process: `python counting_worker.py CONFIG`, with a JSON object of options. It appends lines
+"pid event value" to the log file named there, so that a test knows how far it came.
 """
 
 from __future__ import annotations
@@ -10,14 +10,17 @@ import asyncio
 import json
 import os
 import sys
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from agents.runtime import App, Chunk, DeliveryMode, DeliveryOptions
 from agents.runtime.observer import Silent
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    Config = dict[str, Any]
 
 
 class Counts:
@@ -49,6 +52,17 @@ class Counts:
         return self.values[key]
 
 
+class CountsFrom(Counts):
+    """A state that starts where it says."""
+
+    def __init__(self, start: int) -> None:
+        super().__init__()
+        self._start = start
+
+    def start_offset(self, committed: int | None) -> int | None:
+        return self._start if committed is None else None
+
+
 class Log(Silent):
     """Appends to the log file, one atomic write a line."""
 
@@ -61,6 +75,12 @@ class Log(Silent):
     def partitions_assigned(self, count: int) -> None:
         self.write("assigned", count)
 
+    def restored(self, topic: str, seconds: float, records: int) -> None:
+        self.write("restored", topic, seconds, records)
+
+    def lag(self, lags: dict[tuple[str, int], int]) -> None:
+        self.write("lag", sum(lags.values()))
+
     def leaving(self, reason: str) -> None:
         self.write("leaving", reason)
 
@@ -68,34 +88,40 @@ class Log(Silent):
         self.write("failed", agent, failure)
 
 
-def counting(app: App, config: dict[str, object], log: Log):  # noqa: ANN201 - an agent function
-    async def count(chunks: AsyncIterator[Chunk]) -> None:
-        done = 0
+class Counting:
+    """One counting agent."""
+
+    def __init__(self, name: str, app: App, config: Config, log: Log) -> None:
+        self.name, self.app, self.config, self.log = name, app, config, log
+        self.done = 0
+        self.output = config["agents"][name]["output"]
+
+    async def process(self, chunks: AsyncIterator[Chunk]) -> None:
         async for chunk in chunks:
-            state = chunk.states["counting"]
+            self.log.write("chunk", self.name, chunk.partition, chunk.first, chunk.last)
             for record in chunk.records:
-                body = json.loads(record.value())
-                if body["i"] in config.get("poison", []):
-                    if chunk.is_poison:
-                        app.outbox.put(config["dead"], record.key(), record.value())
-                        continue
-                    raise ValueError(f"poison {body['i']}")
-                entry = state.add(record.key(), body["amount"], record.offset())
-                if entry is not None and body["i"] % 5 == 0:
-                    app.outbox.put(
-                        config["output"], b"%d" % body["i"], json.dumps([body["i"], *entry[:2]]).encode()
-                    )
-            done += len(chunk.records)
-            log.write("done", done)
-            await app.outbox.room()
-            await asyncio.sleep(config.get("slow", 0))
+                self.take(record, chunk)
+            self.done += len(chunk.records)
+            self.log.write("done", self.done)
+            await self.app.outbox.room()
+            await asyncio.sleep(self.config.get("slow", 0) * self.config["agents"][self.name].get("slow", 1))
 
-    return count
+    def take(self, record: Any, chunk: Chunk) -> None:
+        body = json.loads(record.value())
+        if body["i"] in self.config.get("poison", []):
+            if chunk.is_poison:
+                self.app.outbox.put(self.config["dead"], record.key(), record.value())
+                return
+            raise ValueError(f"poison {body['i']}")
+        if body["i"] == self.config.get("block"):
+            time.sleep(1000)
+        entry = chunk.states[self.name].add(record.key(), body["amount"], record.offset())
+        if entry is not None and body["i"] % 5 == 0:
+            value = json.dumps([body["i"], *entry[:2]]).encode()
+            self.app.outbox.put(self.output, b"%d" % body["i"], value, headers=[("pid", b"%d" % os.getpid())])
 
 
-def main() -> None:
-    config = json.loads(Path(sys.argv[1]).read_text())
-    log = Log(config["log"])
+def new_app(config: Config, log: Log) -> App:
     options = DeliveryOptions(
         client={"bootstrap.servers": config["servers"]},
         group=config["group"],
@@ -105,15 +131,47 @@ def main() -> None:
         session_timeout=6.0,
         transaction_timeout=10.0,
         chunk_size=config.get("chunk", 50),
+        stall_timeout=config.get("stall", 60.0),
+        start_timeout=config.get("start_timeout", 60.0),
+        statistics_interval=config.get("statistics", 5.0),
     )
-    app = App(options, log, web_enabled=False, datadir=config["datadir"])
+    return App(options, log, web_enabled=False, datadir=config["datadir"])
+
+
+def bind(app: App, name: str, config: Config, log: Log) -> None:
+    start, agent = config.get("start"), config["agents"][name]
     app.bind(
-        "counting",
-        config["topic"],
-        counting(app, config, log),
-        new_state=Counts,
-        changelog=f"{config['group']}-changelog",
+        name,
+        agent["topic"],
+        Counting(name, app, config, log).process,
+        new_state=Counts if start is None else lambda: CountsFrom(start),
+        changelog=agent["changelog"],
     )
+
+
+def bind_later(app: App, names: list[str], config: Config, log: Log) -> None:
+    """Add agents once the first partitions have come."""
+
+    async def add() -> None:
+        await app.consumer.ready.wait()
+        app.topics._resubscribe_sleep_lock_seconds = 0.5  # Faust would wait for 45 s
+        for name in names:
+            bind(app, name, config, log)
+            await app.agents[name].start()
+
+    app.task(add)
+
+
+def main() -> None:
+    config = json.loads(Path(sys.argv[1]).read_text())
+    log = Log(config["log"])
+    app = new_app(config, log)
+    late = config.get("late", [])
+    for name in config["agents"]:
+        if name not in late:
+            bind(app, name, config, log)
+    if late:
+        bind_later(app, late, config, log)
     app.finalize()
     app.Worker(loglevel="WARN", quiet=True).execute_from_commandline()
 

@@ -1,0 +1,78 @@
+"""Records and states as the engine sees them, without a broker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+@dataclass(frozen=True)
+class FakeMessage:
+    """Stands for a confluent_kafka.Message."""
+
+    at: int
+    k: bytes | None = b"k"
+    v: bytes | None = b"v"
+    t: str = "in"
+    p: int = 0
+
+    def offset(self) -> int:
+        return self.at
+
+    def key(self) -> bytes | None:
+        return self.k
+
+    def value(self) -> bytes | None:
+        return self.v
+
+    def topic(self) -> str:
+        return self.t
+
+    def partition(self) -> int:
+        return self.p
+
+    def error(self) -> None:
+        return None
+
+
+@dataclass
+class FakeState:
+    """Remembers what was restored; its changes are set by the test."""
+
+    entries: dict[bytes, bytes] = field(default_factory=dict)
+    changed: list[tuple[bytes, bytes | None]] = field(default_factory=list)
+
+    def restore(self, key: bytes, payload: bytes | None) -> None:
+        if payload is None:
+            self.entries.pop(key, None)
+        else:
+            self.entries[key] = payload
+
+    def changes(self) -> list[tuple[bytes, bytes | None]]:
+        changed, self.changed = self.changed, []
+        return changed
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+
+@pytest.fixture
+def message() -> Callable[..., FakeMessage]:
+    """Makes a record: message(offset, key, value)."""
+    return FakeMessage
+
+
+@pytest.fixture
+def messages() -> Callable[[int, int], list[FakeMessage]]:
+    """Makes consecutive records from one offset to before another."""
+    return lambda first, end: [FakeMessage(offset) for offset in range(first, end)]
+
+
+@pytest.fixture
+def state() -> FakeState:
+    return FakeState()
