@@ -205,7 +205,7 @@ class Outbox:
                     record.key,
                     record.partition,
                     epoch.on_delivery,
-                    record.timestamp_ms,
+                    timestamp=record.timestamp_ms,
                     **optional,
                 )
             except BufferError:
