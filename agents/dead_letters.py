@@ -2,8 +2,9 @@
 
 Key, value, headers and timestamp stay byte for byte as they came, and headers in the manner of Kafka Connect
 (KIP-298) say where the message stood and why it was refused. A message with a card number is the exception:
-its dead letter holds masked copies and says so; the original stands at the source position for as long as the
-source topic keeps it.
+its dead letter holds masked copies and says so. So is a message that no batch of the dead-letter topic could
+hold, such as text that its sender compressed: its dead letter holds its position alone. In both cases the
+original stands at that position for as long as the source topic keeps it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 MASKED_HEADER = "fraudstream-masked"
 """There, with value `true`, where a card number was masked in key, value or headers."""
+OMITTED_HEADER = "fraudstream-omitted"
+"""There, with value `true`, where key, value and headers were left out, as too large to be written again."""
 TASK_HEADER = "__connect.errors.task.id"
 """Kafka Connect's number of the task: an agent has one task a partition."""
 CLASS_HEADER = "__connect.errors.class.name"
@@ -28,10 +31,13 @@ CLASS_HEADER = "__connect.errors.class.name"
 
 _ADDED = {field.alias for field in DeadLetter.model_fields.values()} | {
     MASKED_HEADER,
+    OMITTED_HEADER,
     TASK_HEADER,
     CLASS_HEADER,
 }
 _LONGEST_TEXT = 280
+# The topic takes 2 MiB (agents.topics); the rest is for the headers that are added.
+_MOST_BYTES = 2_000_000
 _KEY_FAULTS = frozenset({ErrorType.EMPTY_KEY, ErrorType.KEY_MISMATCH})
 
 
@@ -92,7 +98,7 @@ def dead_letter(
         exception: class of the exception, with its module.
     """
     came = _as_it_came(record)
-    kept = _masked(came, error_type)
+    kept, marks = _storable(came, error_type)
     why = DeadLetter(
         topic=record.topic(),
         partition=record.partition(),
@@ -109,8 +115,9 @@ def dead_letter(
         *why.to_headers(),
         (TASK_HEADER, str(record.partition()).encode()),
         (CLASS_HEADER, f"agents.{agent}".encode()),
+        *marks,
     ]
-    return kept._replace(headers=headers if kept is came else [*headers, (MASKED_HEADER, b"true")])
+    return kept._replace(headers=headers)
 
 
 def _as_it_came(record: KafkaRecord) -> Outgoing:
@@ -118,6 +125,14 @@ def _as_it_came(record: KafkaRecord) -> Outgoing:
     headers = [header for header in record.headers() or () if header[0] not in _ADDED]
     kind, milliseconds = record.timestamp()
     return Outgoing(record.key(), record.value(), headers, milliseconds if kind else None)
+
+
+def _storable(came: Outgoing, error_type: ErrorType) -> tuple[Outgoing, list[Header]]:
+    """Give what may be stored of a record, and the header that says so if it is not all."""
+    if sum(map(len, _parts(came))) > _MOST_BYTES:
+        return Outgoing(None, None, [], came.timestamp_ms), [(OMITTED_HEADER, b"true")]
+    kept = _masked(came, error_type)
+    return kept, [] if kept is came else [(MASKED_HEADER, b"true")]
 
 
 def _masked(came: Outgoing, error_type: ErrorType) -> Outgoing:
@@ -137,7 +152,7 @@ def _masked(came: Outgoing, error_type: ErrorType) -> Outgoing:
 
 
 def _parts(record: Outgoing) -> Iterator[bytes]:
-    """Yield whatever may hold a card number."""
+    """Yield whatever a sender may have put in."""
     yield record.key or b""
     yield record.value or b""
     for name, value in record.headers:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.dead_letters import MASKED_HEADER, KafkaRecord, Outgoing, dead_letter
+from agents.dead_letters import MASKED_HEADER, OMITTED_HEADER, KafkaRecord, Outgoing, dead_letter
 from schemas.dead_letter import DeadLetter
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.transaction import decode_transaction
@@ -184,3 +184,18 @@ def test_a_message_refused_again_tells_only_of_the_last_refusal() -> None:
 
 def test_a_message_without_timestamp_gets_none() -> None:
     assert refuse(Record(its_timestamp=(0, -1))).timestamp_ms is None
+
+
+def test_a_message_too_large_to_be_written_again_leaves_its_position_and_why() -> None:
+    letter = refuse(Record(its_value=b"x" * 2_100_000, its_headers=[("trace", b"7")]), ErrorType.TOO_LARGE)
+    assert (letter.key, letter.value, letter.timestamp_ms) == (None, None, 1_700_000_000_123)
+    headers = dict(letter.headers)
+    assert headers[OMITTED_HEADER] == b"true"
+    assert headers["__connect.errors.offset"] == b"42"
+    assert "trace" not in headers
+
+
+def test_the_largest_message_that_a_topic_takes_uncompressed_stays_whole() -> None:
+    letter = refuse(Record(its_value=b"x" * 1_048_576), ErrorType.TOO_LARGE)
+    assert letter.value == b"x" * 1_048_576
+    assert OMITTED_HEADER not in dict(letter.headers)

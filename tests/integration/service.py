@@ -141,13 +141,16 @@ class Service:
     def _all_gone(self) -> bool:
         return all(worker.poll() is not None for worker in self.workers)
 
+    def metrics(self, worker: subprocess.Popen[bytes]) -> str:
+        """What a scraper gets."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/metrics", timeout=10) as answer:
+            return str(answer.read().decode())
+
     def metric(self, worker: subprocess.Popen[bytes], name: str) -> float:
         """Sum a metric over its labels."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/metrics", timeout=10) as answer:
-            lines = answer.read().decode().splitlines()
         return sum(
             float(line.rsplit(" ", 1)[1])
-            for line in lines
+            for line in self.metrics(worker).splitlines()
             if line.startswith((f"{name} ", f"{name}{{")) and not line.startswith("#")
         )
 
