@@ -21,6 +21,11 @@ PRIVATE_NAMES = (
     "faust.transport.conductor:Conductor._update_tp_index",  # fills `_tp_index`, where chunks go
     "faust.transport.consumer:Consumer._commit_handler",  # replaced: checkpoints
     "faust.transport.consumer:Consumer._commit_livelock_detector",  # replaced: the watchdog
+    "faust.transport.consumer:Consumer._commit",  # replaced, as the rest below: the poll thread does it
+    "faust.transport.consumer:Consumer._getmany",
+    "faust.transport.consumer:Consumer._new_topicpartition",
+    "faust.transport.consumer:Consumer._seek",
+    "faust.transport.consumer:Consumer._to_message",
 )
 """`module:qualified.name` of each private name that is used or replaced."""
 

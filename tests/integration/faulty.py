@@ -187,6 +187,11 @@ class Run:
             found[int(record.key)].append(json.loads(record.value))
         return found
 
+    def written_by(self, worker: subprocess.Popen[bytes], agent: str = "counting") -> int:
+        """Count what a reader of committed records sees of one worker's outputs."""
+        mine = ("pid", b"%d" % worker.pid)
+        return sum(mine in record.headers for record in read_committed(self.servers, self.output(agent)))
+
     def state(self, agent: str = "counting") -> dict[bytes, list[int]]:
         """The state as the changelog has it: a late write of an older offset does not count."""
         found: dict[bytes, tuple[int, list[int]]] = {}

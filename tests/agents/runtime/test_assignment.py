@@ -1,0 +1,152 @@
+"""Partitions come restored, start where they should, and go without losing what a successor needs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import confluent_kafka as ck
+import pytest
+
+from agents.runtime import assignment as module
+from agents.runtime.assignment import Assignment
+from agents.runtime.observer import Silent
+from agents.runtime.options import DeliveryOptions
+from agents.runtime.state import Binding
+from agents.runtime.suspects import Suspect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from agents.runtime.partition import Partition
+    from agents.runtime.restore import Restoration
+
+
+class Worker:
+    """An assignment whose changelogs and group are the test's."""
+
+    def __init__(self, make_state: Callable[[], Any]) -> None:
+        self.steps: list[str] = []
+        self.restored: dict[tuple[str, int], Restoration] = {}
+        self.bindings = [Binding("counting", "in", "changelog", make_state)]
+        self.assignment = Assignment(DeliveryOptions({}, "g", "m"), self.bindings, Silent())
+        self.committed_at, self.metadata = 40, ""
+
+    def committed(self, places: list[ck.TopicPartition]) -> list[ck.TopicPartition]:
+        self.steps.append("committed")
+        return [ck.TopicPartition(p.topic, p.partition, self.committed_at, self.metadata) for p in places]
+
+    def restore(self, _: Any, work: Mapping[tuple[str, int], Restoration], __: Any) -> None:
+        self.steps.append("restore")
+        self.restored = dict(work)
+
+    def assign(self, *numbers: int, topic: str = "in") -> tuple[list[Partition], list[ck.TopicPartition]]:
+        places = [ck.TopicPartition(topic, number) for number in numbers]
+        prepared = self.assignment.prepare(places, self.committed, lambda _: True)
+        self.assignment.take(prepared)
+        return prepared, places
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch, state: Any) -> Worker:
+    made = Worker(type(state))
+    monkeypatch.setattr(module, "restore", made.restore)
+    return made
+
+
+def test_committed_offsets_are_read_before_the_state(worker: Worker) -> None:
+    """Else a predecessor's transaction that ends between the two is in the offsets and not in the state."""
+    worker.assign(0, 1)
+    assert worker.steps == ["committed", "restore"]
+
+
+def test_a_partition_starts_at_the_commit_that_was_read(worker: Worker) -> None:
+    [partition], [place] = worker.assign(0)
+    assert (place.offset, partition.committed) == (40, 40)
+
+
+def test_without_a_commit_the_group_decides(worker: Worker) -> None:
+    worker.committed_at = ck.OFFSET_INVALID
+    [partition], [place] = worker.assign(0)
+    assert (place.offset, partition.committed) == (ck.OFFSET_INVALID, None)
+
+
+def test_a_state_may_say_where_to_start(worker: Worker, state: Any) -> None:
+    class Starts(type(state)):  # type: ignore[misc]
+        def start_offset(self, committed: int | None) -> int | None:
+            return None if committed is None else committed - 30
+
+    worker.bindings.append(Binding("own", "in", None, Starts))
+    [partition], [place] = worker.assign(0)
+    assert (place.offset, partition.committed) == (10, 40)
+
+
+def test_suspects_come_with_the_commit(worker: Worker) -> None:
+    worker.metadata = Suspect(41, 45, 1).metadata()
+    [partition], _ = worker.assign(0)
+    assert partition.suspect == Suspect(41, 45, 1)
+
+
+def test_each_agent_has_a_state_of_its_own_in_each_partition_of_its_topic(worker: Worker, state: Any) -> None:
+    worker.bindings.append(Binding("same topic", "in", "other changelog", type(state)))
+    worker.bindings.append(Binding("elsewhere", "there", "third changelog", type(state)))
+    (first, second), _ = worker.assign(0, 1)
+    assert set(first.states) == {"counting", "same topic"}
+    assert len({id(state) for partition in (first, second) for state in partition.states.values()}) == 4
+
+
+def test_an_agent_that_was_added_later_gets_its_state(worker: Worker, state: Any) -> None:
+    worker.assign(0)
+    worker.bindings.append(Binding("late", "in", "late changelog", type(state)))
+    [partition], _ = worker.assign(0)
+    assert "late" in partition.states
+
+
+def test_a_clean_state_is_kept_over_a_rebalance_and_reads_only_news(worker: Worker) -> None:
+    [before], _ = worker.assign(0)
+    worker.assignment.written({("changelog", 0): 77})
+    before.committed = 60
+    worker.assignment.drop([("in", 0)], keep=True)
+    [after], _ = worker.assign(0)
+    assert after.states["counting"] is before.states["counting"]
+    restoration = worker.restored["changelog", 0]
+    assert (restoration.next_offset, restoration.included) == (77, 60)
+
+
+def test_a_state_is_not_kept_with_work_that_is_not_committed(worker: Worker, messages: Any) -> None:
+    [before], _ = worker.assign(0)
+    [chunk] = before.hand_out(messages(40, 45), 100)
+    before.acknowledge(chunk)
+    worker.assignment.drop([("in", 0)], keep=True)
+    [after], _ = worker.assign(0)
+    assert after.states["counting"] is not before.states["counting"]
+    assert worker.restored["changelog", 0].next_offset == 0
+
+
+def test_a_lost_state_is_not_kept(worker: Worker) -> None:
+    [before], _ = worker.assign(0)
+    worker.assignment.drop([("in", 0)], keep=False)
+    [after], _ = worker.assign(0)
+    assert after.states["counting"] is not before.states["counting"]
+
+
+def test_a_state_that_went_to_another_worker_is_forgotten(worker: Worker) -> None:
+    (before, _), _ = worker.assign(0, 1)
+    worker.assignment.drop([("in", 0), ("in", 1)], keep=True)
+    worker.assign(1)
+    (after, _), _ = worker.assign(0, 1)
+    assert after.states["counting"] is not before.states["counting"]
+
+
+def test_ending_stops_the_partitions_in_hand(worker: Worker) -> None:
+    (first, second), _ = worker.assign(0, 1)
+    assert worker.assignment.end([("in", 0), ("in", 9)]) == [first]
+    assert (first.is_live, second.is_live) == (False, True)
+    worker.assignment.drop([("in", 0)], keep=False)
+    assert list(worker.assignment) == [second]
+    assert len(worker.assignment) == 1
+    assert worker.assignment.get(("in", 0)) is None
+
+
+def test_no_partitions_need_no_answers(worker: Worker) -> None:
+    assert worker.assignment.prepare([], worker.committed, lambda _: True) == []
+    assert worker.steps == []

@@ -1,0 +1,236 @@
+"""The order in which work becomes durable, in both modes."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from agents.runtime.checkpoint import AtLeastOnce, ExactlyOnce, Ledger
+from agents.runtime.errors import Fenced, Unfinished
+from agents.runtime.gate import Gate
+from agents.runtime.outbox import Epoch
+from agents.runtime.partition import Partition
+from agents.runtime.state import Binding
+from agents.runtime.suspects import Suspect
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from confluent_kafka import TopicPartition
+
+    from agents.runtime.outbox import Record
+
+BINDINGS = [Binding("counting", "in", "changelog", dict)]  # type: ignore[arg-type] - only names matter here
+
+
+class Recorder:
+    """An outbox and a group that write down what is asked of them."""
+
+    def __init__(self) -> None:
+        self.steps: list[Any] = []
+        self.written: list[Record] = []
+        self.committed: list[tuple[int, int, str]] = []
+        self.epoch = Epoch()
+        self.refuses = False
+
+    def next_epoch(self) -> Epoch:
+        self.steps.append("next epoch")
+        epoch, self.epoch = self.epoch, Epoch()
+        return epoch
+
+    def hold(self) -> Epoch:
+        self.steps.append("hold")
+        epoch, self.epoch = self.epoch, Epoch()
+        return epoch
+
+    def release(self) -> None:
+        self.steps.append("release")
+
+    async def delivered(self, _: Epoch) -> None:
+        self.steps.append("delivered")
+
+    def write(self, records: Sequence[Record]) -> Epoch:
+        self.steps.append("write")
+        self.written.extend(records)
+        return Epoch()
+
+    async def commit(
+        self, outputs: Epoch, records: Sequence[Record], offsets: list[TopicPartition], membership: Any
+    ) -> Epoch:
+        self.steps.append(("transaction", len(outputs), membership))
+        self.written.extend(records)
+        await self.offsets(offsets)
+        return Epoch()
+
+    async def offsets(self, offsets: list[TopicPartition]) -> None:
+        if self.refuses:
+            raise Fenced("no member")
+        self.steps.append("offsets")
+        self.committed.extend((tp.partition, tp.offset, tp.metadata) for tp in offsets)
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def gate() -> Gate:
+    return Gate()
+
+
+@pytest.fixture
+def worked(messages: Callable[[int, int], list[Any]], state: Any) -> Partition:
+    """A partition whose agent has finished offsets 10 to 14 and changed one key."""
+    partition = Partition("in", 3, {"counting": state})
+    [chunk] = partition.hand_out(messages(10, 15), 100)
+    partition.acknowledge(chunk)
+    state.changed = [(b"k", b"payload")]
+    return partition
+
+
+def at_least_once(gate: Gate, recorder: Recorder, lease: float = 100.0) -> AtLeastOnce:
+    return AtLeastOnce(Ledger(gate, BINDINGS), recorder, recorder.offsets, lease)  # type: ignore[arg-type]
+
+
+def exactly_once(gate: Gate, recorder: Recorder) -> ExactlyOnce:
+    checkpoint = ExactlyOnce(Ledger(gate, BINDINGS), recorder)  # type: ignore[arg-type]
+    checkpoint.joined("membership")
+    return checkpoint
+
+
+async def test_at_least_once_outputs_come_before_state_and_state_before_offsets(
+    gate: Gate, recorder: Recorder, worked: Partition
+) -> None:
+    await at_least_once(gate, recorder).run([worked])
+    assert recorder.steps == ["next epoch", "delivered", "write", "delivered", "offsets"]
+    assert recorder.committed == [(3, 15, "")]
+    assert worked.committed == 15
+
+
+async def test_state_is_sealed_with_the_offset_it_includes_and_goes_to_its_own_partition(
+    gate: Gate, recorder: Recorder, worked: Partition
+) -> None:
+    await at_least_once(gate, recorder).run([worked])
+    [record] = recorder.written
+    assert (record.topic, record.key, record.partition) == ("changelog", b"k", 3)
+    assert record.value == (15).to_bytes(8, "big") + b"payload"
+
+
+async def test_an_agent_without_changelog_writes_none(
+    gate: Gate, recorder: Recorder, worked: Partition
+) -> None:
+    ledger = Ledger(gate, [Binding("counting", "in", None, dict)])  # type: ignore[arg-type]
+    await AtLeastOnce(ledger, recorder, recorder.offsets, 100).run([worked])  # type: ignore[arg-type]
+    assert recorder.written == []
+    assert worked.committed == 15
+
+
+async def test_an_agent_that_was_added_later_is_committed_too(
+    gate: Gate, recorder: Recorder, worked: Partition
+) -> None:
+    bindings: list[Binding] = []
+    checkpoint = AtLeastOnce(Ledger(gate, bindings), recorder, recorder.offsets, 100)  # type: ignore[arg-type]
+    bindings.extend(BINDINGS)
+    await checkpoint.run([worked])
+    assert len(recorder.written) == 1
+
+
+async def test_membership_is_proved_before_state_once_the_lease_is_over(
+    gate: Gate, recorder: Recorder, worked: Partition
+) -> None:
+    """Also by a worker that has never committed: with the offset where its successor would start."""
+    await at_least_once(gate, recorder, lease=-1).run([worked])
+    assert recorder.steps == ["next epoch", "delivered", "offsets", "write", "delivered", "offsets"]
+    assert recorder.committed == [(3, 10, ""), (3, 15, "")]
+
+
+async def test_the_proof_is_young_when_state_is_written(
+    gate: Gate, recorder: Recorder, worked: Partition
+) -> None:
+    """A worker may sleep through its session anywhere, also while it waits for agents or for deliveries."""
+    checkpoint = at_least_once(gate, recorder, lease=0.05)
+
+    async def slow(_: Epoch) -> None:
+        recorder.steps.append("delivered")
+        await asyncio.sleep(0.06)
+
+    recorder.delivered = slow  # type: ignore[method-assign]
+    await checkpoint.run([worked])
+    assert recorder.steps[:4] == ["next epoch", "delivered", "offsets", "write"]
+
+
+async def test_a_worker_that_is_no_member_writes_no_state(
+    gate: Gate, recorder: Recorder, worked: Partition
+) -> None:
+    recorder.refuses = True
+    with pytest.raises(Fenced):
+        await at_least_once(gate, recorder, lease=-1).run([worked])
+    assert recorder.written == []
+    assert worked.committed is None
+
+
+async def test_outputs_reach_the_broker_though_no_chunk_is_finished(gate: Gate, recorder: Recorder) -> None:
+    assert await at_least_once(gate, recorder).run([Partition("in", 0, {})]) is None
+    assert recorder.steps == ["next epoch", "delivered"]
+
+
+async def test_exactly_once_everything_is_one_transaction_with_the_membership_of_the_assignment(
+    gate: Gate, recorder: Recorder, worked: Partition
+) -> None:
+    await exactly_once(gate, recorder).run([worked])
+    assert recorder.steps == ["hold", ("transaction", 0, "membership"), "offsets", "release"]
+    assert (len(recorder.written), recorder.committed, worked.committed) == (1, [(3, 15, "")], 15)
+
+
+async def test_outputs_are_held_before_the_next_chunk_may_enter(
+    gate: Gate, recorder: Recorder, worked: Partition
+) -> None:
+    entered: list[int] = []
+
+    async def next_chunk() -> None:
+        await gate.passage("next")
+        entered.append(recorder.steps.count("hold"))
+
+    gate.enter("one")
+    running = asyncio.create_task(exactly_once(gate, recorder).run([worked]))
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(next_chunk())
+    await asyncio.sleep(0)
+    gate.leave("one")
+    await asyncio.gather(running, waiting)
+    assert entered == [1]
+
+
+async def test_without_work_there_is_no_transaction(gate: Gate, recorder: Recorder) -> None:
+    assert await exactly_once(gate, recorder).run([Partition("in", 0, {})]) is None
+    assert recorder.steps == ["hold", "release"]
+
+
+async def test_outputs_alone_end_their_transaction_before_it_times_out(
+    gate: Gate, recorder: Recorder
+) -> None:
+    recorder.epoch.count()
+    assert await exactly_once(gate, recorder).run([Partition("in", 0, {})]) is not None
+    assert recorder.steps[1] == ("transaction", 1, "membership")
+
+
+@pytest.mark.parametrize("make", [at_least_once, exactly_once])
+async def test_half_done_work_is_not_committed(
+    make: Any, gate: Gate, recorder: Recorder, worked: Partition
+) -> None:
+    gate.enter("half")
+    running = asyncio.create_task(make(gate, recorder).run([worked]))
+    await asyncio.sleep(0)
+    gate.spoil()
+    with pytest.raises(Unfinished):
+        await running
+    assert (recorder.written, recorder.committed) == ([], [])
+
+
+async def test_commits_carry_the_note_on_suspects(gate: Gate, recorder: Recorder, worked: Partition) -> None:
+    worked.suspect = Suspect(20, 29, 1)
+    await exactly_once(gate, recorder).run([worked])
+    assert recorder.committed == [(3, 15, Suspect(20, 29, 1).metadata())]

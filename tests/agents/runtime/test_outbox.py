@@ -1,0 +1,218 @@
+"""The outbox counts what it writes, keeps transactions apart, and says which record failed."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import confluent_kafka as ck
+import pytest
+
+from agents.runtime.errors import Fenced, KafkaUnavailable, OutputFailed
+from agents.runtime.options import DeliveryMode, DeliveryOptions
+from agents.runtime.outbox import Epoch, Outbox, Record
+
+
+class FakeProducer:
+    """Delivers at the next poll; `refuses`: topics whose records fail, `script`: what other calls raise."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+        self.refuses: set[str] = set()
+        self.script: dict[str, list[ck.KafkaException]] = {}
+        self._due: list[tuple[Any, ck.KafkaError | None, Any]] = []
+
+    def produce(self, topic: str, value: bytes, *rest: Any, **_: Any) -> None:
+        _, _, on_delivery, _ = rest
+        if value == b"too large":
+            raise ck.KafkaException(ck.KafkaError(ck.KafkaError.MSG_SIZE_TOO_LARGE))
+        self.calls.append((topic, value))
+        error = ck.KafkaError(ck.KafkaError.MSG_SIZE_TOO_LARGE) if topic in self.refuses else None
+        self._due.append((on_delivery, error, Delivered(topic, len(self.calls))))
+
+    def poll(self, _: float) -> None:
+        due, self._due = self._due, []
+        for on_delivery, error, message in due:
+            on_delivery(error, message)
+
+    def purge(self, **_: Any) -> None:
+        error = ck.KafkaError(ck.KafkaError._PURGE_QUEUE)
+        self._due = [(on_delivery, error, message) for on_delivery, _, message in self._due]
+
+    def __len__(self) -> int:
+        return len(self._due)
+
+    def __getattr__(self, name: str) -> Any:
+        def call(*_: Any, **__: Any) -> None:
+            self.calls.append(name)
+            self.poll(0)
+            if self.script.get(name):
+                raise self.script[name].pop(0)
+
+        return call
+
+
+class Delivered:
+    """A delivered record."""
+
+    def __init__(self, topic: str, offset: int) -> None:
+        self._topic, self._offset = topic, offset
+
+    def topic(self) -> str:
+        return self._topic
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self._offset
+
+
+def kafka_error(**flags: bool) -> ck.KafkaException:
+    return ck.KafkaException(ck.KafkaError(ck.KafkaError._STATE, "no", **flags))
+
+
+async def started(mode: DeliveryMode, monkeypatch: pytest.MonkeyPatch) -> tuple[Outbox, FakeProducer]:
+    producer = FakeProducer()
+    monkeypatch.setattr(ck, "Producer", lambda *_, **__: producer)
+    outbox = Outbox(DeliveryOptions(client={}, group="g", member="m", mode=mode))
+    await outbox.start()
+    producer.calls.clear()
+    return outbox, producer
+
+
+@pytest.fixture
+async def plain(monkeypatch: pytest.MonkeyPatch) -> tuple[Outbox, FakeProducer]:
+    return await started(DeliveryMode.AT_LEAST_ONCE, monkeypatch)
+
+
+@pytest.fixture
+async def transactional(monkeypatch: pytest.MonkeyPatch) -> tuple[Outbox, FakeProducer]:
+    return await started(DeliveryMode.EXACTLY_ONCE, monkeypatch)
+
+
+def test_an_epoch_is_over_when_all_it_counts_is_delivered() -> None:
+    epoch = Epoch()
+    assert epoch.is_over
+    epoch.count()
+    epoch.count()
+    epoch.on_delivery(None, Delivered("out", 9))
+    assert not epoch.is_over
+    epoch.on_delivery(None, Delivered("out", 4))
+    assert epoch.is_over
+    assert len(epoch) == 2
+    assert epoch.next_offsets == {("out", 0): 10}
+
+
+async def test_an_epoch_waits_only_for_its_own_records(plain: tuple[Outbox, FakeProducer]) -> None:
+    outbox, producer = plain
+    outbox.put("out", b"k", b"1")
+    epoch = outbox.next_epoch()
+    waiting = asyncio.create_task(outbox.delivered(epoch))
+    outbox.put("out", b"k", b"2")
+    await asyncio.wait_for(waiting, 1)
+    assert len(outbox.epoch) == 1
+    assert producer.calls == [("out", b"1"), ("out", b"2")]
+
+
+async def test_a_refused_record_is_named(plain: tuple[Outbox, FakeProducer]) -> None:
+    outbox, producer = plain
+    producer.refuses.add("alerts")
+    outbox.put("alerts", b"k", b"v")
+    with pytest.raises(OutputFailed, match="a record for alerts was not delivered"):
+        await outbox.delivered(outbox.next_epoch())
+
+
+async def test_a_record_that_librdkafka_does_not_take_is_not_waited_for(
+    plain: tuple[Outbox, FakeProducer],
+) -> None:
+    outbox, _ = plain
+    with pytest.raises(ck.KafkaException):
+        outbox.put("out", b"k", b"too large")
+    await asyncio.wait_for(outbox.delivered(outbox.next_epoch()), 1)
+
+
+async def test_an_abandoned_outbox_writes_nothing_more(plain: tuple[Outbox, FakeProducer]) -> None:
+    outbox, producer = plain
+    outbox.put("out", b"k", b"1")
+    outbox.abandon()
+    outbox.put("out", b"k", b"2")
+    assert producer.calls == [("out", b"1")]
+    with pytest.raises(OutputFailed, match="urge"):
+        await outbox.delivered(outbox.next_epoch())
+
+
+async def test_what_is_put_while_a_transaction_ends_belongs_to_the_next(
+    transactional: tuple[Outbox, FakeProducer],
+) -> None:
+    outbox, producer = transactional
+    outbox.put("out", b"k", b"1")
+    outputs = outbox.hold()
+    outbox.put("out", b"k", b"2")
+    changelog = await outbox.commit(outputs, [Record("changelog", b"k", b"s", 0)], ["offsets"], "membership")
+    outbox.release()
+    assert producer.calls == [
+        ("out", b"1"),
+        ("changelog", b"s"),
+        "send_offsets_to_transaction",
+        "commit_transaction",
+        "begin_transaction",
+        ("out", b"2"),
+    ]
+    assert changelog.next_offsets == {("changelog", 0): 3}
+    assert len(outputs) == 1
+
+
+async def test_a_transaction_call_is_repeated_while_the_broker_asks_for_it(
+    transactional: tuple[Outbox, FakeProducer],
+) -> None:
+    outbox, producer = transactional
+    producer.script["commit_transaction"] = [kafka_error(retriable=True)]
+    await outbox.commit(outbox.hold(), [], ["offsets"], "membership")
+    assert producer.calls.count("commit_transaction") == 2
+
+
+async def test_a_fenced_transaction_is_aborted_and_said(transactional: tuple[Outbox, FakeProducer]) -> None:
+    outbox, producer = transactional
+    producer.script["send_offsets_to_transaction"] = [kafka_error(txn_requires_abort=True)]
+    with pytest.raises(Fenced):
+        await outbox.commit(outbox.hold(), [], ["offsets"], "membership")
+    assert producer.calls == ["send_offsets_to_transaction", "abort_transaction"]
+
+
+async def test_a_transaction_that_one_record_spoiled_names_it(
+    transactional: tuple[Outbox, FakeProducer],
+) -> None:
+    outbox, producer = transactional
+    producer.refuses.add("alerts")
+    producer.script["commit_transaction"] = [kafka_error(txn_requires_abort=True)]
+    outbox.put("alerts", b"k", b"v")
+    with pytest.raises(OutputFailed, match="alerts"):
+        await outbox.commit(outbox.hold(), [], ["offsets"], "membership")
+    assert producer.calls[-1] == "abort_transaction"
+
+
+async def test_stopping_aborts_the_open_transaction(transactional: tuple[Outbox, FakeProducer]) -> None:
+    outbox, producer = transactional
+    await outbox.stop()
+    assert producer.calls == ["abort_transaction"]
+
+
+async def test_stopping_without_transactions_waits_for_deliveries(plain: tuple[Outbox, FakeProducer]) -> None:
+    outbox, producer = plain
+    await outbox.stop()
+    assert producer.calls == ["flush"]
+
+
+@pytest.mark.parametrize("mode", list(DeliveryMode))
+async def test_brokers_that_do_not_answer_at_the_start_are_said(mode: DeliveryMode) -> None:
+    client = {"bootstrap.servers": "127.0.0.1:9", "log_level": 0}
+    outbox = Outbox(DeliveryOptions(client=client, group="g", member="m", mode=mode, start_timeout=0.2))
+    with pytest.raises(KafkaUnavailable, match="no broker answered within 0 s"):
+        await outbox.start()
+
+
+async def test_nothing_is_on_its_way_before_the_start() -> None:
+    outbox = Outbox(DeliveryOptions(client={}, group="g", member="m"))
+    outbox.serve()
+    assert len(outbox) == 0
