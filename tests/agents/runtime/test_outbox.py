@@ -22,8 +22,10 @@ class FakeProducer:
         self.script: dict[str, list[ck.KafkaException]] = {}
         self._due: list[tuple[Any, ck.KafkaError | None, Any]] = []
 
-    def produce(self, topic: str, value: bytes, *rest: Any, **_: Any) -> None:
-        _, _, on_delivery, _ = rest
+    def produce(
+        self, topic: str, value: bytes, key: bytes, partition: int, on_delivery: Any, **rest: Any
+    ) -> None:
+        self.last = (key, partition, rest)
         if value == b"too large":
             raise ck.KafkaException(ck.KafkaError(ck.KafkaError.MSG_SIZE_TOO_LARGE))
         self.calls.append((topic, value))
@@ -102,6 +104,12 @@ def test_an_epoch_is_over_when_all_it_counts_is_delivered() -> None:
     assert epoch.is_over
     assert len(epoch) == 2
     assert epoch.next_offsets == {("out", 0): 10}
+
+
+async def test_a_record_goes_out_with_its_place_time_and_headers(plain: tuple[Outbox, FakeProducer]) -> None:
+    outbox, producer = plain
+    outbox.put("out", b"k", b"v", partition=3, headers=[("h", b"1")], timestamp_ms=1_700)
+    assert producer.last == (b"k", 3, {"timestamp": 1_700, "headers": [("h", b"1")]})
 
 
 async def test_an_epoch_waits_only_for_its_own_records(plain: tuple[Outbox, FakeProducer]) -> None:
