@@ -1,0 +1,74 @@
+"""Refusals: a refused record is in the outbox as a dead letter, in the metrics and in the log."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from structlog.testing import capture_logs
+
+from agents.refusals import Refusals, refuse_poison
+from agents.runtime import Chunk
+from schemas.errors import ErrorType, InvalidMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import FakeApp, FakeRecord
+    from prometheus_client import CollectorRegistry
+
+    from agents.telemetry import Telemetry
+
+    MakeRecord = Callable[..., FakeRecord]
+
+PAN = "4111111111111111"
+
+
+@pytest.fixture
+def refusals(app: FakeApp, telemetry: Telemetry) -> Refusals:
+    return Refusals("scoring", app, "dead-letters", telemetry)
+
+
+def test_a_refusal_is_a_dead_letter_a_count_and_a_line(
+    refusals: Refusals, app: FakeApp, record: MakeRecord, registry: CollectorRegistry
+) -> None:
+    refusal = InvalidMessage(ErrorType.INVALID_AMOUNT, "must be positive", "amount")
+    with capture_logs() as lines:
+        refusals.put(record(41), refusal)
+    (letter,) = app.put_records
+    assert (letter.topic, letter.key, letter.value) == ("dead-letters", b"card-1", record(41).value())
+    assert letter.timestamp_ms == record().timestamp()[1]
+    assert letter.headers["trace"] == b"7"
+    assert letter.headers["fraudstream-error-field"] == b"amount"
+    counted = {"topic": "transactions", "error_type": "invalid-amount"}
+    assert registry.get_sample_value("fraudstream_dead_letters_total", counted) == 1
+    (line,) = lines
+    assert (line["offset"], line["error_type"], line["reason"]) == (41, "invalid-amount", "must be positive")
+
+
+def test_of_a_card_number_nothing_is_put_or_told(
+    refusals: Refusals, app: FakeApp, record: MakeRecord, registry: CollectorRegistry
+) -> None:
+    with capture_logs() as lines:
+        refusals.put(
+            record(key=PAN.encode(), card_id=PAN), InvalidMessage(ErrorType.PAN, "holds a card number")
+        )
+    told = [str(app.put_records), str(lines), str(list(registry.collect()))]
+    assert [text for text in told if PAN in text] == []
+
+
+def test_a_record_without_a_time_gets_none(refusals: Refusals, app: FakeApp, record: MakeRecord) -> None:
+    timeless = type(record())(b"k", b"?", its_timestamp=(0, -1))
+    refusals.put(timeless, InvalidMessage(ErrorType.NOT_JSON, "not JSON"))
+    assert app.put_records[0].timestamp_ms == 0
+
+
+@pytest.mark.parametrize("is_poison", [False, True])
+def test_only_poison_is_refused_untried(record: MakeRecord, is_poison: bool) -> None:  # noqa: FBT001
+    chunk = Chunk("transactions", 2, [record()], {}, is_poison)
+    if not is_poison:
+        refuse_poison(chunk)
+        return
+    with pytest.raises(InvalidMessage) as refused:
+        refuse_poison(chunk)
+    assert refused.value.error_type is ErrorType.INTERNAL_ERROR

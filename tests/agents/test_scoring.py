@@ -1,0 +1,264 @@
+"""The scoring agent: each record becomes a score, a dead letter or a counted repeat."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+
+from agents import scoring
+from agents.scoring import Admission
+from models.core import ScoringCore
+from models.policy import FixedThreshold
+from models.prior import PriorModel
+from models.reputation import ReputationStore
+from schemas.alert import Alert, alert_id, decode_alert
+from schemas.errors import ErrorType, InvalidMessage
+from schemas.reputation import Reputation
+from schemas.score import Decision, Score
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from conftest import FakeApp, FakeRecord
+    from prometheus_client import CollectorRegistry
+
+    from agents.telemetry import Telemetry
+    from agents.topics import Topics
+
+    MakeRecord = Callable[..., FakeRecord]
+
+NOW = 1_772_500_000.5
+STRANGE = {"amount": "98000.00", "event_time": "2026-03-01T03:00:00+00:00"}
+"""What the prior model finds more suspicious than the rest here."""
+
+
+@pytest.fixture
+def bind(app: FakeApp, topics: Topics, telemetry: Telemetry) -> Callable[..., None]:
+    """Binds the agent to the fake app."""
+
+    async def prepared() -> None:
+        pass
+
+    def bind(
+        review: float = 0.5, *, admission: Admission | None = None, reputations: ReputationStore | None = None
+    ) -> None:
+        policy = FixedThreshold(review, 0.99)
+        core = ScoringCore(PriorModel(), reputations or ReputationStore(), lambda: policy)
+        scoring.bind(
+            app,
+            topics,
+            core,
+            telemetry,
+            admission=admission or Admission(),
+            clock=lambda: NOW,
+            prepared=prepared,
+        )
+
+    return bind
+
+
+def run(app: FakeApp, *records: FakeRecord, **options: Any) -> None:
+    asyncio.run(app.run("scoring", *records, **options))
+
+
+def scores(app: FakeApp) -> list[Score]:
+    return [Score.model_validate_json(put.value or b"") for put in app.on("scores")]
+
+
+def errors(app: FakeApp) -> list[bytes | None]:
+    return [put.headers["fraudstream-error-type"] for put in app.on("dead-letters")]
+
+
+def skipped(registry: CollectorRegistry, reason: str) -> float | None:
+    return registry.get_sample_value("fraudstream_transactions_skipped_total", {"reason": reason})
+
+
+def known(merchant: str) -> ReputationStore:
+    """Reputations that know one merchant."""
+    store, nothing = ReputationStore(), (0.0,) * 5
+    store.update(
+        Reputation(
+            kind="counterparty",
+            id=merchant,
+            as_of=datetime(2026, 2, 1, tzinfo=UTC),
+            matured=(5.0,) * 5,
+            matured_frauds=nothing,
+            early_frauds=nothing[:2],
+        )
+    )
+    return store
+
+
+def test_it_reads_the_transactions_and_keeps_its_state_in_its_changelog(
+    app: FakeApp, bind: Callable[..., None]
+) -> None:
+    bind()
+    assert app.sources == {"scoring": "transactions"}
+    assert app.changelog == "scoring-changelog"
+
+
+def test_a_score_keeps_the_contract_and_says_what_was_scored(
+    app: FakeApp, bind: Callable[..., None], record: MakeRecord
+) -> None:
+    bind(reputations=known("merchant-1"))
+    run(app, record(41))
+    (put,) = app.on("scores")
+    assert put.key == b"card-1"
+    (score,) = scores(app)
+    assert (score.transaction_id, score.subject, score.counterparty) == ("t-1", "card-1", "merchant-1")
+    assert (score.source.topic, score.source.partition, score.source.offset) == ("transactions", 2, 41)
+    assert (score.scored_by, score.features_complete) == ("prior", True)
+    assert score.scored_at == datetime.fromtimestamp(NOW, UTC)
+    assert app.on("dead-letters") == []
+
+
+def test_alerts_are_exactly_the_scores_that_are_not_approved_and_keep_the_contract(
+    app: FakeApp, bind: Callable[..., None], record: MakeRecord
+) -> None:
+    bind(review=0.05)
+    calm = [record(i, transaction_id=f"calm-{i}", card_id=f"card-{i}") for i in range(5)]
+    strange = [record(5 + i, transaction_id=f"strange-{i}", card_id=f"card-{i}", **STRANGE) for i in range(3)]
+    run(app, *calm, *strange)
+    suspicious = [score for score in scores(app) if score.decision is not Decision.APPROVE]
+    alerts = [decode_alert(put.value or b"") for put in app.on("alerts")]
+    assert 0 < len(alerts) < len(scores(app)) == 8
+    assert [of(alert) for alert in alerts] == [
+        (s.transaction_id, s.score, s.threshold, s.decision, s.source, s.scored_at) for s in suspicious
+    ]
+    for alert in alerts:
+        assert alert.alert_id == alert_id(alert.transaction.transaction_id, alert.policy_version)
+        assert alert.reasons
+    assert [put.key for put in app.on("alerts")] == [s.subject.encode() for s in suspicious]
+
+
+def of(alert: Alert) -> tuple[object, ...]:
+    transaction = alert.transaction
+    return (
+        transaction.transaction_id,
+        alert.score,
+        alert.threshold,
+        alert.decision,
+        alert.source,
+        alert.scored_at,
+    )
+
+
+def test_a_bad_record_is_a_dead_letter_and_the_others_of_its_chunk_are_scored(
+    app: FakeApp, bind: Callable[..., None], record: MakeRecord
+) -> None:
+    bind()
+    run(app, record(0), record(1, value=b"?"), record(2, value=None), record(3, transaction_id="t-2"))
+    assert [score.source.offset for score in scores(app)] == [0, 3]
+    assert errors(app) == [b"not-json", b"not-json"]
+
+
+def test_a_chunk_of_bad_records_alone_is_no_score_and_no_failure(
+    app: FakeApp, bind: Callable[..., None], record: MakeRecord
+) -> None:
+    bind()
+    run(app, record(0, value=b"?"))
+    assert (scores(app), len(errors(app))) == ([], 1)
+
+
+def test_a_repeat_is_counted_and_changes_no_score_after_it(
+    app: FakeApp, bind: Callable[..., None], record: MakeRecord, registry: CollectorRegistry
+) -> None:
+    first, last = record(0), record(2, transaction_id="t-2", amount="99.00")
+    bind()
+    run(app, first, last)
+    without = [score.score for score in scores(app)]
+    app.put_records.clear()
+    bind()
+    run(app, first, record(1), last)
+    run(app, record(3))
+    assert [score.score for score in scores(app)] == without
+    assert skipped(registry, "repeat") == 2
+    assert errors(app) == []
+
+
+def test_an_offset_that_the_state_holds_already_is_counted_as_replay(
+    app: FakeApp, bind: Callable[..., None], record: MakeRecord, registry: CollectorRegistry
+) -> None:
+    bind()
+    run(app, record(7))
+    run(app, record(7, transaction_id="t-2"))
+    assert [score.transaction_id for score in scores(app)] == ["t-1"]
+    assert skipped(registry, "replay") == 1
+
+
+@pytest.mark.parametrize(
+    ("key", "error_type"),
+    [(None, ErrorType.EMPTY_KEY), (b"", ErrorType.EMPTY_KEY), (b"card-2", ErrorType.KEY_MISMATCH)],
+)
+def test_a_key_that_is_not_the_subject_is_refused(
+    record: MakeRecord, key: bytes | None, error_type: ErrorType
+) -> None:
+    with pytest.raises(InvalidMessage) as refused:
+        Admission().admit(record(key=key))
+    assert refused.value.error_type is error_type
+
+
+@pytest.mark.parametrize("key", [None, b"", b"card-2"])
+def test_or_it_is_scored_and_marked_incomplete_when_the_setting_says_so(
+    app: FakeApp, bind: Callable[..., None], record: MakeRecord, key: bytes | None
+) -> None:
+    bind(0.0, admission=Admission(key_mismatch="score"), reputations=known("merchant-1"))
+    run(app, record(0), record(1, key=key, transaction_id="t-2"))
+    assert [score.features_complete for score in scores(app)] == [True, False]
+    assert [orjson.loads(put.value or b"")["features_complete"] for put in app.on("alerts")] == [True, False]
+    assert [put.key for put in app.on("scores")] == [b"card-1"] * 2
+    assert errors(app) == []
+
+
+def test_an_event_may_be_ahead_of_its_record_by_the_skew_and_no_more(record: MakeRecord) -> None:
+    sent_at = record().timestamp()[1] / 1_000
+
+    def ahead(seconds: float) -> FakeRecord:
+        return record(event_time=datetime.fromtimestamp(sent_at + seconds, UTC).isoformat())
+
+    Admission(future_skew=60).admit(ahead(60))
+    with pytest.raises(InvalidMessage) as refused:
+        Admission(future_skew=60).admit(ahead(61))
+    assert refused.value.error_type is ErrorType.FUTURE_TIME
+    assert refused.value.field == "event_time"
+
+
+def test_poison_is_set_apart_untried(app: FakeApp, bind: Callable[..., None], record: MakeRecord) -> None:
+    bind()
+    run(app, record(0), is_poison=True)
+    assert errors(app) == [ErrorType.INTERNAL_ERROR.encode()]
+    assert scores(app) == []
+    (letter,) = app.on("dead-letters")
+    assert (letter.key, letter.value) == (record(0).key(), record(0).value())
+    assert letter.headers["__connect.errors.stage"] == b"TASK_PUT"
+
+
+def test_nothing_is_scored_before_what_scoring_needs_is_known(
+    app: FakeApp, topics: Topics, telemetry: Telemetry, record: MakeRecord
+) -> None:
+    known_by_now = asyncio.Event()
+    policy = FixedThreshold(0.5, 0.9)
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: policy)
+    scoring.bind(
+        app,
+        topics,
+        core,
+        telemetry,
+        admission=Admission(),
+        clock=lambda: NOW,
+        prepared=known_by_now.wait,
+    )
+
+    async def scenario() -> tuple[int, int]:
+        task = asyncio.create_task(app.run("scoring", record()))
+        await asyncio.sleep(0.01)
+        before = len(app.put_records)
+        known_by_now.set()
+        await task
+        return before, len(app.put_records)
+
+    assert asyncio.run(scenario()) == (0, 1)
