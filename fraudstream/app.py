@@ -35,7 +35,7 @@ def create_app(settings: Settings) -> App:
     app = App(
         delivery_options(settings),
         telemetry,
-        web_host=settings.web.host,
+        web_bind=settings.web.host,
         web_port=settings.web.port,
         **PAGES_OFF,
     )
