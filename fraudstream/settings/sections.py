@@ -8,6 +8,11 @@ from agents.topics import Topics, TopicSpec, topic_specs
 from fraudstream.settings.section import Section
 
 Probability = Annotated[float, Field(ge=0, le=1)]
+# What each policy compares; the settings of the other may stand as they are.
+_ASCENDING = {
+    "fixed": (("review_threshold", "decline_threshold"),),
+    "budget": (("budget_floor", "budget_ceiling"), ("budget_ceiling", "decline_threshold")),
+}
 AgentName = Literal["scoring", "intake"]
 
 
@@ -97,11 +102,7 @@ class ScoringSettings(Section):
 
     @model_validator(mode="after")
     def _thresholds_ascend(self) -> Self:
-        for lower, higher in (
-            ("review_threshold", "decline_threshold"),
-            ("budget_floor", "budget_ceiling"),
-            ("budget_ceiling", "decline_threshold"),
-        ):
+        for lower, higher in _ASCENDING[self.policy]:
             if getattr(self, lower) > getattr(self, higher):
                 raise ValueError(
                     f"FRAUDSTREAM_SCORING__{lower.upper()} must not be above "

@@ -151,3 +151,11 @@ def test_a_wrong_file_is_one_sentence(
 
 def test_a_missing_file_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "cannot be read: No such file" in refusal(monkeypatch, CONFIG="/no/such.toml")
+
+
+def test_thresholds_of_the_policy_that_is_not_chosen_may_stand_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load(monkeypatch, SCORING__DECLINE_THRESHOLD="0.8").scoring.budget_ceiling == 0.9
+    sentence = refusal(monkeypatch, SCORING__POLICY="budget")
+    assert "FRAUDSTREAM_SCORING__BUDGET_CEILING must not be above" in sentence
