@@ -1,0 +1,150 @@
+"""Results as tables and sentences: one content, shown on a terminal and written as Markdown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from benchmarks.results import LatencyRun, LoadRun, Results
+
+_LATENCY_COLUMNS: Final = (
+    *("system", "p50", "p99", "p99.9", "max", "p50 - echo", "p99 - echo"),
+    *("CPU us an event", "sender late p99", "sender late max"),
+)
+TARGET_RATE: Final = 1_000.0
+TARGET_P99_MS: Final = 25.0
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of words and figures; the first column names the row."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    sentences: Sequence[str] = ()
+
+
+def tables(results: Results) -> Iterator[Table]:
+    """Yield a table for each part that was measured."""
+    if results.stages:
+        yield _stages(results.stages)
+    if results.full_load:
+        yield _full_load(results.full_load)
+    for rate in sorted({run.rate for run in results.latency}):
+        yield _latency(rate, [run for run in results.latency if run.rate == rate])
+
+
+def machine_lines(results: Results) -> list[str]:
+    """Where and when, in lines."""
+    machine = results.machine
+    loads = [run.load_average for run in (*results.full_load, *results.latency)]
+    lines = [
+        f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB; {machine.system}",
+        f"Python {machine.python}, Apache Kafka {machine.kafka} on the same machine, "
+        + ", ".join(f"{name} {version}" for name, version in machine.packages.items()),
+        f"{results.date}, benchmarks/run.py {results.command}".rstrip(),
+    ]
+    if loads:
+        lines.append(
+            f"Load average {min(loads):.1f} to {max(loads):.1f} on {machine.cores} cores, "
+            "the benchmark's own processes included."
+        )
+    return lines
+
+
+def _stages(stages: dict[str, dict[str, float]]) -> Table:
+    sizes = list(next(iter(stages.values())))
+    rows = [[stage, *(f"{costs[size]:.1f}" for size in sizes)] for stage, costs in stages.items()]
+    return Table("CPU microseconds an event, by stage and batch size", ["stage", *sizes], rows)
+
+
+def _full_load(runs: Sequence[LoadRun]) -> Table:
+    by_system = {system: [run for run in runs if run.system == system] for system in _systems(runs)}
+    costs = {system: [run.cpu_us_per_event for run in mine] for system, mine in by_system.items()}
+    limit = median(costs["librdkafka loop"])
+    rows = [
+        [
+            system,
+            f"{median(costs[system]):.1f}",
+            f"{min(costs[system]):.1f} to {max(costs[system]):.1f}",
+            f"{median(costs[system]) / limit:.2f}",
+            f"{median(run.events_per_second for run in mine):,.0f}",
+            f"{mine[0].scores:,}",
+            f"{mine[0].alerts:,}",
+        ]
+        for system, mine in by_system.items()
+    ]
+    return Table(
+        f"Full load: a backlog of {runs[0].count:,} transactions on Kafka, one process",
+        ["system", "CPU us an event", "its runs", "x librdkafka loop", "events/s", "scores", "alerts"],
+        rows,
+    )
+
+
+def _latency(rate: float, runs: Sequence[LatencyRun]) -> Table:
+    by_system = {system: [run for run in runs if run.system == system] for system in _systems(runs)}
+    echo = by_system["echo"]
+    rows = [_latency_row(system, mine, echo) for system, mine in by_system.items()]
+    return Table(
+        f"Milliseconds from due to seen, at {rate:,.0f} transactions a second "
+        f"({runs[0].count:,} a run, {len(echo)} rounds)",
+        [
+            "system",
+            "p50",
+            "p99",
+            "p99.9",
+            "max",
+            "p50 - echo",
+            "p99 - echo",
+            "CPU us an event",
+            "sender late",
+        ],
+        rows,
+        list(_verdicts(by_system)) if rate == TARGET_RATE else (),
+    )
+
+
+def _latency_row(system: str, runs: Sequence[LatencyRun], echo: Sequence[LatencyRun]) -> list[str]:
+    return [
+        system,
+        f"{_p50(runs):.1f}",
+        f"{_p99(runs):.1f}",
+        f"{_median(run.ms.p999 for run in runs):.1f}",
+        f"{max(run.ms.max for run in runs):.1f}",
+        f"{_p50(runs) - _p50(echo):+.1f}",
+        f"{_p99(runs) - _p99(echo):+.1f}",
+        f"{_median(run.cpu_us_per_event for run in runs):.0f}",
+        f"{_median(run.sender_late_p99_ms for run in runs):.1f}",
+        f"{max(run.sender_late_max_ms for run in runs):.1f}",
+    ]
+
+
+def _verdicts(by_system: dict[str, list[LatencyRun]]) -> Iterator[str]:
+    yield f"Target: p99 under {TARGET_P99_MS:.0f} ms at {TARGET_RATE:,.0f} transactions a second."
+    for system, runs in by_system.items():
+        word = "the target is hit" if _p99(runs) < TARGET_P99_MS else "the target is missed"
+        if system == "echo":
+            word = "what machine and broker take for themselves"
+        yield f"{system}: {_p99(runs):.1f} ms, {word}."
+
+
+def _systems(runs: Iterable[LoadRun | LatencyRun]) -> list[str]:
+    """The systems in the order of their first run."""
+    return list(dict.fromkeys(run.system for run in runs))
+
+
+def _p50(runs: Iterable[LatencyRun]) -> float:
+    return _median(run.ms.p50 for run in runs)
+
+
+def _p99(runs: Iterable[LatencyRun]) -> float:
+    return _median(run.ms.p99 for run in runs)
+
+
+def _median(values: Iterable[float]) -> float:
+    return float(median(values))

@@ -1,0 +1,156 @@
+"""Measures what an event costs and how long it takes, prints it, and writes it down when asked.
+
+    make bench ARGS="--out benchmarks/results/2026-01-31-two-core-vm.json"
+
+Nothing needs to run: it starts a Kafka and workers of its own, on loopback, and stops them. README.md says
+what each figure means.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import shlex
+import sys
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks import traffic
+from benchmarks.latency import measure as latency
+from benchmarks.machine import describe
+from benchmarks.peers import full_load
+from benchmarks.results import Results
+from benchmarks.service import BenchmarkFailed
+from benchmarks.show import markdown, show
+from benchmarks.stages import all as stages
+from fraudstream.errors import FraudstreamError
+from fraudstream.local_kafka import LocalKafka
+from fraudstream.settings.tree import PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from benchmarks.results import LatencyRun, LoadRun
+
+PARTS = ("stages", "load", "latency")
+RATES = (200.0, 1_000.0)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is measured: which parts, how often, and how many transactions or seconds of each."""
+
+    rounds: int
+    parts: tuple[str, ...] = PARTS
+    warm: int = 5_000
+    backlog: int = 60_000
+    warm_seconds: float = 5.0
+    seconds: float = 30.0
+
+    @property
+    def messages(self) -> int:
+        """How many different transactions that takes."""
+        return max(self.warm + self.backlog, round(max(RATES) * (self.warm_seconds + self.seconds)))
+
+
+class Bench:
+    """Measures by plan on one Kafka, system after system, round after round."""
+
+    def __init__(self, plan: Plan, kafka: LocalKafka, folder: Path) -> None:
+        self._plan, self._servers, self._folder = plan, kafka.bootstrap_servers, folder
+        self._messages = traffic.draw(plan.messages)
+
+    def full_load(self) -> Iterator[LoadRun]:
+        """Yield every run under full load."""
+        warm = self._messages[: self._plan.warm]
+        backlog = self._messages[self._plan.warm : self._plan.warm + self._plan.backlog]
+        for number in range(self._plan.rounds):
+            for system in full_load.SYSTEMS:
+                _tell(f"full load, round {number + 1}: {system.name}")
+                yield full_load.measure(system, warm, backlog, self._servers, self._folder)
+
+    def latency(self) -> Iterator[LatencyRun]:
+        """Yield every run at a rate."""
+        file = self._folder / "messages.tsv"
+        traffic.save(self._messages, file)
+        for number in range(self._plan.rounds):
+            for rate in RATES:
+                sent = latency.Traffic(file, rate, self._plan.warm_seconds, self._plan.seconds)
+                for system in latency.SYSTEMS:
+                    _tell(f"latency at {rate:,.0f} a second, round {number + 1}: {system.name}")
+                    yield latency.measure(system, sent, self._servers, self._folder)
+
+
+def measure(plan: Plan) -> Results:
+    """Measure everything that the plan asks for.
+
+    Raises:
+        BenchmarkFailed: a system did not start, was not done in time, or made less than it should.
+        FraudstreamError: there is no Kafka.
+    """
+    started = datetime.now().astimezone()
+    costs = stages.measure() if "stages" in plan.parts else {}
+    load: list[LoadRun] = []
+    delays: list[LatencyRun] = []
+    if {"load", "latency"} & set(plan.parts):
+        with tempfile.TemporaryDirectory(prefix="fraudstream-bench-", ignore_cleanup_errors=True) as name:
+            folder = Path(name)
+            with LocalKafka.start(folder / "kafka", announce=_tell) as kafka:
+                bench = Bench(plan, kafka, folder)
+                load += bench.full_load() if "load" in plan.parts else ()
+                delays += bench.latency() if "latency" in plan.parts else ()
+    full_load.check(load)
+    return Results(
+        date=started.isoformat(timespec="seconds"),
+        command=shlex.join(sys.argv[1:]),
+        machine=describe(),
+        stages=costs,
+        full_load=load,
+        latency=delays,
+    )
+
+
+def plan_and_out(arguments: list[str] | None = None) -> tuple[Plan, Path | None]:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--out", type=Path, help="JSON file for the figures; a report goes beside it (.md)")
+    parser.add_argument("--only", choices=PARTS, action="append", help="measure this part alone")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each system is measured (3)")
+    parser.add_argument(
+        "--quick", action="store_true", help="see that it works; the figures are worth nothing"
+    )
+    options = parser.parse_args(arguments)
+    parts = tuple(options.only or PARTS)
+    if options.quick:
+        return Plan(1, parts, warm=1_000, backlog=5_000, warm_seconds=1.0, seconds=3.0), options.out
+    return Plan(options.rounds, parts), options.out
+
+
+def main() -> None:
+    """Measure, print, write."""
+    plan, out = plan_and_out()
+    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
+        del os.environ[name]  # the person's own service has no part in this
+    logging.getLogger("kafka").setLevel(logging.ERROR)
+    try:
+        results = measure(plan)
+    except (BenchmarkFailed, FraudstreamError) as failure:
+        sys.exit(str(failure))
+    show(results)
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        raw, report = out.with_suffix(".json"), out.with_suffix(".md")
+        raw.write_bytes(results.to_json())
+        report.write_text(markdown(results, raw.name))
+
+
+def _tell(sentence: str) -> None:
+    print(sentence, file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

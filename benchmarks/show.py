@@ -1,0 +1,54 @@
+"""Shows a report on a terminal, and writes it as Markdown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from benchmarks.report import machine_lines, tables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from benchmarks.report import Table
+    from benchmarks.results import Results
+
+
+def show(results: Results) -> None:
+    """Print tables; through a pipe as wide as they are."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=140)
+    console.print(*machine_lines(results), sep="\n")
+    for table in tables(results):
+        console.print()
+        console.print(_rich(table))
+        console.print(*table.sentences, sep="\n")
+
+
+def markdown(results: Results, raw: str) -> str:
+    """The report as Markdown; `raw` names the file with the figures of every run."""
+    head = ["# Benchmark results", "", *(f"* {line}" for line in machine_lines(results))]
+    head += [f"* Every run: [{raw}]({raw}). Where there are several rounds, tables show their medians.", ""]
+    return "\n".join([*head, *("\n".join(_markdown(table)) for table in tables(results))])
+
+
+def _rich(table: Table) -> RichTable:
+    shown = RichTable(title=table.title, title_justify="left", title_style="bold")
+    for number, column in enumerate(table.columns):
+        shown.add_column(column, justify="right" if number else "left")
+    for row in table.rows:
+        shown.add_row(*row)
+    return shown
+
+
+def _markdown(table: Table) -> list[str]:
+    lines = [f"## {table.title}", "", _line(table.columns)]
+    lines += [_line(["---", *["---:"] * (len(table.columns) - 1)]), *(_line(row) for row in table.rows), ""]
+    return [*lines, *(f"* {sentence}" for sentence in table.sentences), *([""] if table.sentences else [])]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
