@@ -1,4 +1,4 @@
-"""What a worker makes sure of before it starts: Kafka answers, and has the topics that its agents use.
+"""What a worker makes sure of before it starts: a free address, and a Kafka with its agents' topics.
 
 Without this, a consumer waits for a missing topic as it waits for records: without a word and without end.
 """
@@ -6,10 +6,12 @@ Without this, a consumer waits for a missing topic as it waits for records: with
 from __future__ import annotations
 
 import logging
+import socket
 import time
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from fraudstream.errors import FraudstreamError
 from fraudstream.kafka_admin import KafkaUnreachable, kafka_admin
 from fraudstream.topics import TopicsRefused, count_partitions
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from agents.topics import Topics
-    from fraudstream.settings import Settings
+    from fraudstream.settings import Settings, WebSettings
 
 _LOG = logging.getLogger("fraudstream")
 _PAUSE_SECONDS = 1.0
@@ -29,6 +31,30 @@ _USES: Final[Mapping[str, Callable[[Topics], tuple[str, ...]]]] = {
     ),
     "intake": attrgetter("labels", "labels_keyed", "dead_letters"),
 }
+
+
+class AddressRefused(FraudstreamError):
+    """The worker's web server cannot listen where it should; the text is one sentence."""
+
+
+def expect_address(web: WebSettings) -> None:
+    """See that the worker's web server will be able to listen.
+
+    Raises:
+        AddressRefused: the address is another program's, or none of this machine's.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(web.host, web.port, type=socket.SOCK_STREAM)[
+            0
+        ]
+        with socket.socket(family, kind, protocol) as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(address)
+    except OSError as error:
+        raise AddressRefused(
+            f"The web server cannot listen on {web.host} port {web.port} ({error.strerror}): set "
+            "FRAUDSTREAM_WEB__HOST and FRAUDSTREAM_WEB__PORT, another port for each worker."
+        ) from error
 
 
 def expect_topics(settings: Settings) -> None:

@@ -15,15 +15,17 @@ def run_worker(settings: Settings) -> None:
     """Run a worker until it is told to stop; it ends the process with its exit status.
 
     Raises:
+        AddressRefused: the web server cannot listen.
         KafkaUnreachable: Kafka does not answer.
         TopicsRefused: a topic that the worker's agents use is missing, or has the wrong number of partitions.
     """
     mode.loop.use("uvloop")
     from agents.telemetry import LogFormat, configure_logs  # noqa: PLC0415 - the loop must be chosen first
     from fraudstream.app import create_app  # noqa: PLC0415
-    from fraudstream.preflight import expect_topics  # noqa: PLC0415
+    from fraudstream.preflight import expect_address, expect_topics  # noqa: PLC0415
 
     configure_logs(settings.log.level, LogFormat(settings.log.format))
+    expect_address(settings.web)
     expect_topics(settings)
     app = create_app(settings)
     app.finalize()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from socket import create_server
+
 import pytest
 
 from agents.topics import Topics
-from fraudstream.preflight import refuse_faults, used_topics
-from fraudstream.settings import WorkerSettings
+from fraudstream.preflight import AddressRefused, expect_address, refuse_faults, used_topics
+from fraudstream.settings import WebSettings, WorkerSettings
 from fraudstream.topics import TopicsRefused
 
 TOPICS = Topics()
@@ -42,3 +44,16 @@ def test_missing_topics_are_named_in_one_sentence_with_the_mend() -> None:
 def test_a_changelog_must_have_as_many_partitions_as_the_transactions(partitions: int) -> None:
     with pytest.raises(TopicsRefused, match=rf"scoring-changelog has {partitions} partitions .* delete"):
         refuse_faults(TOPICS, counts(scoring_changelog=partitions))
+
+
+def test_an_address_of_another_program_is_refused_and_a_free_one_is_not() -> None:
+    with create_server(("127.0.0.1", 0)) as server:
+        web = WebSettings(port=server.getsockname()[1])
+        with pytest.raises(AddressRefused, match=rf"127\.0\.0\.1 port {web.port} .*FRAUDSTREAM_WEB__PORT"):
+            expect_address(web)
+    expect_address(web)
+
+
+def test_an_address_that_is_none_of_this_machine_is_refused() -> None:
+    with pytest.raises(AddressRefused, match="192.0.2.1"):
+        expect_address(WebSettings(host="192.0.2.1"))
