@@ -91,19 +91,8 @@ def _latency(rate: float, runs: Sequence[LatencyRun]) -> Table:
     echo = by_system["echo"]
     rows = [_latency_row(system, mine, echo) for system, mine in by_system.items()]
     return Table(
-        f"Milliseconds from due to seen, at {rate:,.0f} transactions a second "
-        f"({runs[0].count:,} a run, {len(echo)} rounds)",
-        [
-            "system",
-            "p50",
-            "p99",
-            "p99.9",
-            "max",
-            "p50 - echo",
-            "p99 - echo",
-            "CPU us an event",
-            "sender late",
-        ],
+        f"Milliseconds from due to seen, at {rate:,.0f} transactions a second ({runs[0].count:,} in a run)",
+        _LATENCY_COLUMNS,
         rows,
         list(_verdicts(by_system)) if rate == TARGET_RATE else (),
     )

@@ -18,7 +18,14 @@ def echo(ready: Event, bootstrap_servers: str, source: str, target: str, partiti
     Client settings are the worker's where they touch latency: linger 1 ms, fetches waiting at most 100 ms,
     idempotent production.
     """
-    producer = Producer({"bootstrap.servers": bootstrap_servers, "linger.ms": 1, "enable.idempotence": True})
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap_servers,
+            "linger.ms": 1,
+            "enable.idempotence": True,
+            "log_level": 3,  # a broker that has just started is asked again, which is not worth a line
+        }
+    )
     consumer = Consumer(
         {
             "bootstrap.servers": bootstrap_servers,

@@ -33,6 +33,7 @@ def score_loop(progress: Any, bootstrap_servers: str, topics: Topics, partitions
             "partitioner": "murmur2_random",
             "linger.ms": 1,
             "enable.idempotence": True,
+            "log_level": 3,  # a broker that has just started is asked again, which is not worth a line
         }
     )
     job, count = Job(), 0
