@@ -1,4 +1,4 @@
-"""The core: a micro-batch of transactions of one partition in, scores and decisions out.
+"""The core: a micro-batch of transactions in, scores and decisions out.
 
 The path of a batch: columns -> profiles folded -> features -> scored -> decided -> alerts explained. Nothing
 here knows Kafka, a clock or a file, so a replay of the same records gives the same results.
@@ -10,14 +10,16 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from models.batch import EventBatch
 from models.features import feature_matrix
+from models.policy import Decisions
 from models.prior import PriorModel
-from models.profile import Status
+from models.profile import Status, fold, runs
 from models.reasons import explain
 from models.reputation import ReputationStore
 from models.state import SubjectState
@@ -25,10 +27,10 @@ from schemas.score import Decision
 from schemas.transaction import CardTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from models.arrays import Singles
-    from models.policy import Decisions, Policy
+    from models.arrays import Floats, Singles
+    from models.policy import Policy
     from models.profile import ProfileView
     from models.scorer import Scorer
     from schemas.alert import Reason
@@ -67,6 +69,15 @@ class Scored:
     policy_version: str
     reasons: list[Reason]
     """Of alerts only, weightiest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a micro-batch holds of one partition: transactions and their offsets, in order, and its state."""
+
+    transactions: Sequence[Transaction]
+    offsets: Sequence[int]
+    state: SubjectState
 
 
 class ScoringCore:
@@ -114,19 +125,31 @@ class ScoringCore:
         self, transactions: Sequence[Transaction], offsets: Sequence[int], state: SubjectState
     ) -> list[Scored | Skipped]:
         """Fold, score and decide on transactions of the state's partition; results are in their order."""
-        if state.policy.version != self._policy_version:
-            state.adopt(self._policy_factory())
+        [results] = self.process_parts([Part(transactions, offsets, state)])
+        return results
+
+    def process_parts(self, parts: Sequence[Part]) -> list[list[Scored | Skipped]]:
+        """Do so for several partitions at once: the same results as one by one, for less."""
+        for part in parts:
+            if part.state.policy.version != self._policy_version:
+                part.state.adopt(self._policy_factory())
+        transactions = [transaction for part in parts for transaction in part.transactions]
         if not transactions:
-            return []
-        batch = EventBatch.of(transactions, offsets)
+            return [[] for _ in parts]
+        states = [part.state for part in parts for _ in part.transactions]
+        batch = EventBatch.of(transactions, [offset for part in parts for offset in part.offsets])
         with self._timer("profile"):
-            profiles = state.profiles.fold(batch)
+            profiles = fold(batch, [state.profiles for state in states])
         fresh = np.flatnonzero(profiles.status == Status.FRESH)
-        if len(fresh) == len(batch):
-            return [*self._judge(transactions, batch, profiles, state.policy)]
-        chosen = [transactions[place] for place in fresh.tolist()]
-        judged = iter(self._judge(chosen, batch.take(fresh), profiles.take(fresh), state.policy))
-        return [_SKIPPED.get(status) or next(judged) for status in profiles.status.tolist()]
+        if len(fresh) < len(batch):
+            batch, seen = batch.take(fresh), profiles.take(fresh)
+            transactions = [transactions[place] for place in fresh.tolist()]
+            states = [states[place] for place in fresh.tolist()]
+        else:
+            seen = profiles
+        judged = self._judge(transactions, states, batch, seen)
+        results = iter([_SKIPPED.get(status) or next(judged) for status in profiles.status.tolist()])
+        return [list(islice(results, len(part.transactions))) for part in parts]
 
     def canary(self) -> float:
         """Score the canary by the prior model on an empty state: ``CANARY_SCORE`` if all is well."""
@@ -135,21 +158,25 @@ class ScoringCore:
         return scored.score if isinstance(scored, Scored) else 0.0
 
     def _judge(
-        self, transactions: Sequence[Transaction], batch: EventBatch, profiles: ProfileView, policy: Policy
-    ) -> list[Scored]:
+        self,
+        transactions: Sequence[Transaction],
+        states: Sequence[SubjectState],
+        batch: EventBatch,
+        profiles: ProfileView,
+    ) -> Iterator[Scored]:
         """Score and decide on events that were folded."""
         if not transactions:
-            return []
+            return
         with self._timer("features"):
             matrix = feature_matrix(batch, profiles, self._reputations.view(batch))
         with self._timer("score"):
             scores = self._scorer.score(matrix.values)
         with self._timer("decide"):
-            decisions = policy.decide(batch.times, scores, batch.subjects)
+            decisions = _decide(states, batch, scores)
             reasons = self._reasons(matrix.values, decisions)
         complete, score, threshold = matrix.complete.tolist(), scores.tolist(), decisions.thresholds.tolist()
-        return [
-            Scored(
+        for row, transaction in enumerate(transactions):
+            yield Scored(
                 transaction=transaction,
                 features=matrix.values[row],
                 complete=complete[row],
@@ -157,11 +184,9 @@ class ScoringCore:
                 decision=decisions.decisions[row],
                 threshold=threshold[row],
                 scored_by=self._scorer.name,
-                policy_version=policy.version,
+                policy_version=self._policy_version,
                 reasons=reasons.get(row, []),
             )
-            for row, transaction in enumerate(transactions)
-        ]
 
     def _reasons(self, values: Singles, decisions: Decisions) -> dict[int, list[Reason]]:
         """Reasons of the alerts, by their row."""
@@ -170,6 +195,19 @@ class ScoringCore:
             return {}
         contributions = self._scorer.contributions(values[alerts])
         return {row: explain(values[row], told) for row, told in zip(alerts, contributions, strict=True)}
+
+
+def _decide(states: Sequence[SubjectState], batch: EventBatch, scores: Floats) -> Decisions:
+    """Decide on each score by its own partition's policy."""
+    decided = [
+        state.policy.decide(batch.times[run], scores[run], batch.subjects[run]) for state, run in runs(states)
+    ]
+    if len(decided) == 1:
+        return decided[0]
+    return Decisions(
+        [decision for part in decided for decision in part.decisions],
+        np.concatenate([part.thresholds for part in decided]),
+    )
 
 
 def _canary() -> CardTransaction:

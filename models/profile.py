@@ -1,15 +1,16 @@
 """The profiles of one partition's subjects: a dictionary of tokens over a matrix of packed rows.
 
-A micro-batch is folded with a few numpy calls for all its subjects together. When a subject comes several
-times in a batch, its events are folded in rounds, so that each sees the one before it: a batch of n gives
-exactly what n batches of one give.
+A micro-batch is folded with a few numpy calls for all its subjects together, of whichever partitions they
+are. When a subject comes several times in a batch, its events are folded in rounds, so that each sees the one
+before it: a batch of n gives exactly what n batches of one give.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from itertools import groupby
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
@@ -17,12 +18,14 @@ from models.profile_fold import VIEW, add_fraud, fold_rows, repeated
 from models.profile_row import ROW, WORDS, empty_row, unpack_row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Hashable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from models.arrays import Integers, Records
     from models.batch import EventBatch
+
+T = TypeVar("T")
 
 FIRST_ROWS: Final = 64
 """Rows that a new store has room for; it doubles when they are used up."""
@@ -69,18 +72,13 @@ class ProfileStore:
 
     def fold(self, batch: EventBatch) -> ProfileView:
         """Fold the events into their subjects' profiles; the view has each event as of itself."""
-        view = ProfileView(np.zeros(len(batch), dtype=VIEW), np.zeros(len(batch), dtype=np.uint8))
-        for turn in _turns(batch.subjects):
-            self._fold_turn(batch if len(turn) == len(batch) else batch.take(turn), turn, view)
-        return view
+        return fold(batch, [self] * len(batch))
 
     def mark_fraud(self, subject: str, time: float) -> None:
         """Count one known fraud of ``subject`` at event ``time`` (s)."""
-        places = np.array([self._row_of(subject)])
-        rows = self._gather(places)
+        rows = self.gather([subject])
         add_fraud(rows, np.array([time]))
-        self._scatter(places, rows)
-        self._dirty[subject] = None
+        self.scatter([subject], rows)
 
     def pack(self, subject: str) -> bytes:
         """The profile as bytes.
@@ -114,24 +112,16 @@ class ProfileStore:
         self._dirty.clear()
         return dirty
 
-    def _fold_turn(self, batch: EventBatch, turn: Integers, view: ProfileView) -> None:
-        """Fold events of different subjects; ``turn`` are their positions in the view."""
-        places = np.array([self._row_of(subject) for subject in batch.subjects])
-        rows = self._gather(places)
-        status = np.where(batch.offsets <= rows["offset"], Status.REPLAY, repeated(rows, batch))
-        view.status[turn] = status
-        if np.count_nonzero(status):
-            fresh = np.flatnonzero(status == Status.FRESH)
-            batch, turn, places, rows = batch.take(fresh), turn[fresh], places[fresh], rows[fresh]
-        view.columns[turn] = fold_rows(rows, batch)
-        self._scatter(places, rows)
-        self._dirty.update(dict.fromkeys(batch.subjects))
-
-    def _gather(self, places: Integers) -> Records:
+    def gather(self, subjects: Sequence[str]) -> Records:
+        """Copies of the subjects' rows [n] of dtype ``ROW``, made where there are none."""
+        places = [self._row_of(subject) for subject in subjects]
         return self._words.take(places, axis=0).view(ROW).reshape(-1)
 
-    def _scatter(self, places: Integers, rows: Records) -> None:
+    def scatter(self, subjects: Sequence[str], rows: Records) -> None:
+        """Put rows [n] of different subjects back."""
+        places = [self._rows[subject] for subject in subjects]
         self._words[places] = rows.view(np.uint64).reshape(-1, WORDS)
+        self._dirty.update(dict.fromkeys(subjects))
 
     def _row_of(self, subject: str) -> int:
         """The subject's row, made if it is new."""
@@ -145,12 +135,60 @@ class ProfileStore:
         return row
 
 
-def _turns(subjects: list[str]) -> Iterator[Integers]:
+def fold(batch: EventBatch, stores: Sequence[ProfileStore]) -> ProfileView:
+    """Fold each event into its subject's profile in its own store; the view has each event as of itself.
+
+    Args:
+        batch: events of any partitions, those of one partition in its order.
+        stores: the store of each event [n]; the fewer changes from one event to the next, the quicker.
+    """
+    view = ProfileView(np.zeros(len(batch), dtype=VIEW), np.zeros(len(batch), dtype=np.uint8))
+    for turn in _turns([*zip(stores, batch.subjects, strict=True)]):
+        if len(turn) == len(batch):
+            _fold_turn(batch, stores, turn, view)
+        else:
+            _fold_turn(batch.take(turn), [stores[position] for position in turn.tolist()], turn, view)
+    return view
+
+
+def _fold_turn(batch: EventBatch, stores: Sequence[ProfileStore], turn: Integers, view: ProfileView) -> None:
+    """Fold events of different subjects; ``turn`` are their positions in the view."""
+    rows = _gather(stores, batch.subjects)
+    status = np.where(batch.offsets <= rows["offset"], Status.REPLAY, repeated(rows, batch))
+    view.status[turn] = status
+    if np.count_nonzero(status):
+        fresh = np.flatnonzero(status == Status.FRESH)
+        batch, turn, rows = batch.take(fresh), turn[fresh], rows[fresh]
+        stores = [stores[position] for position in fresh.tolist()]
+    view.columns[turn] = fold_rows(rows, batch)
+    for store, run in runs(stores):
+        store.scatter(batch.subjects[run], rows[run])
+
+
+def _gather(stores: Sequence[ProfileStore], subjects: Sequence[str]) -> Records:
+    gathered = [store.gather(subjects[run]) for store, run in runs(stores)]
+    return gathered[0] if len(gathered) == 1 else np.concatenate(gathered)
+
+
+def runs(owners: Sequence[T]) -> list[tuple[T, slice]]:
+    """Each run of the same owner, with the positions that it covers.
+
+    >>> runs(["a", "a", "b"])
+    [('a', slice(0, 2, None)), ('b', slice(2, 3, None))]
+    """
+    found: list[tuple[T, slice]] = []
+    for owner, positions in groupby(range(len(owners)), key=owners.__getitem__):
+        first, *rest = positions
+        found.append((owner, slice(first, first + len(rest) + 1)))
+    return found
+
+
+def _turns(subjects: Sequence[Hashable]) -> Iterator[Integers]:
     """Positions of the first event of each subject, then of the second, and so on."""
     if len(set(subjects)) == len(subjects):
         yield np.arange(len(subjects))
         return
-    seen: dict[str, int] = {}
+    seen: dict[Hashable, int] = {}
     turns: list[list[int]] = []
     for position, subject in enumerate(subjects):
         turn = seen[subject] = seen.get(subject, -1) + 1

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.alert_budget import AlertBudget
-from models.core import CANARY_SCORE, Scored, ScoringCore, Skipped
+from models.core import CANARY_SCORE, Part, Scored, ScoringCore, Skipped
 from models.features import FEATURES
 from models.policy import FixedThreshold
 from models.prior import PriorModel
@@ -190,3 +190,30 @@ def test_each_stage_runs_in_the_timers_context() -> None:
     core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9), timer)
     core.process([card(1)], [0], core.new_state())
     assert stages == ["profile", "features", "score", "decide"]
+
+
+def test_several_partitions_at_once_give_what_each_gives_alone() -> None:
+    def new_core() -> ScoringCore:
+        return ScoringCore(
+            PriorModel(), ReputationStore(), lambda: AlertBudget(500, floor=0.001, ceiling=0.9, decline=0.95)
+        )
+
+    together, alone = new_core(), new_core()
+    shared = [together.new_state() for _ in range(3)]
+    own = [alone.new_state() for _ in range(3)]
+    transactions = bank(300)
+    for start in range(0, 300, 30):
+        parts = [
+            Part(transactions[start + 10 * p : start + 10 * p + 10], range(start, start + 10), shared[p])
+            for p in range(3)
+        ]
+        for part, state, results in zip(parts, own, together.process_parts(parts), strict=True):
+            expected = alone.process(part.transactions, part.offsets, state)
+            assert list(map(comparable, results)) == list(map(comparable, expected))
+    assert [state.changes() for state in shared] == [state.changes() for state in own]
+
+
+def comparable(result: Scored | Skipped) -> object:
+    if isinstance(result, Skipped):
+        return result
+    return (result.transaction, result.features.tobytes(), result.score, result.decision, result.threshold)
