@@ -44,9 +44,9 @@ def expect_address(web: WebSettings) -> None:
         AddressRefused: the address is another program's, or none of this machine's.
     """
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(web.host, web.port, type=socket.SOCK_STREAM)[
-            0
-        ]
+        [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(
+            web.host, web.port, type=socket.SOCK_STREAM
+        )
         with socket.socket(family, kind, protocol) as trial:
             trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             trial.bind(address)

@@ -55,5 +55,5 @@ def test_an_address_of_another_program_is_refused_and_a_free_one_is_not() -> Non
 
 
 def test_an_address_that_is_none_of_this_machine_is_refused() -> None:
-    with pytest.raises(AddressRefused, match="192.0.2.1"):
+    with pytest.raises(AddressRefused, match=r"192\.0\.2\.1"):
         expect_address(WebSettings(host="192.0.2.1"))
