@@ -118,7 +118,13 @@ class Counting:
         entry = chunk.states[self.name].add(record.key(), body["amount"], record.offset())
         if entry is not None and body["i"] % 5 == 0:
             value = json.dumps([body["i"], *entry[:2]]).encode()
-            self.app.outbox.put(self.output, b"%d" % body["i"], value, headers=[("pid", b"%d" % os.getpid())])
+            self.app.outbox.put(
+                self.output,
+                b"%d" % body["i"],
+                value,
+                headers=[("pid", b"%d" % os.getpid())],
+                timestamp_ms=record.timestamp()[1],
+            )
 
 
 def new_app(config: Config, log: Log) -> App:

@@ -47,6 +47,17 @@ def test_an_undisturbed_run_is_exact_and_stops_in_order(new_run: NewRun) -> None
     assert run.assert_exact() == 0
 
 
+@ONE_MODE
+def test_outputs_carry_the_time_they_are_given(new_run: NewRun) -> None:
+    run = new_run(50)
+    run.start()
+    run.finish()
+    run.assert_exact()
+    given = {json.loads(r.value)["i"]: r.timestamp for r in read_committed(run.servers, run.source.topic)}
+    written = {int(r.key): r.timestamp for r in read_committed(run.servers, run.output())}
+    assert written == {i: given[i] for i in run.source.expected}
+
+
 def test_kill_9_in_the_middle_changes_nothing(new_run: NewRun) -> None:
     run = new_run(3_000, options={"slow": 0.02, "static": True, "member": "one", "chunk": 20})
     for _ in range(3):
@@ -71,7 +82,7 @@ def test_a_second_worker_that_joins_and_leaves_changes_nothing(new_run: NewRun) 
 
 
 def test_a_worker_that_sleeps_through_its_session_writes_nothing_when_it_wakes(new_run: NewRun) -> None:
-    run = new_run(6_000, options={"slow": 0.02, "chunk": 20})
+    run = new_run(3_000, options={"slow": 0.02, "chunk": 20})
     zombie = run.start()
     run.wait_done(zombie, 300)
     zombie.send_signal(signal.SIGSTOP)
