@@ -63,7 +63,9 @@ class Ledger:
         self._gate = gate
         self._bindings = bindings
 
-    async def choose(self, partitions: Iterable[Partition], end_outputs: Callable[[], Epoch]) -> Choice:
+    async def choose(
+        self, partitions: Iterable[Partition], end_outputs: Callable[[], Awaitable[Epoch]]
+    ) -> Choice:
         """Pick finished work while no chunk is in an agent's hands, and end its outputs before the next.
 
         Raises:
@@ -73,7 +75,8 @@ class Ledger:
             behind = [partition for partition in partitions if partition.is_behind]
             changelogs = {binding.agent: binding.changelog for binding in self._bindings}
             records = [record for partition in behind for record in _changes(partition, changelogs)]
-            return Choice(behind, end_outputs(), records, [_offset(partition) for partition in behind])
+            offsets = [_offset(partition) for partition in behind]
+            return Choice(behind, await end_outputs(), records, offsets)
 
 
 def _changes(partition: Partition, changelogs: Mapping[str, str | None]) -> Iterable[Record]:
@@ -105,13 +108,11 @@ class ExactlyOnce:
             OutputFailed: an output or a changelog record was refused.
             Unfinished: an agent has left a chunk half done.
         """
-        choice = await self._ledger.choose(partitions, self._outbox.hold)
+        choice = await self._ledger.choose(partitions, self._outbox.turn)
         if not choice.behind and not len(choice.outputs):
-            self._outbox.release()
             return None
-        epoch = await self._outbox.commit(choice.outputs, choice.records, choice.offsets, self._membership)
+        epoch = await self._outbox.commit(choice.records, choice.offsets, self._membership)
         choice.mark()
-        self._outbox.release()
         return epoch
 
 
@@ -139,7 +140,7 @@ class AtLeastOnce:
             OutputFailed: an output or a changelog record was refused.
             Unfinished: an agent has left a chunk half done.
         """
-        choice = await self._ledger.choose(partitions, self._outbox.next_epoch)
+        choice = await self._ledger.choose(partitions, self._end_epoch)
         await self._outbox.delivered(choice.outputs)
         if not choice.behind:
             return None
@@ -150,6 +151,9 @@ class AtLeastOnce:
         await self._commit_now(choice.offsets)
         choice.mark()
         return epoch
+
+    async def _end_epoch(self) -> Epoch:
+        return self._outbox.next_epoch()
 
     async def _commit_now(self, offsets: list[TopicPartition]) -> None:
         asked = time.monotonic()

@@ -87,8 +87,11 @@ class DeliveryOptions:
             "fetch.wait.max.ms": 50,
         }
 
-    def producer_properties(self) -> dict[str, Any]:
-        """Properties of the worker's producer; keys land on partitions as Java clients place them."""
+    def producer_properties(self, turn: int = 0) -> dict[str, Any]:
+        """Properties of the worker's producer; keys land on partitions as Java clients place them.
+
+        Transactional producers take turns; each has a transactional id of its own.
+        """
         properties: dict[str, Any] = {
             **self.client,
             "linger.ms": self.linger_ms,
@@ -98,7 +101,7 @@ class DeliveryOptions:
             "message.max.bytes": 4_000_000,
         }
         if self.is_transactional:
-            properties["transactional.id"] = f"{self.group}-{self.member}"
+            properties["transactional.id"] = f"{self.group}-{self.member}-{turn}"
             properties["transaction.timeout.ms"] = _milliseconds(self.transaction_timeout)
         return properties
 

@@ -1,11 +1,17 @@
-"""What a worker writes: one librdkafka producer, counted per epoch, inside transactions when asked for."""
+"""What a worker writes: counted per epoch, inside transactions when asked for.
+
+To commit a transaction takes tens of milliseconds, in which its producer takes nothing for the next. So two
+transactional producers take turns: while one commits, agents write into the open transaction of the other.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import confluent_kafka as ck
@@ -73,16 +79,14 @@ class Epoch:
 class Outbox:
     """Where agents put their records; nothing here waits for the broker but `room` and the checkpoint.
 
-    In transactional mode a transaction is always open. While one is committed, `put` keeps records back for
-    the next.
+    In transactional mode a transaction is always open.
     """
 
     def __init__(self, options: DeliveryOptions) -> None:
         self.epoch = Epoch()
         self._options = options
-        self._held: list[Record] | None = None
         self._is_abandoned = False
-        self._producer: ck.Producer = None
+        self._producers: deque[ck.Producer] = deque()
         self._thread = ThreadPoolExecutor(1, "outbox")
 
     async def start(self) -> None:
@@ -91,10 +95,10 @@ class Outbox:
         Raises:
             KafkaUnavailable: the brokers did not answer in time.
         """
-        self._producer = ck.Producer(self._options.producer_properties(), logger=_LOG)
-        await self._in_thread(self._reach)
-        if self._options.is_transactional:
-            await self._in_thread(self._begin_first)
+        for turn in range(2 if self._options.is_transactional else 1):
+            producer = ck.Producer(self._options.producer_properties(turn), logger=_LOG)
+            await self._in_thread(partial(self._connect, producer))
+            self._producers.append(producer)
 
     def put(
         self,
@@ -111,35 +115,32 @@ class Outbox:
         Raises:
             KafkaException: librdkafka takes no such record, such as one that is too large.
         """
-        record = Record(topic, key, value, partition, headers, timestamp_ms)
-        if self._is_abandoned:
-            return
-        if self._held is None:
-            self._produce(record, self.epoch)
-        else:
-            self._held.append(record)
+        if not self._is_abandoned:
+            record = Record(topic, key, value, partition, headers, timestamp_ms)
+            _produce(self._producers[0], record, self.epoch)
 
     def abandon(self) -> None:
         """Write nothing more, and give up what waits: this worker may have lost its partitions."""
         self._is_abandoned = True
-        if self._producer is not None and not self._options.is_transactional:
-            self._producer.purge(in_flight=False)
+        if not self._options.is_transactional:
+            for producer in self._producers:
+                producer.purge(in_flight=False)
 
     async def room(self, limit: int = 50_000) -> None:
         """Wait until fewer than `limit` records are on their way, so that memory stays bounded."""
-        self._producer.poll(0)
-        while len(self._producer) > limit or (self._held is not None and len(self._held) > limit):
+        self.serve()
+        while len(self) > limit:
             await asyncio.sleep(_SERVE_INTERVAL)
-            self._producer.poll(0)
+            self.serve()
 
     def __len__(self) -> int:
         """Count the records on their way."""
-        return len(self._producer) if self._producer is not None else 0
+        return sum(map(len, self._producers))
 
     def serve(self) -> None:
         """Run delivery callbacks that are due."""
-        if self._producer is not None:
-            self._producer.poll(0)
+        for producer in self._producers:
+            producer.poll(0)
 
     def next_epoch(self) -> Epoch:
         """Start a new epoch and give the old one, complete in what it counts."""
@@ -149,132 +150,137 @@ class Outbox:
     async def delivered(self, epoch: Epoch) -> None:
         """Wait until every record of an epoch is on the broker; raise OutputFailed if one was refused."""
         while not epoch.is_over:
-            self._producer.poll(0)
+            self.serve()
             if not epoch.is_over:
                 await asyncio.sleep(_SERVE_INTERVAL)
         if epoch.error is not None:
             raise epoch.error
 
-    def hold(self) -> Epoch:
-        """Keep what agents put from now on for the next transaction, and give the outputs of this one."""
-        self._held = []
-        return self.next_epoch()
+    async def turn(self) -> Epoch:
+        """Have agents write into the other transaction from now on, and give the outputs of this one.
 
-    def release(self) -> None:
-        """Write what was kept."""
-        held, self._held = self._held or [], None
-        for record in held:
-            self._produce(record, self.epoch)
+        They are on the broker by then, so that no output overtakes an earlier one.
+        """
+        outputs = self.next_epoch()
+        await self.delivered(outputs)
+        self._producers.rotate()
+        return outputs
 
     def write(self, records: Iterable[Record]) -> Epoch:
-        """Write records past the hold, in an epoch of their own: the changelog of a checkpoint."""
-        epoch = Epoch()
-        for record in records:
-            self._produce(record, epoch)
-        return epoch
+        """Write records in an epoch of their own: the changelog of a checkpoint."""
+        return _write(self._producers[0], records)
 
-    async def commit(
-        self, outputs: Epoch, records: Sequence[Record], offsets: list[Any], membership: Any
-    ) -> Epoch:
-        """End the open transaction of `outputs` with changelog records and source offsets, and open the next.
+    async def commit(self, records: Sequence[Record], offsets: list[Any], membership: Any) -> Epoch:
+        """End the transaction whose turn is over with changelog records and source offsets.
 
         Raises:
             Fenced: the broker refused; the transaction is aborted and nothing of it will ever be read.
             OutputFailed: the same, because of one record.
         """
-        epoch: Epoch = await self._in_thread(lambda: self._commit(outputs, records, offsets, membership))
+        ending = self._producers[-1]
+        epoch: Epoch = await self._in_thread(partial(_commit, ending, records, offsets, membership))
         return epoch
 
     async def stop(self) -> None:
-        """Abort the open transaction, which holds nothing finished; without one, wait for deliveries."""
-        if self._producer is None:
-            return
-        if self._options.is_transactional:
-            await self._in_thread(self._abort)
-        else:
-            await self._in_thread(lambda: self._producer.flush(_TRANSACTION_CALL_SECONDS))
+        """Abort the open transactions, which hold nothing finished; without any, wait for deliveries."""
+        for producer in self._producers:
+            if self._options.is_transactional:
+                await self._in_thread(partial(_abort, producer))
+            else:
+                await self._in_thread(partial(producer.flush, _TRANSACTION_CALL_SECONDS))
         self._thread.shutdown(wait=False)
 
-    def _produce(self, record: Record, epoch: Epoch) -> None:
-        optional: dict[str, Any] = {"headers": list(record.headers)} if record.headers else {}
-        while True:
-            try:
-                self._producer.produce(
-                    record.topic,
-                    record.value,
-                    record.key,
-                    record.partition,
-                    epoch.on_delivery,
-                    timestamp=record.timestamp_ms,
-                    **optional,
-                )
-            except BufferError:
-                self._producer.poll(0.01)  # librdkafka's queue is full: make room by serving deliveries
-            else:
-                epoch.count()
-                return
-
-    async def _in_thread(self, work: Callable[[], Any]) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
-
-    def _reach(self) -> None:
+    def _connect(self, producer: ck.Producer) -> None:
         patience = self._options.start_timeout
         try:
-            self._producer.list_topics(timeout=patience)
+            producer.list_topics(timeout=patience)
         except ck.KafkaException as failure:
             raise KafkaUnavailable(
                 f"no broker answered within {patience:.0f} s: {failure.args[0]}"
             ) from failure
+        if self._options.is_transactional:
+            _begin_first(producer, patience)
 
-    def _begin_first(self) -> None:
-        deadline = time.monotonic() + self._options.start_timeout
-        while True:
-            try:
-                self._producer.init_transactions(self._options.start_timeout)
-            except ck.KafkaException as failure:
-                error = failure.args[0]
-                if not error.retriable() or time.monotonic() > deadline:
-                    raise KafkaUnavailable(f"transactions could not be started: {error}") from failure
-                time.sleep(0.2)
-            else:
-                break
-        self._producer.begin_transaction()
+    async def _in_thread(self, work: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
-    def _commit(
-        self, outputs: Epoch, records: Sequence[Record], offsets: list[Any], membership: Any
-    ) -> Epoch:
-        producer, changelog = self._producer, self.write(records)
+
+def _produce(producer: ck.Producer, record: Record, epoch: Epoch) -> None:
+    optional: dict[str, Any] = {"headers": list(record.headers)} if record.headers else {}
+    while True:
         try:
-            if offsets:
-                self._insist(
-                    lambda: producer.send_offsets_to_transaction(
-                        offsets, membership, _TRANSACTION_CALL_SECONDS
-                    )
-                )
-            self._insist(lambda: producer.commit_transaction(_TRANSACTION_CALL_SECONDS))
-        except Fenced as refusal:
-            raise outputs.error or changelog.error or refusal from refusal.__cause__
-        producer.begin_transaction()
-        return changelog
+            producer.produce(
+                record.topic,
+                record.value,
+                record.key,
+                record.partition,
+                epoch.on_delivery,
+                timestamp=record.timestamp_ms,
+                **optional,
+            )
+        except BufferError:
+            producer.poll(0.01)  # librdkafka's queue is full: make room by serving deliveries
+        else:
+            epoch.count()
+            return
 
-    def _insist(self, call: Callable[[], None]) -> None:
-        while True:
-            try:
-                call()
-            except ck.KafkaException as failure:
-                error = failure.args[0]
-                if error.retriable():
-                    _LOG.warning("transaction: %s; trying again", error)
-                    time.sleep(0.1)
-                    continue
-                if error.txn_requires_abort():
-                    self._abort()
-                raise Fenced(f"the transaction was refused: {error}") from failure
-            else:
-                return
 
-    def _abort(self) -> None:
+def _write(producer: ck.Producer, records: Iterable[Record]) -> Epoch:
+    epoch = Epoch()
+    for record in records:
+        _produce(producer, record, epoch)
+    return epoch
+
+
+def _begin_first(producer: ck.Producer, patience: float) -> None:
+    deadline = time.monotonic() + patience
+    while True:
         try:
-            self._producer.abort_transaction(_TRANSACTION_CALL_SECONDS)
+            producer.init_transactions(patience)
         except ck.KafkaException as failure:
-            _LOG.warning("the transaction could not be aborted (the broker will): %s", failure)
+            error = failure.args[0]
+            if not error.retriable() or time.monotonic() > deadline:
+                raise KafkaUnavailable(f"transactions could not be started: {error}") from failure
+            time.sleep(0.2)
+        else:
+            break
+    producer.begin_transaction()
+
+
+def _commit(producer: ck.Producer, records: Sequence[Record], offsets: list[Any], membership: Any) -> Epoch:
+    changelog = _write(producer, records)
+    try:
+        if offsets:
+            _insist(
+                producer,
+                lambda: producer.send_offsets_to_transaction(offsets, membership, _TRANSACTION_CALL_SECONDS),
+            )
+        _insist(producer, lambda: producer.commit_transaction(_TRANSACTION_CALL_SECONDS))
+    except Fenced as refusal:
+        raise changelog.error or refusal from refusal.__cause__
+    producer.begin_transaction()
+    return changelog
+
+
+def _insist(producer: ck.Producer, call: Callable[[], None]) -> None:
+    while True:
+        try:
+            call()
+        except ck.KafkaException as failure:
+            error = failure.args[0]
+            if error.retriable():
+                _LOG.warning("transaction: %s; trying again", error)
+                time.sleep(0.1)
+                continue
+            if error.txn_requires_abort():
+                _abort(producer)
+            raise Fenced(f"the transaction was refused: {error}") from failure
+        else:
+            return
+
+
+def _abort(producer: ck.Producer) -> None:
+    try:
+        producer.abort_transaction(_TRANSACTION_CALL_SECONDS)
+    except ck.KafkaException as failure:
+        _LOG.warning("the transaction could not be aborted (the broker will): %s", failure)

@@ -40,13 +40,10 @@ class Recorder:
         epoch, self.epoch = self.epoch, Epoch()
         return epoch
 
-    def hold(self) -> Epoch:
-        self.steps.append("hold")
-        epoch, self.epoch = self.epoch, Epoch()
-        return epoch
-
-    def release(self) -> None:
-        self.steps.append("release")
+    async def turn(self) -> Epoch:
+        self.steps.append("turn")
+        self.ended, self.epoch = self.epoch, Epoch()
+        return self.ended
 
     async def delivered(self, _: Epoch) -> None:
         self.steps.append("delivered")
@@ -57,9 +54,9 @@ class Recorder:
         return Epoch()
 
     async def commit(
-        self, outputs: Epoch, records: Sequence[Record], offsets: list[TopicPartition], membership: Any
+        self, records: Sequence[Record], offsets: list[TopicPartition], membership: Any
     ) -> Epoch:
-        self.steps.append(("transaction", len(outputs), membership))
+        self.steps.append(("transaction", len(self.ended), membership))
         self.written.extend(records)
         await self.offsets(offsets)
         return Epoch()
@@ -181,18 +178,18 @@ async def test_exactly_once_everything_is_one_transaction_with_the_membership_of
     gate: Gate, recorder: Recorder, worked: Partition
 ) -> None:
     await exactly_once(gate, recorder).run([worked])
-    assert recorder.steps == ["hold", ("transaction", 0, "membership"), "offsets", "release"]
+    assert recorder.steps == ["turn", ("transaction", 0, "membership"), "offsets"]
     assert (len(recorder.written), recorder.committed, worked.committed) == (1, [(3, 15, "")], 15)
 
 
-async def test_outputs_are_held_before_the_next_chunk_may_enter(
+async def test_outputs_go_to_the_other_transaction_before_the_next_chunk_may_enter(
     gate: Gate, recorder: Recorder, worked: Partition
 ) -> None:
     entered: list[int] = []
 
     async def next_chunk() -> None:
         await gate.passage("next")
-        entered.append(recorder.steps.count("hold"))
+        entered.append(recorder.steps.count("turn"))
 
     gate.enter("one")
     running = asyncio.create_task(exactly_once(gate, recorder).run([worked]))
@@ -206,7 +203,7 @@ async def test_outputs_are_held_before_the_next_chunk_may_enter(
 
 async def test_without_work_there_is_no_transaction(gate: Gate, recorder: Recorder) -> None:
     assert await exactly_once(gate, recorder).run([Partition("in", 0, {})]) is None
-    assert recorder.steps == ["hold", "release"]
+    assert recorder.steps == ["turn"]
 
 
 async def test_outputs_alone_end_their_transaction_before_it_times_out(

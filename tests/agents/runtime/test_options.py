@@ -46,7 +46,7 @@ def test_an_exactly_once_producer_is_transactional_under_the_members_name() -> N
         "partitioner": "murmur2_random",
         "queue.buffering.max.messages": 200_000,
         "message.max.bytes": 4_000_000,
-        "transactional.id": "g-m",
+        "transactional.id": "g-m-0",
         "transaction.timeout.ms": 12_500,
     }
 
@@ -55,7 +55,7 @@ def test_an_at_least_once_producer_is_idempotent_and_not_transactional() -> None
     exactly_once = options().producer_properties()
     plain = options(mode=DeliveryMode.AT_LEAST_ONCE).producer_properties()
     assert exactly_once.items() - plain.items() == {
-        ("transactional.id", "g-m"),
+        ("transactional.id", "g-m-0"),
         ("transaction.timeout.ms", 15_000),
     }
     assert plain["enable.idempotence"] is True

@@ -20,6 +20,7 @@ class FakeProducer:
         self.calls: list[Any] = []
         self.refuses: set[str] = set()
         self.script: dict[str, list[ck.KafkaException]] = {}
+        self.is_slow = False
         self._due: list[tuple[Any, ck.KafkaError | None, Any]] = []
 
     def produce(
@@ -33,6 +34,8 @@ class FakeProducer:
         self._due.append((on_delivery, error, Delivered(topic, len(self.calls))))
 
     def poll(self, _: float) -> None:
+        if self.is_slow:
+            return
         due, self._due = self._due, []
         for on_delivery, error, message in due:
             on_delivery(error, message)
@@ -75,12 +78,19 @@ def kafka_error(**flags: bool) -> ck.KafkaException:
 
 
 async def started(mode: DeliveryMode, monkeypatch: pytest.MonkeyPatch) -> tuple[Outbox, FakeProducer]:
-    producer = FakeProducer()
-    monkeypatch.setattr(ck, "Producer", lambda *_, **__: producer)
+    producers: list[FakeProducer] = []
+
+    def made(*_: Any, **__: Any) -> FakeProducer:
+        producers.append(FakeProducer())
+        return producers[-1]
+
+    monkeypatch.setattr(ck, "Producer", made)
     outbox = Outbox(DeliveryOptions(client={}, group="g", member="m", mode=mode))
     await outbox.start()
-    producer.calls.clear()
-    return outbox, producer
+    for producer in producers:
+        producer.calls.clear()
+        producer.other = producers[-1]
+    return outbox, producers[0]
 
 
 @pytest.fixture
@@ -150,25 +160,45 @@ async def test_an_abandoned_outbox_writes_nothing_more(plain: tuple[Outbox, Fake
         await outbox.delivered(outbox.next_epoch())
 
 
-async def test_what_is_put_while_a_transaction_ends_belongs_to_the_next(
+async def test_what_is_put_while_a_transaction_ends_belongs_to_the_other(
     transactional: tuple[Outbox, FakeProducer],
 ) -> None:
     outbox, producer = transactional
     outbox.put("out", b"k", b"1")
-    outputs = outbox.hold()
+    outputs = await outbox.turn()
     outbox.put("out", b"k", b"2")
-    changelog = await outbox.commit(outputs, [Record("changelog", b"k", b"s", 0)], ["offsets"], "membership")
-    outbox.release()
+    changelog = await outbox.commit([Record("changelog", b"k", b"s", 0)], ["offsets"], "membership")
     assert producer.calls == [
         ("out", b"1"),
         ("changelog", b"s"),
         "send_offsets_to_transaction",
         "commit_transaction",
         "begin_transaction",
-        ("out", b"2"),
     ]
+    assert producer.other.calls == [("out", b"2")]
     assert changelog.next_offsets == {("changelog", 0): 3}
     assert len(outputs) == 1
+
+
+async def test_producers_take_turns(transactional: tuple[Outbox, FakeProducer]) -> None:
+    outbox, producer = transactional
+    for value in (b"1", b"2", b"3"):
+        outbox.put("out", b"k", value)
+        await outbox.turn()
+        await outbox.commit([], ["offsets"], "membership")
+    values = [[call for call in each.calls if isinstance(call, tuple)] for each in (producer, producer.other)]
+    assert values == [[("out", b"1"), ("out", b"3")], [("out", b"2")]]
+
+
+async def test_an_output_does_not_overtake_an_earlier_one(transactional: tuple[Outbox, FakeProducer]) -> None:
+    outbox, producer = transactional
+    producer.is_slow = True
+    outbox.put("out", b"k", b"1")
+    turning = asyncio.create_task(outbox.turn())
+    await asyncio.sleep(0.01)
+    assert not turning.done()
+    producer.is_slow = False
+    await asyncio.wait_for(turning, 1)
 
 
 async def test_a_transaction_call_is_repeated_while_the_broker_asks_for_it(
@@ -176,34 +206,48 @@ async def test_a_transaction_call_is_repeated_while_the_broker_asks_for_it(
 ) -> None:
     outbox, producer = transactional
     producer.script["commit_transaction"] = [kafka_error(retriable=True)]
-    await outbox.commit(outbox.hold(), [], ["offsets"], "membership")
+    await outbox.turn()
+    await outbox.commit([], ["offsets"], "membership")
     assert producer.calls.count("commit_transaction") == 2
 
 
 async def test_a_fenced_transaction_is_aborted_and_said(transactional: tuple[Outbox, FakeProducer]) -> None:
     outbox, producer = transactional
     producer.script["send_offsets_to_transaction"] = [kafka_error(txn_requires_abort=True)]
+    await outbox.turn()
     with pytest.raises(Fenced):
-        await outbox.commit(outbox.hold(), [], ["offsets"], "membership")
+        await outbox.commit([], ["offsets"], "membership")
     assert producer.calls == ["send_offsets_to_transaction", "abort_transaction"]
 
 
-async def test_a_transaction_that_one_record_spoiled_names_it(
+async def test_a_transaction_that_one_output_spoiled_names_it(
     transactional: tuple[Outbox, FakeProducer],
 ) -> None:
     outbox, producer = transactional
     producer.refuses.add("alerts")
-    producer.script["commit_transaction"] = [kafka_error(txn_requires_abort=True)]
     outbox.put("alerts", b"k", b"v")
     with pytest.raises(OutputFailed, match="alerts"):
-        await outbox.commit(outbox.hold(), [], ["offsets"], "membership")
+        await outbox.turn()
+
+
+async def test_a_transaction_that_one_changelog_record_spoiled_names_it(
+    transactional: tuple[Outbox, FakeProducer],
+) -> None:
+    outbox, producer = transactional
+    producer.refuses.add("changelog")
+    producer.script["commit_transaction"] = [kafka_error(txn_requires_abort=True)]
+    await outbox.turn()
+    with pytest.raises(OutputFailed, match="changelog"):
+        await outbox.commit([Record("changelog", b"k", b"v")], ["offsets"], "membership")
     assert producer.calls[-1] == "abort_transaction"
 
 
-async def test_stopping_aborts_the_open_transaction(transactional: tuple[Outbox, FakeProducer]) -> None:
+async def test_stopping_aborts_the_open_transactions(
+    transactional: tuple[Outbox, FakeProducer],
+) -> None:
     outbox, producer = transactional
     await outbox.stop()
-    assert producer.calls == ["abort_transaction"]
+    assert producer.calls == producer.other.calls == ["abort_transaction"]
 
 
 async def test_stopping_without_transactions_waits_for_deliveries(plain: tuple[Outbox, FakeProducer]) -> None:
