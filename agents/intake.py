@@ -16,7 +16,7 @@ from schemas.errors import InvalidMessage
 from schemas.label import decode_label
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable
+    from collections.abc import AsyncIterable, Sequence
 
     from confluent_kafka import Message
 
@@ -37,10 +37,15 @@ class IntakeAgent:
         self._topics = topics
         self._telemetry = telemetry
 
-    async def process(self, chunks: AsyncIterable[Chunk]) -> None:
-        """Take in chunk after chunk."""
-        async for chunk in chunks:
-            labels = [label for record in chunk.records if (label := self._decode(record, chunk))]
+    async def process(self, waiting: AsyncIterable[Sequence[Chunk]]) -> None:
+        """Take in the labels that wait, again and again."""
+        async for chunks in waiting:
+            labels = [
+                label
+                for chunk in chunks
+                for record in chunk.records
+                if (label := self._decode(record, chunk))
+            ]
             for label in labels:
                 self._outbox.put(self._topics.labels_keyed, label.subject.encode(), label.to_json())
             self._telemetry.labels_accepted(labels)

@@ -12,12 +12,13 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import numpy as np
 
 from agents.refusals import Refusals, refuse_poison
-from models.core import Skipped
+from models.core import Part, Skipped
 from models.features import FEATURES_VERSION
 from schemas.alert import Alert, alert_id
 from schemas.errors import ErrorType, InvalidMessage
@@ -25,7 +26,7 @@ from schemas.score import Decision, Source, encode_score
 from schemas.transaction import decode_transaction
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable
+    from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 
     from agents.dead_letters import KafkaRecord
     from agents.runtime import App, Chunk
@@ -120,28 +121,26 @@ class ScoringAgent:
         self._clock = clock
         self._prepared = prepared
 
-    async def process(self, chunks: AsyncIterable[Chunk]) -> None:
-        """Score chunk after chunk, once everything is known that scoring needs."""
+    async def process(self, waiting: AsyncIterable[Sequence[Chunk]]) -> None:
+        """Score what waits, again and again, once everything is known that scoring needs."""
         await self._prepared()
-        async for chunk in chunks:
-            self.score(chunk)
+        async for chunks in waiting:
+            self.score(chunks)
             await self._outbox.room()
 
-    def score(self, chunk: Chunk) -> None:
-        """Score one chunk; nothing here waits, so that it is whole in one checkpoint."""
+    def score(self, chunks: Sequence[Chunk]) -> None:
+        """Score chunks in one go; nothing here waits, so that they are whole in one checkpoint."""
         with self._telemetry.stage("decode"):
-            admitted = self._admit(chunk)
-        results = self._core.process(
-            [each.transaction for each in admitted],
-            [each.record.offset() for each in admitted],
-            cast("SubjectState", chunk.states[NAME]),
-        )
+            admitted = [self._admit(chunk) for chunk in chunks]
+        parts = [_part(chunk, those) for chunk, those in zip(chunks, admitted, strict=True)]
+        results = [*chain.from_iterable(self._core.process_parts(parts))]
+        all_admitted = [*chain.from_iterable(admitted)]
         now = self._clock()
         with self._telemetry.stage("encode"):
-            for each, result in zip(admitted, results, strict=True):
+            for each, result in zip(all_admitted, results, strict=True):
                 if not isinstance(result, Skipped):
                     self._publish(each, result, datetime.fromtimestamp(now, UTC))
-        self._count(admitted, results, now)
+        self._count(all_admitted, results, now)
 
     def _admit(self, chunk: Chunk) -> list[Admitted]:
         admitted = []
@@ -215,6 +214,14 @@ def bind(
     agent = ScoringAgent(app, topics, core, telemetry, admission=admission, clock=clock, prepared=prepared)
     app.bind(
         NAME, topics.transactions, agent.process, new_state=core.new_state, changelog=topics.scoring_changelog
+    )
+
+
+def _part(chunk: Chunk, admitted: Sequence[Admitted]) -> Part:
+    return Part(
+        [each.transaction for each in admitted],
+        [each.record.offset() for each in admitted],
+        cast("SubjectState", chunk.states[NAME]),
     )
 
 

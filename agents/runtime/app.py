@@ -19,7 +19,7 @@ from agents.runtime.stream import ChunkStream
 from agents.runtime.watchdog import leave
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable
+    from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 
     from faust.types import TP
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from agents.runtime.partition import Chunk
     from agents.runtime.state import PartitionState
 
-    AgentFunction = Callable[[AsyncIterable[Chunk]], Awaitable[None]]
+    AgentFunction = Callable[[AsyncIterable[Sequence[Chunk]]], Awaitable[None]]
 
 
 class App(faust.App):

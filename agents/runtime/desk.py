@@ -7,19 +7,23 @@ from typing import TYPE_CHECKING
 from faust.types import ConsumerMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from agents.runtime.gate import Gate
     from agents.runtime.partition import Chunk, Partition
 
 
 class HeldChunk(ConsumerMessage):
-    """A chunk as a message whose readers Faust counts; `owner` is the partition that handed it out."""
+    """A chunk as a message whose readers Faust counts.
+
+    `owner` is the partition that handed it out, `company` the chunks that an agent got together with it.
+    """
 
     def __init__(self, chunk: Chunk, owner: Partition, readers: int) -> None:
         nothing = {"headers": None, "key": None, "checksum": None}
         super().__init__(chunk.topic, chunk.partition, chunk.last, 0.0, 0, value=chunk, **nothing)
         self.owner = owner
+        self.company: Sequence[HeldChunk] = [self]
         self.incref(readers)
 
     def on_final_ack(self, desk: Desk) -> bool:
@@ -49,9 +53,18 @@ class Desk:
         """Hand out nothing more."""
         self._is_closed = True
 
+    @property
+    def is_open(self) -> bool:
+        """Whether chunks may come in now."""
+        return self._gate.is_open
+
     async def begin(self, held: HeldChunk) -> bool:
-        """Let a chunk into an agent's hands; false when its partition has gone meanwhile."""
+        """Let a chunk into an agent's hands, as soon as the gate is open, as `admit` does."""
         await self._gate.passage(held)
+        return self.admit(held)
+
+    def admit(self, held: HeldChunk) -> bool:
+        """Let a chunk into an agent's hands; false when its partition has gone meanwhile."""
         if self._is_closed:
             return False
         if held in self._gate:
@@ -77,9 +90,10 @@ class Desk:
         self._finished()
 
     def suspect(self, held: HeldChunk) -> None:
-        """Note that an agent failed with this chunk in its hands."""
-        if held in self._gate:
-            held.owner.suspects(held.value)
+        """Note that an agent failed with this chunk and its company in its hands."""
+        for each in held.company:
+            if each in self._gate:
+                each.owner.suspects(each.value)
 
     def _discard(self, held: HeldChunk) -> None:
         if not held.acked:

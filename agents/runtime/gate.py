@@ -32,6 +32,11 @@ class Gate:
         """Tell whether a chunk is in an agent's hands."""
         return chunk in self._inside
 
+    @property
+    def is_open(self) -> bool:
+        """Whether new chunks may enter."""
+        return self._open.is_set()
+
     async def passage(self, chunk: Hashable) -> None:
         """Wait until the gate is open, unless the chunk is inside already."""
         while chunk not in self._inside and not self._open.is_set():

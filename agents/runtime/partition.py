@@ -18,20 +18,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Consecutive records of one partition: what an agent receives at once.
+    """Consecutive records of one partition; an agent receives the chunks that wait, of several partitions.
 
     Attributes:
         topic: source topic.
         partition: source partition.
         records: raw messages in offset order, at least one.
         states: this partition's state of each agent, by the agent's name.
-        is_poison: the one record made the agent fail again and again: do not try it, set it apart.
+        is_suspect: the one record may have made the agent fail; it comes alone.
+        is_poison: it made the agent fail again and again: do not try it, set it apart.
     """
 
     topic: str
     partition: int
     records: Sequence[Message]
     states: Mapping[str, PartitionState]
+    is_suspect: bool = False
     is_poison: bool = False
 
     @property
@@ -76,7 +78,10 @@ class Partition:
         if self._first is None:
             self._first = int(records[0].offset())
         for part in _cut(records, size, self.suspect):
-            chunk = Chunk(self.topic, self.number, part, self.states, self._is_poison(part))
+            suspect = self.suspect
+            is_suspect = suspect is not None and int(part[0].offset()) in suspect
+            is_poison = suspect is not None and is_suspect and suspect.is_poison
+            chunk = Chunk(self.topic, self.number, part, self.states, is_suspect, is_poison)
             self._held.append(chunk.last)
             yield chunk
 
@@ -109,9 +114,6 @@ class Partition:
     def metadata(self) -> str:
         """What the next commit notes about messages under suspicion."""
         return "" if self.suspect is None else self.suspect.metadata()
-
-    def _is_poison(self, records: Sequence[Message]) -> bool:
-        return self.suspect is not None and self.suspect.is_poison and records[0].offset() in self.suspect
 
 
 def _cut(records: Sequence[Message], size: int, suspect: Suspect | None) -> Iterator[Sequence[Message]]:

@@ -14,7 +14,7 @@ from agents.telemetry import Telemetry
 from agents.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable
+    from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 
     from agents.runtime import PartitionState
 
@@ -67,7 +67,9 @@ class FakeApp:
     """Stands for the app: keeps what agents put, and runs a bound agent on chunks."""
 
     put_records: list[Put] = field(default_factory=list)
-    processes: dict[str, Callable[[AsyncIterable[Chunk]], Awaitable[None]]] = field(default_factory=dict)
+    processes: dict[str, Callable[[AsyncIterable[Sequence[Chunk]]], Awaitable[None]]] = field(
+        default_factory=dict
+    )
     sources: dict[str, str] = field(default_factory=dict)
     state: PartitionState | None = None
     changelog: str | None = None
@@ -94,7 +96,7 @@ class FakeApp:
         self,
         name: str,
         topic: str,
-        process: Callable[[AsyncIterable[Chunk]], Awaitable[None]],
+        process: Callable[[AsyncIterable[Sequence[Chunk]]], Awaitable[None]],
         *,
         new_state: Callable[[], PartitionState] | None = None,
         changelog: str | None = None,
@@ -107,10 +109,10 @@ class FakeApp:
     async def run(self, name: str, *records: FakeRecord, is_poison: bool = False) -> None:
         """Let an agent take one chunk, to its end."""
         states = {name: self.state} if self.state is not None else {}
-        chunk = Chunk(self.sources[name], 2, records, states, is_poison)
+        chunk = Chunk(self.sources[name], 2, records, states, is_poison, is_poison)
 
         async def chunks() -> Any:
-            yield chunk
+            yield [chunk]
 
         await self.processes[name](chunks())
 

@@ -65,7 +65,7 @@ def test_a_record_without_a_time_gets_none(refusals: Refusals, app: FakeApp, rec
 
 @pytest.mark.parametrize("is_poison", [False, True])
 def test_only_poison_is_refused_untried(record: MakeRecord, is_poison: bool) -> None:  # noqa: FBT001
-    chunk = Chunk("transactions", 2, [record()], {}, is_poison)
+    chunk = Chunk("transactions", 2, [record()], {}, is_poison, is_poison)
     if not is_poison:
         refuse_poison(chunk)
         return

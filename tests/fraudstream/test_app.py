@@ -57,7 +57,7 @@ def test_the_worker_belongs_to_its_group_and_listens_where_it_is_told() -> None:
 def test_a_slot_is_a_lasting_place_in_the_group_and_a_lasting_transactional_id() -> None:
     options = delivery_options(Settings(worker={"group": "risk", "slot": "pod-3"}))
     assert options.consumer_properties()["group.instance.id"] == "pod-3"
-    assert options.producer_properties()["transactional.id"] == "risk-pod-3"
+    assert options.producer_properties()["transactional.id"] == "risk-pod-3-0"
 
 
 def test_without_a_slot_each_worker_is_another_member() -> None:

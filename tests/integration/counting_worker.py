@@ -18,7 +18,7 @@ from agents.runtime import App, Chunk, DeliveryMode, DeliveryOptions
 from agents.runtime.observer import Silent
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Sequence
 
     Config = dict[str, Any]
 
@@ -96,15 +96,18 @@ class Counting:
         self.done = 0
         self.output = config["agents"][name]["output"]
 
-    async def process(self, chunks: AsyncIterator[Chunk]) -> None:
-        async for chunk in chunks:
-            self.log.write("chunk", self.name, chunk.partition, chunk.first, chunk.last)
-            for record in chunk.records:
-                self.take(record, chunk)
-            self.done += len(chunk.records)
-            self.log.write("done", self.done)
-            await self.app.outbox.room()
-            await asyncio.sleep(self.config.get("slow", 0) * self.config["agents"][self.name].get("slow", 1))
+    async def process(self, waiting: AsyncIterator[Sequence[Chunk]]) -> None:
+        async for chunks in waiting:
+            for chunk in chunks:
+                self.log.write("chunk", self.name, chunk.partition, chunk.first, chunk.last)
+                for record in chunk.records:
+                    self.take(record, chunk)
+                self.done += len(chunk.records)
+                self.log.write("done", self.done)
+                await self.app.outbox.room()
+                await asyncio.sleep(
+                    self.config.get("slow", 0) * self.config["agents"][self.name].get("slow", 1)
+                )
 
     def take(self, record: Any, chunk: Chunk) -> None:
         body = json.loads(record.value())
