@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     from benchmarks.report import Table
     from benchmarks.results import Results
 
+_WIDTH = 160
+"""Characters of the widest table, for a pipe, which has no width of its own."""
+
 
 def show(results: Results) -> None:
     """Print tables; through a pipe as wide as they are."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        console = Console(highlight=False, width=140)
+        console = Console(highlight=False, width=_WIDTH)
     console.print(*machine_lines(results), sep="\n")
     for table in tables(results):
-        console.print()
+        console.print(f"\n[bold]{table.title}[/bold]")
         console.print(_rich(table))
         console.print(*table.sentences, sep="\n")
 
@@ -36,7 +39,7 @@ def markdown(results: Results, raw: str) -> str:
 
 
 def _rich(table: Table) -> RichTable:
-    shown = RichTable(title=table.title, title_justify="left", title_style="bold")
+    shown = RichTable()
     for number, column in enumerate(table.columns):
         shown.add_column(column, justify="right" if number else "left")
     for row in table.rows:
