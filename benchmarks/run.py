@@ -102,8 +102,8 @@ def measure(plan: Plan) -> Results:
             with LocalKafka.start(folder / "kafka", announce=_tell) as kafka:
                 bench = Bench(plan, kafka, folder)
                 load += bench.full_load() if "load" in plan.parts else ()
+                full_load.check(load)
                 delays += bench.latency() if "latency" in plan.parts else ()
-    full_load.check(load)
     return Results(
         date=started.isoformat(timespec="seconds"),
         command=shlex.join(sys.argv[1:]),
