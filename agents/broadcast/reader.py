@@ -77,6 +77,7 @@ class Broadcast(mode.Service):
         self._behind: set[Place] = set()
         self._records = 0
         self._caught_up = asyncio.Event()
+        self._changing = asyncio.Lock()
         self._began = self._confirmed = clock()
 
     @property
@@ -107,21 +108,21 @@ class Broadcast(mode.Service):
             BroadcastUnavailable: a topic does not exist or may not be read.
         """
         self._began = self._confirmed = self._clock()
-        self._consumer = await self._in_thread(self._new_consumer)
-        try:
-            for topic in self._handlers:
-                self._behind.update([(topic, number) for number in await self._partitions(topic)])
-        except (BroadcastUnavailable, KafkaUnavailable) as failure:
-            self._telemetry.leaving(str(failure))
-            raise
-        beginnings = [ck.TopicPartition(*place, ck.OFFSET_BEGINNING) for place in self._behind]
-        await self._in_thread(self._consumer.assign, beginnings)
+        async with self._changing:
+            if self.should_stop:  # told to stop before it had begun
+                return
+            try:
+                await self._begin()
+            except (BroadcastUnavailable, KafkaUnavailable) as failure:
+                self._telemetry.leaving(str(failure))
+                raise
 
     async def on_stop(self) -> None:
-        """Let go of the consumer, after the read that is on its way."""
-        if self._consumer is not None:
-            await self._in_thread(self._consumer.close)
-        self._thread.shutdown(wait=False)
+        """Let go of the consumer, after the read or the start that is on its way."""
+        async with self._changing:
+            if self._consumer is not None:
+                await self._in_thread(self._consumer.close)
+            self._thread.shutdown(wait=False)
 
     @mode.Service.task
     async def _read(self) -> None:
@@ -129,6 +130,13 @@ class Broadcast(mode.Service):
             # consume() waits for so many or so long: not long while agents wait for the ends to be reached
             patience = _POLL_SECONDS if self.caught_up else _HASTY_POLL_SECONDS
             self._take(await self._in_thread(self._consumer.consume, _MOST_AT_ONCE, patience))
+
+    async def _begin(self) -> None:
+        self._consumer = await self._in_thread(self._new_consumer)
+        for topic in self._handlers:
+            self._behind.update([(topic, number) for number in await self._partitions(topic)])
+        beginnings = [ck.TopicPartition(*place, ck.OFFSET_BEGINNING) for place in self._behind]
+        await self._in_thread(self._consumer.assign, beginnings)
 
     async def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
@@ -158,7 +166,7 @@ class Broadcast(mode.Service):
                 return (await self._in_thread(self._consumer.list_topics, topic, 1.0)).topics[topic]
             except ck.KafkaException as failure:
                 waited = self._clock() - self._began
-                if waited >= self._start_timeout:
+                if waited >= self._start_timeout or self.should_stop:
                     sentence = f"no broker told about the topic {topic} within {waited:.0f} s"
                     raise KafkaUnavailable(f"{sentence}: {failure.args[0].str()}") from failure
 

@@ -175,3 +175,22 @@ def statistics(*, state: str = "UP", rxidle: int = 0, leader: int = 1) -> str:
 )
 def test_leaders_talk_when_each_has_sent_something_lately(told: dict[str, int | str], talks: bool) -> None:  # noqa: FBT001 - a parameter of the test
     assert leaders_talk(statistics(**told), 5.0) is talks
+
+
+async def test_a_stop_in_the_middle_of_the_start_is_no_failure(kafka: MockKafka) -> None:
+    for turns in range(12):
+        reader = broadcast(kafka.servers, {"some": lambda _key, _value: None})
+        starting = asyncio.create_task(reader.start())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await reader.stop()
+        await asyncio.wait_for(starting, 10)
+
+
+async def test_a_stop_does_not_wait_for_brokers_that_do_not_answer() -> None:
+    reader = broadcast("127.0.0.1:9", {"some": lambda _key, _value: None}, timeout=60)
+    starting = asyncio.create_task(reader.start())
+    await asyncio.sleep(0.05)
+    await asyncio.wait_for(reader.stop(), 10)
+    with pytest.raises(KafkaUnavailable):
+        await starting
