@@ -23,7 +23,7 @@ class HeldChunk(ConsumerMessage):
         nothing = {"headers": None, "key": None, "checksum": None}
         super().__init__(chunk.topic, chunk.partition, chunk.last, 0.0, 0, value=chunk, **nothing)
         self.owner = owner
-        self.company: Sequence[HeldChunk] = [self]
+        self.company: Sequence[HeldChunk] = ()
         self.incref(readers)
 
     def on_final_ack(self, desk: Desk) -> bool:
@@ -78,6 +78,7 @@ class Desk:
     def end(self, held: HeldChunk, *, finished: bool) -> None:
         """Take a chunk back from one agent; one that is not finished spoils what the agents remember."""
         if finished:
+            held.company = ()  # each is in its own company: a circle that only the collector would undo
             held.ack(self)
         else:
             self._gate.spoil()
@@ -91,7 +92,7 @@ class Desk:
 
     def suspect(self, held: HeldChunk) -> None:
         """Note that an agent failed with this chunk and its company in its hands."""
-        for each in held.company:
+        for each in held.company or [held]:
             if each in self._gate:
                 each.owner.suspects(each.value)
 
