@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,12 @@ class RunningKafka:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Clear the environment of this machine's settings, and of the tests' own variable, which is none."""
+    """Make what processes inherit that tests start the same everywhere.
+
+    This machine's settings and the tests' own variable go. Ctrl-C counts again: a shell ignores it for what
+    it runs in the background, and all descendants would.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.stash[RUNNING_KAFKA] = os.environ.get("FRAUDSTREAM_TEST_KAFKA")
     for name in [name for name in os.environ if name.startswith("FRAUDSTREAM_")]:
         del os.environ[name]
