@@ -141,7 +141,7 @@ def test_why_it_does_not_get_in_is_one_sentence(
     secure: tuple[Path, int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, named, _ = secure
-    monkeypatch.setattr("fraudstream.kafka_admin.BOOTSTRAP_MS", 2000)
+    monkeypatch.setattr("fraudstream.kafka_admin.BOOTSTRAP_MS", 6000)
     untrusted = by_password(folder, named, ssl_ca_file=folder / "client.crt")
     stranger = by_password(folder, named, sasl_mechanism="PLAIN", sasl_password="battery-staple")  # noqa: S106 - a test's
     for settings, reason in ((untrusted, "CERTIFICATE_VERIFY_FAILED"), (stranger, "Authentication failed")):

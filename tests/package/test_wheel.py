@@ -50,10 +50,10 @@ def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make an environment of the locked runtime requirements and the wheel, and of nothing else."""
     folder = tmp_path_factory.mktemp("clean")
     run(sys.executable, "-m", "venv", "--without-pip", folder)
-    install = (sys.executable, "-m", "uv", "pip", "install", "--quiet", "--no-config", "--no-deps")
-    into = ("--python", folder / "bin" / "python")
-    run(*install, *into, "--require-hashes", "--requirement", ROOT / "requirements" / "runtime.txt")
-    run(*install, *into, wheel)
+    pip = (sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "--quiet")
+    locked = ROOT / "requirements" / "runtime.txt"
+    run(*pip, "--no-compile", "--no-deps", "--require-hashes", "--requirement", locked)
+    run(*pip, "--no-deps", wheel)
     return folder
 
 
