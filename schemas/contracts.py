@@ -15,6 +15,7 @@ from schemas.control import CONTROL
 from schemas.dead_letter import DeadLetter
 from schemas.example import Example
 from schemas.label import Label
+from schemas.outcome import Outcomes
 from schemas.reputation import Reputation
 from schemas.score import Score
 from schemas.snapshot import ModelSnapshot
@@ -53,6 +54,7 @@ CONTRACTS = (
     Contract("alert", TypeAdapter(Alert), "serialization", "A transaction to look at, with reasons."),
     Contract("example", TypeAdapter(Example), "serialization", "A row that the model learnt."),
     Contract("model-snapshot", TypeAdapter(ModelSnapshot), "serialization", "What is said of a model."),
+    Contract("outcomes", TypeAdapter(Outcomes), "serialization", "What came of some transactions."),
     Contract("reputation", TypeAdapter(Reputation), "serialization", "How a counterparty turned out so far."),
     Contract("dead-letter", TypeAdapter(DeadLetter), "serialization", "Why a message was refused."),
 )
@@ -64,9 +66,9 @@ TOPICS = (
     Topic("scores", "card or account token", "score", "send", "One score for each transaction."),
     Topic("alerts", "card or account token", "alert", "send", "Transactions that were not approved."),
     Topic("examples", "none", "example", "send", "All that the model learnt, in one ordered log."),
-    Topic("outcomes", "kind:id", None, "send", "Sums on their way to reputations; for this service alone."),
+    Topic("outcomes", "kind:id", "outcomes", "send", "What changes reputations; for this service alone."),
     Topic("reputations", "kind:id", "reputation", "send", "The newest reputation of each key (compacted)."),
-    Topic("models", "model name", "model-snapshot", "send", "The newest snapshot of each model (compacted)."),
+    Topic("models", "name@version", "model-snapshot", "send", "The newest snapshots, signed (compacted)."),
     Topic(
         "controls", "control name", "control", "receive", "The newest setting of each control (compacted)."
     ),

@@ -10,12 +10,14 @@ from pydantic_core import PydanticCustomError
 
 from schemas.decoding import decode
 from schemas.errors import ErrorType
-from schemas.message import Message, Probability
+from schemas.message import Message, Probability, Whole
 from schemas.times import Time
 from schemas.tokens import Code, Text
 
 DECISION_POLICY: Final = "decision-policy"
 """Key of the control that chooses the policy."""
+MODEL: Final = "model"
+"""Key of the control that holds every scorer to one version of the model."""
 
 
 class _DecisionPolicy(Message):
@@ -66,16 +68,33 @@ class AlertBudget(_DecisionPolicy):
         return self
 
 
-Control = Annotated[FixedThreshold | AlertBudget, Field(discriminator="kind")]
+class ModelPin(Message):
+    """Score by one version of the model until told otherwise."""
+
+    control: Literal["model"] = MODEL
+    """Name of the control and key of its record."""
+    kind: Literal["model-pin"] = "model-pin"
+    """Tells the controls apart."""
+    name: Code
+    """Name of the model."""
+    model_version: Whole
+    """Version to score by; 0 for the prior model."""
+    issued_at: Time
+    """When the operator set it."""
+    remark: Text | None = None
+    """Why."""
+
+
+Control = Annotated[FixedThreshold | AlertBudget | ModelPin, Field(discriminator="kind")]
 """Any control, told apart by `kind`."""
 
-CONTROL: TypeAdapter[FixedThreshold | AlertBudget] = TypeAdapter(
+CONTROL: TypeAdapter[FixedThreshold | AlertBudget | ModelPin] = TypeAdapter(
     Control, config=ConfigDict(hide_input_in_errors=True)
 )
 """Compiled validator of any control."""
 
 
-def decode_control(data: bytes) -> FixedThreshold | AlertBudget:
+def decode_control(data: bytes) -> FixedThreshold | AlertBudget | ModelPin:
     """Decode a value of topic `controls`.
 
     Raises:

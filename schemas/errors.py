@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class ErrorType(StrEnum):
-    """Why a message went to the dead letters; the whole list, so that it may label a metric."""
+    """Why a message was refused; the whole list, so that it may label a metric."""
 
     NOT_JSON = "not-json"
     TOO_LARGE = "too-large"
@@ -32,6 +32,9 @@ class ErrorType(StrEnum):
     PAN = "pan"
     EMPTY_KEY = "empty-key"
     KEY_MISMATCH = "key-mismatch"
+    BAD_SIGNATURE = "bad-signature"
+    OLD_VERSION = "old-version"
+    FEATURES_MISMATCH = "features-mismatch"
     INTERNAL_ERROR = "internal-error"
 
 

@@ -3,15 +3,27 @@
 A model is a fold of this log, so it can be rebuilt, audited, rolled back or challenged by another learner.
 """
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import Field, Strict
 
 from schemas.decoding import decode
 from schemas.label import LabelOrigin, Outcome
-from schemas.message import Message, Number, Whole
+from schemas.message import Message, Number, Probability, Whole
 from schemas.times import Time
-from schemas.tokens import Identifier
+from schemas.tokens import Identifier, Token
+
+
+class Maturity(StrEnum):
+    """What made a transaction an example."""
+
+    EARLY = "early"
+    """A label came before the horizon: a verdict, a customer's report."""
+    MATURED = "matured"
+    """The horizon passed, so the outcome counts as final."""
+    CORRECTED = "corrected"
+    """A label said otherwise after the transaction had been learnt."""
 
 
 class Example(Message):
@@ -19,12 +31,22 @@ class Example(Message):
 
     transaction_id: Identifier
     """The transaction's own id."""
+    subject: Token
+    """Card or account that paid."""
+    event_time: Time
+    """When the transaction happened."""
+    score: Probability
+    """Score that the transaction was given."""
+    scored_by: str = Field(max_length=128)
+    """Model that gave it: `prior`, or `name@version`."""
     features: tuple[Number, ...]
     """Inputs of the model as they were scored, in the order of `features_version`."""
     features_version: Whole
     """Version of the list of features."""
     outcome: Outcome
     """What the transaction turned out to be."""
+    maturity: Maturity
+    """What made it an example."""
     origin: LabelOrigin | None = None
     """Who said so; absent where no label came by the horizon, which counts as genuine."""
     weight: Annotated[float, Strict(), Field(gt=0.0, allow_inf_nan=False)]
@@ -35,6 +57,8 @@ class Example(Message):
     """Event-time clock when the row became known to the learner."""
     label_time: Time | None = None
     """When the label was given; absent where none came."""
+    label_recorded_at: Time | None = None
+    """Kafka timestamp of the label, from which the time to learn is counted; absent where none came."""
 
 
 def decode_example(data: bytes) -> Example:

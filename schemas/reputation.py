@@ -22,7 +22,10 @@ EARLY_DAYS = (7, 28)
 """Time constants, in days, of the sums over frauds known before the label horizon."""
 
 COUNTERPARTY = "counterparty"
-"""Kind of reputation of who was paid; the other kinds are those of `Transaction.dimensions`."""
+"""Kind of reputation of who was paid; the other kinds are those of `Transaction.dimensions`, and `SUBJECT`."""
+
+SUBJECT = "subject"
+"""Kind of reputation of who paid: there once a fraud of the card or account is known."""
 
 Kind = Annotated[str, Field(pattern=r"^[a-z][a-z-]{0,31}$")]
 Sum = Annotated[float, Strict(), Field(ge=0.0, allow_inf_nan=False)]

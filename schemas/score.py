@@ -4,7 +4,7 @@ The worker writes them by `encode_score`, without a model object: the fields are
 need no second check. A test holds what it writes to the schema.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -15,6 +15,7 @@ from pydantic import Field
 
 from schemas.decoding import decode
 from schemas.message import Message, Number, Probability, Whole
+from schemas.reputation import Kind
 from schemas.times import Time
 from schemas.tokens import Counterparty, Identifier, Token
 
@@ -47,6 +48,8 @@ class Score(Message):
     """Card or account that paid."""
     counterparty: Counterparty
     """Terminal, merchant or account that was paid."""
+    dimensions: dict[Kind, Counterparty] = Field(default_factory=dict)
+    """What else the transaction names: merchant, merchant category, country, channel, payment type ..."""
     score: Probability
     """Calibrated probability of fraud."""
     decision: Decision
@@ -73,6 +76,7 @@ def encode_score(
     event_time: datetime,
     subject: str,
     counterparty: str,
+    dimensions: Mapping[str, str],
     score: float,
     decision: Decision,
     threshold: float,
@@ -95,6 +99,7 @@ def encode_score(
             "event_time": event_time,
             "subject": subject,
             "counterparty": counterparty,
+            "dimensions": dimensions,
             "score": score,
             "decision": decision,
             "threshold": threshold,

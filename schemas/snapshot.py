@@ -32,7 +32,7 @@ class ModelSnapshot(Message):
     name: Code
     """Name of the model and key of the record."""
     version: Whole
-    """Grows by one with each snapshot of the name."""
+    """Number of examples learnt: the same log gives the same version."""
     parent: Whole | None = None
     """Version that it went on from."""
     features_version: Whole
@@ -47,6 +47,8 @@ class ModelSnapshot(Message):
     """Measures so far, each row scored before it was learnt: `auc`, `average_precision` ..."""
     calibration: dict[Code, Number]
     """Parameters that turn the model's output into a probability."""
+    labels_recorded: tuple[Number, ...] = ()
+    """Kafka timestamps (s since 1970) of the labels learnt since the version before, the newest 1,000."""
     onnx_size: Whole
     """Length of the ONNX bytes."""
     onnx_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]

@@ -96,6 +96,7 @@ class CardTransaction(Message):
     def dimensions(self) -> tuple[tuple[str, str], ...]:
         """What else the transaction names, as (kind, value)."""
         named = (
+            ("merchant", self.merchant_id),
             ("merchant-category", self.merchant_category_code),
             ("country", self.country),
             ("channel", self.channel),

@@ -1,0 +1,51 @@
+"""Topic `outcomes`: what came of transactions, on its way from labelling to the reputations of whatever they name.
+
+Key `kind:id`. For this service alone; the sums that follow from it are public on `reputations`.
+"""
+
+from typing import NamedTuple
+
+from schemas.decoding import decode
+from schemas.message import Message, Number
+from schemas.reputation import Kind, reputation_key
+from schemas.tokens import Counterparty
+
+
+class OutcomeEvent(NamedTuple):
+    """What one transaction adds to a reputation; a correction takes away what was added before."""
+
+    time: Number
+    """Event time from which it fades, s since 1970: its own, and where it matured, when it did."""
+    happened: Number
+    """Event time of the transaction, s since 1970."""
+    matured: int
+    """Transactions whose outcome is final."""
+    frauds: int
+    """Frauds among them."""
+    early_frauds: int
+    """Frauds known before the horizon."""
+
+
+class Outcomes(Message):
+    """What came of some transactions with one counterparty, merchant category, country ..., in order."""
+
+    kind: Kind
+    """`counterparty`, `subject`, `merchant-category`, `country` ..."""
+    id: Counterparty
+    """Value of that kind."""
+    events: tuple[OutcomeEvent, ...]
+    """One for each transaction, in the order in which they became known."""
+
+    @property
+    def key(self) -> str:
+        """Key of the record."""
+        return reputation_key(self.kind, self.id)
+
+
+def decode_outcomes(data: bytes) -> Outcomes:
+    """Decode a value of topic `outcomes`.
+
+    Raises:
+        InvalidMessage: for whatever is wrong with it.
+    """
+    return decode(Outcomes.model_validate, data)
