@@ -4,7 +4,7 @@ In: `labels`, keyed by anything: banks' systems and analysts' tools partition as
 ones on `labels.keyed`, keyed by their subject; the others among the dead letters.
 Remembers: nothing.
 Promises: each record becomes a keyed label or a dead letter; labels of one subject keep their order within a
-source partition.
+source partition, and each its own timestamp, from which the time to learn is counted.
 """
 
 from __future__ import annotations
@@ -41,14 +41,19 @@ class IntakeAgent:
         """Take in the labels that wait, again and again."""
         async for chunks in waiting:
             labels = [
-                label
+                (label, record.timestamp()[1])
                 for chunk in chunks
                 for record in chunk.records
                 if (label := self._decode(record, chunk))
             ]
-            for label in labels:
-                self._outbox.put(self._topics.labels_keyed, label.subject.encode(), label.to_json())
-            self._telemetry.labels_accepted(labels)
+            for label, recorded_ms in labels:
+                self._outbox.put(
+                    self._topics.labels_keyed,
+                    label.subject.encode(),
+                    label.to_json(),
+                    timestamp_ms=recorded_ms,
+                )
+            self._telemetry.labels_accepted([label for label, _ in labels])
             await self._outbox.room()
 
     def _decode(self, record: Message, chunk: Chunk) -> Label | None:

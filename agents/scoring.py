@@ -111,6 +111,7 @@ class ScoringAgent:
         admission: Admission,
         clock: Clock,
         prepared: Prepared,
+        take_labels: Callable[[], Sequence[float]],
     ) -> None:
         self._outbox = app.outbox
         self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
@@ -120,6 +121,7 @@ class ScoringAgent:
         self._admission = admission
         self._clock = clock
         self._prepared = prepared
+        self._take_labels = take_labels
 
     async def process(self, waiting: AsyncIterable[Sequence[Chunk]]) -> None:
         """Score what waits, again and again, once everything is known that scoring needs."""
@@ -162,6 +164,7 @@ class ScoringAgent:
             event_time=transaction.event_time,
             subject=transaction.subject,
             counterparty=transaction.counterparty,
+            dimensions=scored.dimensions,
             score=scored.score,
             decision=scored.decision,
             threshold=scored.threshold,
@@ -188,6 +191,8 @@ class ScoringAgent:
         ]
         scored = [result for result in results if not isinstance(result, Skipped)]
         self._telemetry.transactions_scored(scored, np.array(arrived), now)
+        if scored and (learnt := self._take_labels()):
+            self._telemetry.labels_learnt(learnt, now)
 
 
 def bind(
@@ -199,6 +204,7 @@ def bind(
     admission: Admission,
     clock: Clock,
     prepared: Prepared,
+    take_labels: Callable[[], Sequence[float]] = tuple,
 ) -> None:
     """Run the scoring agent in this app.
 
@@ -210,8 +216,18 @@ def bind(
         admission: which transactions are scored.
         clock: gives the seconds since 1970.
         prepared: awaited before the first transaction, so that reputations and controls are known by then.
+        take_labels: gives the times (s since 1970) of the labels that the model in force learnt, each once.
     """
-    agent = ScoringAgent(app, topics, core, telemetry, admission=admission, clock=clock, prepared=prepared)
+    agent = ScoringAgent(
+        app,
+        topics,
+        core,
+        telemetry,
+        admission=admission,
+        clock=clock,
+        prepared=prepared,
+        take_labels=take_labels,
+    )
     app.bind(
         NAME, topics.transactions, agent.process, new_state=core.new_state, changelog=topics.scoring_changelog
     )

@@ -15,6 +15,8 @@ _FOREVER = -1
 _KAFKA_DEFAULT_BYTES = 1_048_588
 # A refused message may itself be as large as its topic allows; its headers come on top.
 _DEAD_LETTER_BYTES = 2 * 1_048_576
+# A snapshot of a grown forest takes some hundred kilobytes; a large one is still one record.
+_SNAPSHOT_BYTES = 16 * 1_048_576
 # The newest segment is never compacted, so a small one keeps a restore short.
 _CHANGELOG_SEGMENT_BYTES = 64 * 1_048_576
 
@@ -35,6 +37,7 @@ class Topics:
     controls: str = "controls"
     dead_letters: str = "dead-letters"
     scoring_changelog: str = "scoring-changelog"
+    reputation_changelog: str = "reputation-changelog"
 
     @classmethod
     def with_prefix(cls, prefix: str) -> Self:
@@ -91,7 +94,7 @@ def topic_specs(
         _log(topics.transactions, partitions, days=7),
         _log(topics.labels, partitions, days=90, any_partitions=True),
         _log(topics.labels_keyed, score_partitions, days=90),
-        _log(topics.scores, score_partitions, days=14),
+        _log(topics.scores, score_partitions, days=60),
         _log(topics.alerts, partitions, days=30, any_partitions=True),
         _log(
             topics.dead_letters,
@@ -103,9 +106,10 @@ def topic_specs(
         _log(topics.examples, 1, days=365),
         _log(topics.outcomes, reputation_partitions, days=7),
         _table(topics.reputations, reputation_partitions),
-        _table(topics.models, 1),
+        _table(topics.models, 1, max_message_bytes=_SNAPSHOT_BYTES, segment_bytes=_CHANGELOG_SEGMENT_BYTES),
         _table(topics.controls, 1),
         _table(topics.scoring_changelog, partitions, segment_bytes=_CHANGELOG_SEGMENT_BYTES),
+        _table(topics.reputation_changelog, reputation_partitions, segment_bytes=_CHANGELOG_SEGMENT_BYTES),
     )
 
 
@@ -120,5 +124,18 @@ def _log(
     return TopicSpec(name, partitions, "delete", days * _DAY_MS, any_partitions, max_message_bytes)
 
 
-def _table(name: str, partitions: int, *, segment_bytes: int | None = None) -> TopicSpec:
-    return TopicSpec(name, partitions, "compact", _FOREVER, segment_bytes=segment_bytes)
+def _table(
+    name: str,
+    partitions: int,
+    *,
+    segment_bytes: int | None = None,
+    max_message_bytes: int = _KAFKA_DEFAULT_BYTES,
+) -> TopicSpec:
+    return TopicSpec(
+        name,
+        partitions,
+        "compact",
+        _FOREVER,
+        max_message_bytes=max_message_bytes,
+        segment_bytes=segment_bytes,
+    )

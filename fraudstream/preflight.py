@@ -30,6 +30,9 @@ _USES: Final[Mapping[str, Callable[[Topics], tuple[str, ...]]]] = {
         *("models", "reputations", "controls"),
     ),
     "intake": attrgetter("labels", "labels_keyed", "dead_letters"),
+    "labelling": attrgetter("scores", "labels_keyed", "examples", "outcomes", "dead_letters"),
+    "reputation": attrgetter("outcomes", "reputations", "reputation_changelog", "dead_letters"),
+    "learning": attrgetter("examples", "models", "controls", "dead_letters"),
 }
 
 
@@ -81,17 +84,22 @@ def refuse_faults(topics: Topics, counts: Mapping[str, int | None]) -> None:
         counts: the partitions of each topic that is used, None where it is missing.
 
     Raises:
-        TopicsRefused: a topic is missing, or the changelog has not as many partitions as the transactions.
+        TopicsRefused: a topic is missing, or has not as many partitions as the one that it goes along with.
     """
     missing = [name for name, count in counts.items() if count is None]
     if missing:
         raise TopicsRefused(f"Kafka lacks {', '.join(missing)}: run `fraudstream topics create`.")
-    source, state = topics.transactions, topics.scoring_changelog
-    if counts.get(source) != counts.get(state):
-        raise TopicsRefused(
-            f"Topic {state} has {counts[state]} partitions and {source} {counts[source]}: delete {state}, "
-            f"let FRAUDSTREAM_TOPICS__PARTITIONS say {counts[source]}, and run `fraudstream topics create`."
-        )
+    for source, follower, setting in (
+        (topics.transactions, topics.scoring_changelog, "PARTITIONS"),
+        (topics.scores, topics.labels_keyed, "SCORE_PARTITIONS"),
+        (topics.outcomes, topics.reputation_changelog, "REPUTATION_PARTITIONS"),
+    ):
+        if source in counts and follower in counts and counts[source] != counts[follower]:
+            raise TopicsRefused(
+                f"Topic {follower} has {counts[follower]} partitions and {source} {counts[source]}: delete "
+                f"{follower}, let FRAUDSTREAM_TOPICS__{setting} say {counts[source]}, and run "
+                "`fraudstream topics create`."
+            )
 
 
 def _partition_counts(settings: Settings, names: list[str]) -> dict[str, int | None]:

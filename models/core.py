@@ -59,6 +59,8 @@ class Scored:
     """One scored transaction."""
 
     transaction: Transaction
+    dimensions: dict[str, str]
+    """What else the transaction names, by kind."""
     features: Singles
     """In the order of ``features.FEATURES``."""
     complete: bool
@@ -178,6 +180,7 @@ class ScoringCore:
         for row, transaction in enumerate(transactions):
             yield Scored(
                 transaction=transaction,
+                dimensions=batch.dimensions[row],
                 features=matrix.values[row],
                 complete=complete[row],
                 score=score[row],

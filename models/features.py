@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.decay import DAY, HOUR
+from schemas.reputation import EARLY_DAYS, MATURED_DAYS
 
 if TYPE_CHECKING:
     from models.arrays import Flags, Floats, Records, Singles
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from models.profile import ProfileView
     from models.reputation import ReputationView
 
-FEATURES_VERSION: Final = 1
+FEATURES_VERSION: Final = 2
 """Grows whenever a feature is added, dropped, moved or computed otherwise."""
 
 NIGHT_ENDS: Final = 7
@@ -57,6 +58,14 @@ def _share(name: str, sentence: str) -> Feature:
     return Feature(name, sentence, "share", high=1.0)
 
 
+def _frauds(name: str, sentence: str) -> Feature:
+    return Feature(name, sentence, "frauds")
+
+
+def _since(name: str, sentence: str) -> Feature:
+    return Feature(name, sentence, "seconds", high=60 * DAY)
+
+
 EVENT: Final = (
     _money("amount", "Amount of the transaction in the currency of the account."),
     Feature("hour", "Hour of the day, UTC.", "hours", high=24.0),
@@ -77,7 +86,6 @@ PROFILE: Final = (
     Feature("amount_ratio", "Amount as a multiple of the subject's own mean.", "times", high=1_000.0),
     Feature("amount_z", "Amount minus own mean, in own deviations.", "deviations", low=-10.0, high=50.0),
     _count("high_amounts_14d", "Unusually high amounts of the subject before this one, fading over 14 days."),
-    Feature("known_frauds_14d", "Known frauds of the subject, fading over 14 days.", "frauds"),
     Feature(
         "gap",
         "Time since the subject's transaction before this one, 30 days at most.",
@@ -103,34 +111,48 @@ PROFILE: Final = (
 REPUTATION: Final = (
     _count("counterparty_count_7d", "Matured transactions of the counterparty, fading over 7 days."),
     _count("counterparty_count_28d", "Matured transactions of the counterparty, fading over 28 days."),
-    Feature("counterparty_frauds_1d", "Matured frauds at the counterparty, fading over 1 day.", "frauds"),
-    Feature("counterparty_frauds_3d", "Matured frauds at the counterparty, fading over 3 days.", "frauds"),
-    Feature("counterparty_frauds_7d", "Matured frauds at the counterparty, fading over 7 days.", "frauds"),
-    Feature("counterparty_frauds_14d", "Matured frauds at the counterparty, fading over 14 days.", "frauds"),
-    Feature("counterparty_frauds_28d", "Matured frauds at the counterparty, fading over 28 days.", "frauds"),
+    *(
+        _frauds(f"counterparty_frauds_{days}d", f"Matured frauds at the counterparty, fading over {days} d.")
+        for days in MATURED_DAYS
+    ),
+    *(
+        _share(f"counterparty_fraud_share_{days}d", f"Share of frauds at the counterparty, over {days} d.")
+        for days in MATURED_DAYS
+    ),
+    _since("since_counterparty_fraud", "Time since the counterparty's last matured fraud."),
+    _since("since_counterparty_genuine", "Time since the counterparty's last matured genuine transaction."),
     Feature(
-        "since_counterparty_fraud",
-        "Time since the counterparty's last matured fraud.",
+        "counterparty_fraud_run",
+        "Time by which the counterparty's last matured fraud is newer than its last genuine transaction.",
         "seconds",
+        low=-60 * DAY,
         high=60 * DAY,
     ),
-    Feature("early_frauds_7d", "Frauds at the counterparty known early, fading over 7 days.", "frauds"),
-    Feature("early_frauds_28d", "Frauds at the counterparty known early, fading over 28 days.", "frauds"),
-    Feature(
-        "since_early_fraud", "Time since the counterparty's last fraud known early.", "seconds", high=60 * DAY
+    _frauds("unexplained_frauds_7d", "Frauds at the counterparty of usual amounts, fading over 7 days."),
+    _frauds("unexplained_frauds_28d", "Frauds at the counterparty of usual amounts, fading over 28 days."),
+    _share("unexplained_fraud_share_28d", "Share of frauds of usual amounts at the counterparty, over 28 d."),
+    _since("since_unexplained_fraud", "Time since the counterparty's last fraud of a usual amount."),
+    _frauds("early_frauds_7d", "Frauds at the counterparty known early, fading over 7 days."),
+    _frauds("early_frauds_28d", "Frauds at the counterparty known early, fading over 28 days."),
+    _since("since_early_fraud", "Time since the counterparty's last fraud known early."),
+    _frauds("merchant_frauds_28d", "Matured frauds at the merchant, fading over 28 days."),
+    _share("merchant_fraud_share_7d", "Share of frauds at the merchant, fading over 7 days."),
+    _share("merchant_fraud_share_28d", "Share of frauds at the merchant, fading over 28 days."),
+    _since("since_merchant_fraud", "Time since the merchant's last matured fraud."),
+    _frauds("merchant_early_frauds_7d", "Frauds at the merchant known early, fading over 7 days."),
+    *(
+        _share(f"{name}_fraud_share_{days}d", f"Share of frauds in the {words}, fading over {days} days.")
+        for name, words in (
+            ("category", "merchant category or payment type"),
+            ("country", "country"),
+            ("channel", "channel"),
+            ("purpose", "purpose of the payment"),
+        )
+        for days in EARLY_DAYS
     ),
-    _share("counterparty_fraud_share_7d", "Share of frauds at the counterparty, fading over 7 days."),
-    _share("counterparty_fraud_share_28d", "Share of frauds at the counterparty, fading over 28 days."),
-    _share(
-        "category_fraud_share_7d", "Share of frauds in the merchant category or payment type, over 7 days."
-    ),
-    _share(
-        "category_fraud_share_28d", "Share of frauds in the merchant category or payment type, over 28 days."
-    ),
-    _share("country_fraud_share_7d", "Share of frauds in the country, fading over 7 days."),
-    _share("country_fraud_share_28d", "Share of frauds in the country, fading over 28 days."),
-    _share("channel_fraud_share_7d", "Share of frauds in the channel, fading over 7 days."),
-    _share("channel_fraud_share_28d", "Share of frauds in the channel, fading over 28 days."),
+    _frauds("known_frauds_14d", "Matured frauds of the subject, fading over 14 days."),
+    _frauds("known_early_frauds_7d", "Frauds of the subject known early, fading over 7 days."),
+    _since("since_known_fraud", "Time since the subject's last known fraud."),
 )
 FEATURES: Final = EVENT + PROFILE + REPUTATION
 """Every feature, in the order of the columns."""

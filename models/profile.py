@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
-from models.profile_fold import VIEW, add_fraud, fold_rows, repeated
+from models.profile_fold import VIEW, fold_rows, repeated
 from models.profile_row import ROW, WORDS, empty_row, unpack_row
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class ProfileView:
 
 
 class ProfileStore:
-    """The profiles of one partition, 800 bytes each (plus the dictionary's token)."""
+    """The profiles of one partition, 792 bytes each (plus the dictionary's token)."""
 
     def __init__(self) -> None:
         self._rows: dict[str, int] = {}
@@ -73,12 +73,6 @@ class ProfileStore:
     def fold(self, batch: EventBatch) -> ProfileView:
         """Fold the events into their subjects' profiles; the view has each event as of itself."""
         return fold(batch, [self] * len(batch))
-
-    def mark_fraud(self, subject: str, time: float) -> None:
-        """Count one known fraud of ``subject`` at event ``time`` (s)."""
-        rows = self.gather([subject])
-        add_fraud(rows, np.array([time]))
-        self.scatter([subject], rows)
 
     def pack(self, subject: str) -> bytes:
         """The profile as bytes.

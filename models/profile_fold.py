@@ -40,7 +40,6 @@ VIEW: Final = np.dtype(
         ("amount_ratio", "<f8"),
         ("amount_z", "<f8"),
         ("high_amounts", "<f8"),
-        ("known_frauds", "<f8"),
         ("gap", "<f8"),
         ("new_counterparty", "<f8"),
         ("country_changed", "<f8"),
@@ -74,14 +73,6 @@ def repeated(rows: Records, batch: EventBatch) -> Flags:
     return known
 
 
-def add_fraud(rows: Records, times: Floats) -> None:
-    """Count one known fraud at ``times`` [n] in each row, in place."""
-    ages = times - rows["newest"]
-    rows["sums"] *= kept(ages, place.RATES)
-    rows["sums"][:, place.KNOWN_FRAUDS] += entered(ages, place.RATES)[:, place.KNOWN_FRAUDS]
-    rows["newest"] = np.maximum(rows["newest"], times)
-
-
 def _fold_sums(rows: Records, batch: EventBatch, view: Records) -> None:
     """Decayed sums: those of the amount's own history are viewed before the event enters them."""
     ages = batch.times - rows["newest"]
@@ -106,7 +97,6 @@ def _view_amount(sums: Floats, amounts: Floats, view: Records) -> Flags:
     view["amount_ratio"] = ratio
     view["amount_z"] = (amounts - mean) / np.maximum(deviation, SMALLEST_AMOUNT)
     view["high_amounts"] = sums[:, place.HIGH_AMOUNTS]
-    view["known_frauds"] = sums[:, place.KNOWN_FRAUDS]
     return ratio > HIGH_RATIO
 
 

@@ -1,4 +1,4 @@
-"""How a subject's profile lies in memory and in the changelog: one packed row of 800 bytes.
+"""How a subject's profile lies in memory and in the changelog: one packed row of 792 bytes.
 
 The bytes in memory are the bytes in the changelog, so packing copies and computes nothing. The first two
 bytes are the layout's version; a change of the layout takes a new number and a way to read the old one.
@@ -16,7 +16,7 @@ from models.decay import DAY, HOUR, NEVER, rates
 if TYPE_CHECKING:
     from models.arrays import Hashes, Records
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 RECENT: Final = 32
 """Transactions kept one by one, the newest by event time, for exact short windows."""
 REMEMBERED_TRANSACTIONS: Final = 12
@@ -28,13 +28,13 @@ RATES: Final = rates(
     *(HOUR, DAY, 7 * DAY, 30 * DAY),
     *(HOUR, DAY, 7 * DAY, 30 * DAY),
     *(60 * DAY, 60 * DAY, 60 * DAY),
-    *(14 * DAY, 14 * DAY),
+    14 * DAY,
 )
 """One rate for each decayed sum, in the order of the places below."""
 COUNTS: Final = slice(0, 4)
 AMOUNTS: Final = slice(4, 8)
 WEIGHT, TOTAL, SQUARES = 8, 9, 10
-HIGH_AMOUNTS, KNOWN_FRAUDS = 11, 12
+HIGH_AMOUNTS = 11
 
 ROW: Final = np.dtype(
     [

@@ -50,7 +50,7 @@ STORIES: Final = (
     Story(
         "KNOWN_FRAUD_BEFORE",
         "Transactions of this subject were confirmed as fraud in the last two weeks.",
-        ("known_frauds_14d",),
+        ("known_frauds_14d", "known_early_frauds_7d", "since_known_fraud"),
         shown="known_frauds_14d",
     ),
     Story(
@@ -102,8 +102,12 @@ STORIES: Final = (
         (
             *("counterparty_frauds_1d", "counterparty_frauds_3d", "counterparty_frauds_7d"),
             *("counterparty_frauds_14d", "counterparty_frauds_28d", "since_counterparty_fraud"),
-            *("counterparty_fraud_share_7d", "counterparty_fraud_share_28d"),
+            *("counterparty_fraud_share_1d", "counterparty_fraud_share_3d", "counterparty_fraud_share_7d"),
+            *("counterparty_fraud_share_14d", "counterparty_fraud_share_28d"),
             *("counterparty_count_7d", "counterparty_count_28d"),
+            *("since_counterparty_genuine", "counterparty_fraud_run"),
+            *("unexplained_frauds_7d", "unexplained_frauds_28d"),
+            *("unexplained_fraud_share_28d", "since_unexplained_fraud"),
         ),
         shown="counterparty_frauds_28d",
     ),
@@ -112,6 +116,15 @@ STORIES: Final = (
         "Frauds with this counterparty were reported in the last days.",
         ("early_frauds_7d", "early_frauds_28d", "since_early_fraud"),
         shown="early_frauds_7d",
+    ),
+    Story(
+        "MERCHANT_FRAUD_HISTORY",
+        "Transactions with this merchant turned out to be fraud.",
+        (
+            *("merchant_frauds_28d", "merchant_fraud_share_7d", "merchant_fraud_share_28d"),
+            *("since_merchant_fraud", "merchant_early_frauds_7d"),
+        ),
+        shown="merchant_frauds_28d",
     ),
     Story(
         "CATEGORY_FRAUD_HISTORY",
@@ -130,6 +143,12 @@ STORIES: Final = (
         "Fraud is frequent in this channel.",
         ("channel_fraud_share_7d", "channel_fraud_share_28d"),
         shown="channel_fraud_share_28d",
+    ),
+    Story(
+        "PURPOSE_FRAUD_HISTORY",
+        "Fraud is frequent among payments of this purpose.",
+        ("purpose_fraud_share_7d", "purpose_fraud_share_28d"),
+        shown="purpose_fraud_share_28d",
     ),
 )
 """Every code, each feature under one of them at most."""

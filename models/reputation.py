@@ -1,4 +1,4 @@
-"""What the bank's labels say about counterparties and categories: decayed counts of transactions and frauds.
+"""What the bank's labels say about counterparties and categories, as the features see it.
 
 A reputation is keyed ``kind:id``, for example ``counterparty:T-17`` or ``country:FR``. Its sums are as of its
 own time and fade until the event that looks at it.
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from models.decay import DAY, NEVER, fold, kept, rates
-from schemas.reputation import COUNTERPARTY, EARLY_DAYS, MATURED_DAYS, reputation_key
+from models.decay import DAY, NEVER, kept, rates
+from schemas.reputation import COUNTERPARTY, EARLY_DAYS, MATURED_DAYS, SUBJECT, reputation_key
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -21,33 +21,63 @@ if TYPE_CHECKING:
     from models.batch import EventBatch
     from schemas.reputation import Reputation
 
-RATES: Final = rates(*(days * DAY for days in (*MATURED_DAYS, *MATURED_DAYS, *EARLY_DAYS)))
+RATES: Final = rates(*(days * DAY for days in (*MATURED_DAYS, *MATURED_DAYS, *EARLY_DAYS, *EARLY_DAYS)))
 MATURED: Final = slice(0, 5)
 FRAUDS: Final = slice(5, 10)
 EARLY: Final = slice(10, 12)
+UNEXPLAINED: Final = slice(12, 14)
 VIEWED: Final = [2, 4]
 """Places of the time constants whose counts and fraud shares are viewed: 7 and 28 days."""
+FORTNIGHT: Final = 3
+"""Place of the time constant of 14 days."""
 
 ROW: Final = np.dtype(
-    [("time", "<f8"), ("last_fraud", "<f8"), ("last_early_fraud", "<f8"), ("sums", "<f8", len(RATES))]
+    [
+        ("time", "<f8"),
+        ("last_fraud", "<f8"),
+        ("last_genuine", "<f8"),
+        ("last_unexplained", "<f8"),
+        ("last_early", "<f8"),
+        ("sums", "<f8", len(RATES)),
+    ]
 )
-"""120 bytes; ``time`` is that of the sums, the other times are ``NEVER`` where nothing happened."""
+"""152 bytes; ``time`` is that of the sums, the other times are ``NEVER`` where nothing happened."""
 
 VIEW: Final = np.dtype(
     [
         ("matured", "<f8", 2),
         ("frauds", "<f8", 5),
+        ("frauds_shares", "<f8", 5),
         ("since_fraud", "<f8"),
+        ("since_genuine", "<f8"),
+        ("fraud_run", "<f8"),
+        ("unexplained", "<f8", 2),
+        ("unexplained_share", "<f8"),
+        ("since_unexplained", "<f8"),
         ("early_frauds", "<f8", 2),
         ("since_early_fraud", "<f8"),
-        ("shares", "<f8", (4, 2)),
+        ("merchant_frauds", "<f8"),
+        ("merchant_shares", "<f8", 2),
+        ("merchant_since_fraud", "<f8"),
+        ("merchant_early_frauds", "<f8"),
+        ("category_shares", "<f8", (4, 2)),
+        ("subject_frauds", "<f8"),
+        ("subject_early_frauds", "<f8"),
+        ("subject_since_fraud", "<f8"),
     ]
 )
 """What the features may know of a transaction's reputations; ages in seconds, infinite for never."""
 
-CATEGORIES: Final = (("merchant-category", "payment-type"), ("country",), ("channel",))
-"""Kinds beside the counterparty, in the order of the view: a card payment names the first category, a
-transfer the second."""
+KINDS: Final = (
+    ("merchant",),
+    ("merchant-category", "payment-type"),
+    ("country",),
+    ("channel",),
+    ("purpose",),
+)
+"""Kinds between counterparty and subject, in the order of the places: a card payment names the first category,
+a transfer the second."""
+_MERCHANT, _CATEGORIES, _SUBJECT = 1, slice(2, 6), 6
 NO_REPUTATION: Final = 0
 """The row of whatever has no reputation: no transactions, no frauds."""
 FIRST_ROWS: Final = 64
@@ -62,12 +92,12 @@ class ReputationView:
 
 
 class ReputationStore:
-    """Every known reputation, 120 bytes each (plus the dictionary's key)."""
+    """Every known reputation, 152 bytes each (plus the dictionary's key)."""
 
     def __init__(self) -> None:
         self._rows: dict[str, int] = {}
         self._table = np.zeros(FIRST_ROWS, dtype=ROW)
-        self._table[NO_REPUTATION] = (NEVER, NEVER, NEVER, 0.0)
+        self._table[NO_REPUTATION] = (NEVER, NEVER, NEVER, NEVER, NEVER, 0.0)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -77,11 +107,6 @@ class ReputationStore:
         row = self._row_of(reputation.key)  # may make room, so first
         self._table[row] = _row(reputation)
 
-    def add(self, reputation: Reputation) -> None:
-        """Add this partial reputation, made somewhere else, to what its key has."""
-        row = self._row_of(reputation.key)
-        self._table[row] = _added(self._table[row : row + 1], _row(reputation))
-
     def view(self, batch: EventBatch) -> ReputationView:
         """The reputations that the batch's transactions meet, as of each event."""
         found = self._places(batch)
@@ -90,19 +115,24 @@ class ReputationStore:
         sums = rows["sums"] * kept(ages.ravel(), RATES).reshape(*ages.shape, -1)
         columns = np.empty(len(batch), dtype=VIEW)
         _view_counterparty(rows[:, 0], sums[:, 0], batch.times, columns)
-        columns["shares"] = _shares(sums)
+        _view_merchant(rows[:, _MERCHANT], sums[:, _MERCHANT], batch.times, columns)
+        _view_subject(rows[:, _SUBJECT], sums[:, _SUBJECT], batch.times, columns)
+        columns["category_shares"] = _shares(sums[:, _CATEGORIES])[..., VIEWED]
         return ReputationView(columns, found[:, 0] != NO_REPUTATION)
 
     def _places(self, batch: EventBatch) -> Integers:
-        """Rows [n, 4] of each transaction's counterparty, category, country and channel."""
+        """Rows [n, 7] of each transaction's counterparty, of what else it names, and of its subject."""
         rows = self._rows
         return np.array(
             [
                 (
                     rows.get(reputation_key(COUNTERPARTY, counterparty), NO_REPUTATION),
-                    *(_first_known(rows, kinds, named) for kinds in CATEGORIES),
+                    *(_first_known(rows, kinds, named) for kinds in KINDS),
+                    rows.get(reputation_key(SUBJECT, subject), NO_REPUTATION),
                 )
-                for counterparty, named in zip(batch.counterparties, batch.dimensions, strict=True)
+                for counterparty, named, subject in zip(
+                    batch.counterparties, batch.dimensions, batch.subjects, strict=True
+                )
             ]
         )
 
@@ -131,8 +161,15 @@ def _row(reputation: Reputation) -> Records:
     row = np.zeros(1, dtype=ROW)
     row["time"] = reputation.as_of.timestamp()
     row["last_fraud"] = _time_or_never(reputation.last_matured_fraud)
-    row["last_early_fraud"] = _time_or_never(reputation.last_early_fraud)
-    row["sums"] = (*reputation.matured, *reputation.matured_frauds, *reputation.early_frauds)
+    row["last_genuine"] = _time_or_never(reputation.last_matured_genuine)
+    row["last_unexplained"] = _time_or_never(reputation.last_unexplained_fraud)
+    row["last_early"] = _time_or_never(reputation.last_early_fraud)
+    row["sums"] = (
+        *reputation.matured,
+        *reputation.matured_frauds,
+        *reputation.early_frauds,
+        *reputation.unexplained_frauds,
+    )
     return row
 
 
@@ -140,24 +177,54 @@ def _time_or_never(time: datetime | None) -> float:
     return NEVER if time is None else time.timestamp()
 
 
-def _added(row: Records, other: Records) -> Records:
-    """The sum of two rows [1] as of the later of their times."""
-    total = row.copy()
-    total["sums"] = fold(row["sums"], row["time"], other["sums"], other["time"], RATES)
-    for name in ("time", "last_fraud", "last_early_fraud"):
-        total[name] = np.maximum(row[name], other[name])
-    return total
-
-
 def _view_counterparty(rows: Records, sums: Floats, times: Floats, columns: Records) -> None:
     """All that is known of the counterparty; ``rows`` [n], its ``sums`` [n, k] as of ``times`` [n]."""
+    shares = _shares(sums)
     columns["matured"] = sums[:, MATURED][:, VIEWED]
     columns["frauds"] = sums[:, FRAUDS]
-    columns["since_fraud"] = np.maximum(times - rows["last_fraud"], 0.0)
+    columns["frauds_shares"] = shares
+    columns["since_fraud"] = _since(rows["last_fraud"], times)
+    columns["since_genuine"] = _since(rows["last_genuine"], times)
+    columns["fraud_run"] = _run(rows["last_genuine"], rows["last_fraud"])
+    columns["unexplained"] = sums[:, UNEXPLAINED]
+    columns["unexplained_share"] = sums[:, UNEXPLAINED][:, 1] / _at_least_one(sums[:, MATURED][:, VIEWED[1]])
+    columns["since_unexplained"] = _since(rows["last_unexplained"], times)
     columns["early_frauds"] = sums[:, EARLY]
-    columns["since_early_fraud"] = np.maximum(times - rows["last_early_fraud"], 0.0)
+    columns["since_early_fraud"] = _since(rows["last_early"], times)
+
+
+def _view_merchant(rows: Records, sums: Floats, times: Floats, columns: Records) -> None:
+    """What is known of the merchant beside its terminal."""
+    columns["merchant_frauds"] = sums[:, FRAUDS][:, VIEWED[1]]
+    columns["merchant_shares"] = _shares(sums)[:, VIEWED]
+    columns["merchant_since_fraud"] = _since(rows["last_fraud"], times)
+    columns["merchant_early_frauds"] = sums[:, EARLY][:, 0]
+
+
+def _view_subject(rows: Records, sums: Floats, times: Floats, columns: Records) -> None:
+    """The known frauds of who pays."""
+    columns["subject_frauds"] = sums[:, FRAUDS][:, FORTNIGHT]
+    columns["subject_early_frauds"] = sums[:, EARLY][:, 0]
+    columns["subject_since_fraud"] = _since(np.maximum(rows["last_fraud"], rows["last_early"]), times)
+
+
+def _since(last: Floats, times: Floats) -> Floats:
+    return np.maximum(times - last, 0.0)
+
+
+def _run(last_genuine: Floats, last_fraud: Floats) -> Floats:
+    """Seconds by which the last fraud is newer than the last genuine transaction, infinite for a mere fraud."""
+    with np.errstate(invalid="ignore"):
+        run: Floats = np.where(last_fraud == NEVER, NEVER, last_fraud - last_genuine)
+    return run
 
 
 def _shares(sums: Floats) -> Floats:
-    """Fraud shares [..., 2]; less than one transaction counts as one: a faded memory makes no large share."""
-    return sums[..., FRAUDS][..., VIEWED] / np.maximum(sums[..., MATURED][..., VIEWED], 1.0)
+    """Fraud shares [..., 5]; a faded memory makes no large share."""
+    shares: Floats = sums[..., FRAUDS] / _at_least_one(sums[..., MATURED])
+    return shares
+
+
+def _at_least_one(counts: Floats) -> Floats:
+    """Less than one transaction counts as one."""
+    return np.maximum(counts, 1.0)

@@ -1,4 +1,4 @@
-"""Topic `outcomes`: what came of transactions, on its way from labelling to the reputations of whatever they name.
+"""Topic `outcomes`: what came of transactions, on its way to the reputations of whatever they name.
 
 Key `kind:id`. For this service alone; the sums that follow from it are public on `reputations`.
 """
@@ -24,6 +24,8 @@ class OutcomeEvent(NamedTuple):
     """Frauds among them."""
     early_frauds: int
     """Frauds known before the horizon."""
+    unexplained_frauds: int
+    """Matured frauds whose amount was not unusual for who paid: something is wrong with who was paid."""
 
 
 class Outcomes(Message):

@@ -2,8 +2,8 @@
 
 Compacted, key `kind:id`; the newest record of a key replaces the older ones. The sums are exponentially
 decayed in event time and valid at `as_of`; to bring a sum with time constant tau to a later time t, multiply
-it by exp(-(t - as_of) / tau). Sums of the same key made in different places add up once they are at the same
-time.
+it by exp(-(t - as_of) / tau). What matured fades from when it matured, what is known early from when it
+happened.
 """
 
 from typing import Annotated
@@ -19,10 +19,10 @@ MATURED_DAYS = (1, 3, 7, 14, 28)
 """Time constants, in days, of the sums over transactions whose outcome is final."""
 
 EARLY_DAYS = (7, 28)
-"""Time constants, in days, of the sums over frauds known before the label horizon."""
+"""Time constants, in days, of the sums over frauds known before the label horizon, or unexplained."""
 
 COUNTERPARTY = "counterparty"
-"""Kind of reputation of who was paid; the other kinds are those of `Transaction.dimensions`, and `SUBJECT`."""
+"""Kind of reputation of who was paid; others are `SUBJECT` and the kinds of `Transaction.dimensions`."""
 
 SUBJECT = "subject"
 """Kind of reputation of who paid: there once a fraud of the card or account is known."""
@@ -55,8 +55,14 @@ class Reputation(Message):
     """Frauds among them, for the same days."""
     early_frauds: Annotated[tuple[Sum, ...], Field(min_length=2, max_length=2)]
     """Frauds known early by a label, for 7 and 28 days."""
+    unexplained_frauds: Annotated[tuple[Sum, ...], Field(min_length=2, max_length=2)] = (0.0, 0.0)
+    """Matured frauds whose amount was not unusual for who paid, for 7 and 28 days."""
     last_matured_fraud: Time | None = None
     """Event time of the latest fraud whose outcome is final."""
+    last_matured_genuine: Time | None = None
+    """Event time of the latest transaction that is finally genuine."""
+    last_unexplained_fraud: Time | None = None
+    """Event time of the latest of the unexplained frauds."""
     last_early_fraud: Time | None = None
     """Event time of the latest fraud known early."""
 

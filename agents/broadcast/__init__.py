@@ -7,18 +7,24 @@ from __future__ import annotations
 
 from agents.broadcast.handlers import (
     Handler,
+    SnapshotHandler,
     control_handler,
+    pin_handler,
     policy_factory,
     refuse_snapshots,
     reputation_handler,
 )
+from agents.broadcast.published import PublishedVersions
 from agents.broadcast.reader import Broadcast, BroadcastUnavailable
 
 __all__ = [
     "Broadcast",
     "BroadcastUnavailable",
     "Handler",
+    "PublishedVersions",
+    "SnapshotHandler",
     "control_handler",
+    "pin_handler",
     "policy_factory",
     "refuse_snapshots",
     "reputation_handler",

@@ -11,13 +11,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from models import alert_budget, policy
+from models.signing import unseal
+from models.snapshot_scorer import SnapshotScorer
 from schemas import control
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.reputation import decode_reputation
 
 if TYPE_CHECKING:
+    from agents.broadcast.published import PublishedVersions
     from models.policy import Policy
     from models.reputation import ReputationStore
+    from models.shelf import ModelShelf
+    from schemas.control import ModelPin
 
     PolicyFactory = Callable[[], Policy]
 
@@ -38,34 +43,89 @@ def reputation_handler(reputations: ReputationStore) -> Handler:
     return take
 
 
-def control_handler(use_policy: Callable[[PolicyFactory], None], configured: PolicyFactory) -> Handler:
-    """Let an operator choose the decision policy; a deleted control gives way to the configured policy.
+def control_handler(
+    use_policy: Callable[[PolicyFactory], None],
+    configured: PolicyFactory,
+    pin: Callable[[ModelPin | None], None],
+) -> Handler:
+    """Let an operator choose the decision policy and the model; a deleted control gives its choice up.
 
     Args:
         use_policy: has the scoring core decide by policies from this factory (`core.use_policy`).
         configured: makes the policy of the settings.
+        pin: holds the scorer to one version of the model (`ModelShelf.pin`).
     """
 
     def take(key: bytes | None, value: bytes | None) -> None:
         if value is None:
-            _check_key(key, control.DECISION_POLICY)
-            use_policy(configured)
+            _give_up(key)
             return
         chosen = control.decode_control(value)
         _check_key(key, chosen.control)
-        use_policy(policy_factory(chosen))
+        if isinstance(chosen, control.ModelPin):
+            pin(chosen)
+        else:
+            use_policy(policy_factory(chosen))
+
+    def _give_up(key: bytes | None) -> None:
+        if key == control.MODEL.encode():
+            pin(None)
+            return
+        _check_key(key, control.DECISION_POLICY)
+        use_policy(configured)
 
     return take
 
 
+def pin_handler(published: PublishedVersions) -> Handler:
+    """Tell the learner which version scorers are held to, so that it stays."""
+
+    def take(key: bytes | None, value: bytes | None) -> None:
+        if key == control.MODEL.encode():
+            chosen = control.decode_control(value) if value is not None else None
+            published.pinned = chosen.model_version if isinstance(chosen, control.ModelPin) else None
+
+    return take
+
+
+class SnapshotHandler:
+    """Takes models over: opened and made ready beside the event loop, put on the shelf on it.
+
+    Args:
+        shelf: chooses what scores.
+        key: that models must be signed with.
+        features_version: that they must take.
+    """
+
+    def __init__(self, shelf: ModelShelf, key: bytes, features_version: int) -> None:
+        self._shelf = shelf
+        self._key = key
+        self._features_version = features_version
+
+    def prepare(self, key: bytes | None, value: bytes | None) -> Callable[[], None]:
+        """Check a record and make its model ready, in any thread; gives what puts it on the shelf.
+
+        Raises:
+            InvalidMessage: the record is refused.
+        """
+        if value is None:
+            version = (key or b"").decode(errors="replace").partition("@")[2]
+            return partial(self._shelf.remove, int(version) if version.isdigit() else 0)
+        snapshot, onnx = unseal(value, self._key)
+        _check_key(key, snapshot.scored_by)
+        scorer = SnapshotScorer(snapshot, onnx, self._features_version)
+        return partial(self._shelf.put, snapshot, scorer)
+
+
 def refuse_snapshots(_key: bytes | None, _value: bytes | None) -> None:
-    """Refuse every model: for a worker that scores by the prior model alone.
+    """Refuse every model: for a worker that has no key to tell a true one by.
 
     Raises:
         InvalidMessage: always.
     """
     raise InvalidMessage(
-        ErrorType.INVALID_TYPE, "this worker takes no model snapshots and keeps its own model"
+        ErrorType.BAD_SIGNATURE,
+        "FRAUDSTREAM_LEARNING__SIGNING_KEY is not set, so no model can be trusted and the prior one scores",
     )
 
 

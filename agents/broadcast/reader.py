@@ -13,6 +13,7 @@ import logging
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import confluent_kafka as ck
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from agents.telemetry import Telemetry
 
     Place = tuple[str, int]
+    Step = Callable[[], None]
+    Taken = tuple[ck.Message, Step]
+    Preparer = Callable[[bytes | None, bytes | None], Step]
 
 _LOG = logging.getLogger("librdkafka.broadcast")
 _MOST_AT_ONCE = 100
@@ -54,6 +58,7 @@ class Broadcast(mode.Service):
         handlers: Mapping[str, Handler],
         telemetry: Telemetry,
         *,
+        preparers: Mapping[str, Preparer] | None = None,
         start_timeout: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -62,6 +67,8 @@ class Broadcast(mode.Service):
         Args:
             properties: librdkafka's, of a reader without group (`DeliveryOptions.reader_properties()`).
             handlers: by topic.
+            preparers: by further topics whose records take long to make ready: run in the reader's own
+                thread, they give what is then called on the event loop.
             telemetry: is told what was applied and refused.
             start_timeout: seconds that the brokers have to answer at the start.
             clock: monotonic seconds.
@@ -69,6 +76,7 @@ class Broadcast(mode.Service):
         super().__init__()
         self._properties = dict(properties)
         self._handlers = dict(handlers)
+        self._preparers = dict(preparers or {})
         self._telemetry = telemetry
         self._start_timeout = start_timeout
         self._clock = clock
@@ -97,7 +105,7 @@ class Broadcast(mode.Service):
         """Say which topics are still being read for the first time; None once caught up (for `Readiness`)."""
         if self.caught_up:
             return None
-        waiting = sorted({topic for topic, _ in self._behind} or self._handlers)
+        waiting = sorted({topic for topic, _ in self._behind} or {*self._handlers, *self._preparers})
         return f"not read to the end yet: {', '.join(waiting)}"
 
     async def on_start(self) -> None:
@@ -129,14 +137,29 @@ class Broadcast(mode.Service):
         while not self.should_stop:
             # consume() waits for so many or so long: not long while agents wait for the ends to be reached
             patience = _POLL_SECONDS if self.caught_up else _HASTY_POLL_SECONDS
-            self._take(await self._in_thread(self._consumer.consume, _MOST_AT_ONCE, patience))
+            self._take(await self._in_thread(self._consume, patience))
 
     async def _begin(self) -> None:
         self._consumer = await self._in_thread(self._new_consumer)
-        for topic in self._handlers:
+        for topic in (*self._handlers, *self._preparers):
             self._behind.update([(topic, number) for number in await self._partitions(topic)])
         beginnings = [ck.TopicPartition(*place, ck.OFFSET_BEGINNING) for place in self._behind]
         await self._in_thread(self._consumer.assign, beginnings)
+
+    def _consume(self, patience: float) -> list[Taken]:
+        """Read what there is and make ready what takes long (in the thread)."""
+        messages = self._consumer.consume(_MOST_AT_ONCE, patience)
+        return [(message, self._prepared(message)) for message in messages]
+
+    def _prepared(self, message: ck.Message) -> Step:
+        """What is to be called on the event loop for one record; a refusal is raised there."""
+        topic, key, value = message.topic(), message.key(), message.value()
+        if message.error() is not None or topic not in self._preparers:
+            return lambda: self._handlers[topic](key, value)
+        try:
+            return self._preparers[topic](key, value)
+        except Exception as failure:  # noqa: BLE001 - it is told where the others are
+            return partial(_raise, failure)
 
     async def _in_thread(self, call: Callable[..., Any], *arguments: Any) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
@@ -170,13 +193,13 @@ class Broadcast(mode.Service):
                     sentence = f"no broker told about the topic {topic} within {waited:.0f} s"
                     raise KafkaUnavailable(f"{sentence}: {failure.args[0].str()}") from failure
 
-    def _take(self, messages: Sequence[ck.Message]) -> None:
+    def _take(self, taken: Sequence[Taken]) -> None:
         applied: Counter[str] = Counter()
-        for message in messages:
+        for message, step in taken:
             place, error = (message.topic(), message.partition()), message.error()
             if error is None:
                 self._behind.add(place)
-                applied[message.topic()] += self._apply(message)
+                applied[message.topic()] += self._apply(message, step)
             elif error.code() == ck.KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's name
                 self._behind.discard(place)
             else:
@@ -189,10 +212,10 @@ class Broadcast(mode.Service):
             self._caught_up.set()
             self._telemetry.broadcast_caught_up(self._clock() - self._began, self._records)
 
-    def _apply(self, message: ck.Message) -> bool:
+    def _apply(self, message: ck.Message, step: Step) -> bool:
         """Hand one record to its handler; tell whether it was taken."""
         try:
-            self._handlers[message.topic()](message.key(), message.value())
+            step()
         except InvalidMessage as refusal:
             self._refuse(message, refusal)
         except Exception as failure:  # noqa: BLE001 - one bad record must not stop every scorer at once
@@ -216,6 +239,10 @@ class Broadcast(mode.Service):
         """Note that nothing is left to read, if the brokers still talk to us (in the thread)."""
         if not self._behind and leaders_talk(statistics, _STATISTICS_SECONDS):
             self._confirmed = self._clock()
+
+
+def _raise(failure: Exception) -> None:
+    raise failure
 
 
 def leaders_talk(statistics: str, seconds: float) -> bool:

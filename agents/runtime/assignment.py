@@ -6,10 +6,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agents.runtime.commit_note import CommitNote
 from agents.runtime.partition import Partition
-from agents.runtime.restore import Restoration, restore
-from agents.runtime.state import StartsItself
-from agents.runtime.suspects import read_metadata
+from agents.runtime.restore import Replay, Restoration, replay, restore
+from agents.runtime.state import Replays, own_stores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -76,8 +76,12 @@ class Assignment:
         """Let partitions go; `keep` their states in case they come straight back."""
         for place in places:
             partition = self._held.pop(place, None)
-            if partition is not None and keep and not partition.is_behind:
+            if partition is None:
+                continue
+            if keep and not partition.is_behind:
                 self._keep(partition)
+            for _, state in own_stores(partition.states):
+                state.close()
 
     def written(self, next_offsets: Mapping[Place, int]) -> None:
         """Note how far this worker's own changelog records reach."""
@@ -106,7 +110,26 @@ class Assignment:
         }
         self._kept.clear()
         self._restore(restorations, goes_on)
-        return [self._partition(tp, known[tp.topic, tp.partition], restorations) for tp in assigned]
+        prepared = [self._partition(tp, known[tp.topic, tp.partition], restorations) for tp in assigned]
+        self._replay(assigned, prepared, goes_on)
+        return prepared
+
+    def _replay(
+        self,
+        assigned: Sequence[ck.TopicPartition],
+        prepared: Sequence[Partition],
+        goes_on: Callable[[int], bool],
+    ) -> None:
+        """Bring stores up to the committed offsets, where their partitions then start."""
+        work = {}
+        for tp, partition in zip(assigned, prepared, strict=True):
+            committed = partition.committed
+            for _, state in own_stores(partition.states):
+                if isinstance(state, Replays) and committed is not None and tp.offset < committed:
+                    work[tp.topic, tp.partition] = Replay(state, tp.offset, committed)
+                    tp.offset = committed
+        if work:
+            replay(self._options, work, goes_on)
 
     def _restoration(self, binding: Binding, tp: ck.TopicPartition) -> Restoration:
         kept = self._kept.get((binding.agent, (tp.topic, tp.partition)))
@@ -144,11 +167,11 @@ class Assignment:
         offset = committed.offset if committed.offset >= 0 else None
         if offset is not None:
             tp.offset = offset
-        for state in states.values():
-            start = state.start_offset(offset) if isinstance(state, StartsItself) else None
-            if start is not None:
-                tp.offset = start
-        partition = Partition(tp.topic, tp.partition, states, suspect=read_metadata(committed.metadata))
+        note = CommitNote.read(committed.metadata)
+        for agent, state in own_stores(states):
+            start = state.resume(tp.partition, offset, note.states.get(agent))
+            tp.offset = tp.offset if start is None else start
+        partition = Partition(tp.topic, tp.partition, states, note=note)
         partition.committed = offset
         return partition
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from confluent_kafka import TopicPartition
 
 from agents.runtime.outbox import Record
-from agents.runtime.state import seal
+from agents.runtime.state import own_stores, seal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -52,7 +52,9 @@ class Choice(NamedTuple):
     def mark(self) -> None:
         """Note that the broker has accepted it."""
         for partition, offset in zip(self.behind, self.offsets, strict=True):
-            partition.committed = offset.offset
+            partition.commit(offset.offset, offset.metadata)
+            for _, state in own_stores(partition.states):
+                state.save()
 
 
 class Ledger:
@@ -76,6 +78,9 @@ class Ledger:
             changelogs = {binding.agent: binding.changelog for binding in self._bindings}
             records = [record for partition in behind for record in _changes(partition, changelogs)]
             offsets = [_offset(partition) for partition in behind]
+            for partition, offset in zip(behind, offsets, strict=True):
+                for _, state in own_stores(partition.states):
+                    state.freeze(offset.offset)
             return Choice(behind, await end_outputs(), records, offsets)
 
 
@@ -164,7 +169,7 @@ class AtLeastOnce:
 def resuming(partition: Partition) -> TopicPartition:
     """Give the commit that changes nothing but the note on suspects: it proves membership."""
     return TopicPartition(
-        partition.topic, partition.number, partition.resumes_at, metadata=partition.metadata
+        partition.topic, partition.number, partition.resumes_at, metadata=partition.committed_metadata
     )
 
 

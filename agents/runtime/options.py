@@ -98,7 +98,7 @@ class DeliveryOptions:
             "enable.idempotence": True,
             "partitioner": "murmur2_random",
             "queue.buffering.max.messages": 200_000,
-            "message.max.bytes": 4_000_000,
+            "message.max.bytes": 16_000_000,  # a topic may take less
         }
         if self.is_transactional:
             properties["transactional.id"] = f"{self.group}-{self.member}-{turn}"

@@ -6,6 +6,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from agents.runtime.commit_note import CommitNote
+from agents.runtime.state import own_stores
 from agents.runtime.suspects import Suspect
 
 if TYPE_CHECKING:
@@ -60,15 +62,16 @@ class Partition:
         number: int,
         states: Mapping[str, PartitionState],
         *,
-        suspect: Suspect | None = None,
+        note: CommitNote = CommitNote(),  # noqa: B008 - immutable
     ) -> None:
         self.topic = topic
         self.number = number
         self.states = states
-        self.suspect = suspect
+        self.suspect = note.suspect
         self.is_live = True
         self.position: int | None = None
         self.committed: int | None = None
+        self._committed_notes = note.states
         self._first: int | None = None
         self._held: deque[int] = deque()
         self._acknowledged: set[int] = set()
@@ -112,8 +115,19 @@ class Partition:
 
     @property
     def metadata(self) -> str:
-        """What the next commit notes about messages under suspicion."""
-        return "" if self.suspect is None else self.suspect.metadata()
+        """What the next commit notes: messages under suspicion, and what states say of themselves."""
+        notes = {agent: state.note() for agent, state in own_stores(self.states)}
+        return CommitNote(self.suspect, notes).text()
+
+    @property
+    def committed_metadata(self) -> str:
+        """The same, of the states as the last commit left them."""
+        return CommitNote(self.suspect, self._committed_notes).text()
+
+    def commit(self, offset: int, metadata: str) -> None:
+        """Note that the broker has accepted a commit."""
+        self.committed = offset
+        self._committed_notes = CommitNote.read(metadata).states
 
 
 def _cut(records: Sequence[Message], size: int, suspect: Suspect | None) -> Iterator[Sequence[Message]]:

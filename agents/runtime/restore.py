@@ -1,4 +1,4 @@
-"""Reading partition state back from its changelog."""
+"""Reading partition state back: from its changelog, or from the source up to where it was committed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agents.runtime.options import DeliveryOptions
-    from agents.runtime.state import PartitionState
+    from agents.runtime.state import PartitionState, Replays
 
     Place = tuple[str, int]
 
@@ -66,6 +66,36 @@ class Restoration:
             raise RestoreFailed(f"changelog {place} holds no state: {failure}") from failure
 
 
+@dataclass
+class Replay:
+    """Brings a state that keeps itself up to its source's committed offset.
+
+    Attributes:
+        state: what takes the records.
+        next_offset: offset up to which the state stands.
+        end: the committed offset.
+    """
+
+    state: Replays
+    next_offset: int
+    end: int
+
+    def take(self, message: ck.Message) -> None:
+        """Apply one record that stands before the end."""
+        self.next_offset = message.offset() + 1
+        if message.offset() < self.end:
+            self.state.replay(message)
+
+
+def replay(options: DeliveryOptions, work: Mapping[Place, Replay], goes_on: Callable[[int], bool]) -> None:
+    """Read each source partition from where its state stands to where it was committed.
+
+    Raises:
+        RestoreFailed: the source cannot be read.
+    """
+    _read(options, work, {place: each.end for place, each in work.items()}, goes_on)
+
+
 def restore(
     options: DeliveryOptions, work: Mapping[Place, Restoration], goes_on: Callable[[int], bool]
 ) -> None:
@@ -82,7 +112,16 @@ def restore(
     Raises:
         RestoreFailed: the changelog cannot be read.
     """
-    ends = _ends(options, work)
+    _read(options, work, _ends(options, work), goes_on)
+
+
+def _read(
+    options: DeliveryOptions,
+    work: Mapping[Place, Restoration] | Mapping[Place, Replay],
+    ends: Mapping[Place, int],
+    goes_on: Callable[[int], bool],
+) -> None:
+    """Hand records to the work of their partition until each has come to its end."""
     left = {place for place, restoration in work.items() if ends[place] > restoration.next_offset}
     if not left:
         return
@@ -100,17 +139,22 @@ def restore(
 
 
 def _take(
-    message: ck.Message, work: Mapping[Place, Restoration], ends: Mapping[Place, int], left: set[Place]
+    message: ck.Message,
+    work: Mapping[Place, Restoration] | Mapping[Place, Replay],
+    ends: Mapping[Place, int],
+    left: set[Place],
 ) -> None:
     error, place = message.error(), (message.topic(), message.partition())
     if error is None:
         work[place].take(message)
+        if work[place].next_offset >= ends[place]:
+            left.discard(place)
     elif error.code() == ck.KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes begin so
         if message.offset() >= ends[place]:
             work[place].next_offset = max(work[place].next_offset, message.offset())
             left.discard(place)
     elif not is_transient(error):
-        raise RestoreFailed(f"changelog {place[0]} partition {place[1]} cannot be read: {error}")
+        raise RestoreFailed(f"topic {place[0]} partition {place[1]} cannot be read: {error}")
 
 
 def _ends(options: DeliveryOptions, work: Mapping[Place, Restoration]) -> dict[Place, int]:

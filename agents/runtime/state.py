@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Mapping
+
+    from confluent_kafka import Message
 
 _OFFSET_BYTES = 8
 
@@ -25,11 +27,51 @@ class PartitionState(Protocol):
 
 
 @runtime_checkable
-class StartsItself(Protocol):
-    """A state with a durable store of its own, which knows better than the group where to go on."""
+class KeepsItself(Protocol):
+    """A state with a durable store of its own, which follows what the broker has committed, never leads it.
 
-    def start_offset(self, committed: int | None) -> int | None:
-        """Give the source offset to start from, or `None` for the group's committed one."""
+    What was not saved, or was lost, comes back from the source itself.
+    """
+
+    def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
+        """Open the store of a partition; give the source offset to start from (poll thread).
+
+        Args:
+            partition: number of the source partition.
+            committed: the group's committed offset of it, if there is one.
+            note: what `note` gave for that commit.
+
+        Returns:
+            The offset up to which the store is complete, or `None` for the group's committed one.
+        """
+
+    def note(self) -> str:
+        """Tell the next commit what `resume` will have to know."""
+
+    def freeze(self, position: int) -> None:
+        """Keep apart what was done so far, up to this source offset: the commit that follows holds it."""
+
+    def save(self) -> None:
+        """Make durable what was kept apart: the broker has accepted the commit."""
+
+    def close(self) -> None:
+        """Let go of the store; what was not saved is given up."""
+
+
+@runtime_checkable
+class Replays(KeepsItself, Protocol):
+    """A store that is brought up to the committed offset before its partition is read on.
+
+    What follows from these records was committed with that offset, and must not be written again.
+    """
+
+    def replay(self, record: Message) -> None:
+        """Take one record before the committed offset (poll thread)."""
+
+
+def own_stores(states: Mapping[str, PartitionState]) -> Iterator[tuple[str, KeepsItself]]:
+    """Those of the states that keep themselves, by their agents."""
+    return ((agent, state) for agent, state in states.items() if isinstance(state, KeepsItself))
 
 
 @dataclass(frozen=True)

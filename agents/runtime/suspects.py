@@ -10,8 +10,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import orjson
-
 MOST_FAILURES = 3
 
 
@@ -43,16 +41,3 @@ class Suspect:
         if offset > self.last:
             return None
         return replace(self, first=max(self.first, offset))
-
-    def metadata(self) -> str:
-        """Write it as commit metadata."""
-        return orjson.dumps({"suspect": [self.first, self.last, self.failures]}).decode()
-
-
-def read_metadata(text: str | None) -> Suspect | None:
-    """Read commit metadata; other programs' notes count as none."""
-    try:
-        first, last, failures = orjson.loads(text or "")["suspect"]
-        return Suspect(int(first), int(last), int(failures))
-    except (ValueError, KeyError, TypeError):
-        return None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from agents.telemetry.delivery import DeliveryTelemetry
+from agents.telemetry.learning import LearningTelemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from schemas.label import Label
 
 
-class Telemetry(DeliveryTelemetry):
+class Telemetry(LearningTelemetry):
     """All that a worker tells operations; one object a worker."""
 
     def worker_started(self, versions: Mapping[str, str], place: Mapping[str, str]) -> None:
@@ -42,11 +42,13 @@ class Telemetry(DeliveryTelemetry):
         profiles: Callable[[], float],
         reputations: Callable[[], float],
         broadcast_staleness: Callable[[], float],
+        model_age: Callable[[], float],
     ) -> None:
         """Read these, too, in a worker that scores."""
         self.metrics.profiles.set_function(profiles)
         self.metrics.reputations.set_function(reputations)
         self.metrics.broadcast_staleness.set_function(broadcast_staleness)
+        self.metrics.model_age.set_function(model_age)
 
     def stage(self, name: str) -> AbstractContextManager[object]:
         """Time a stage of a chunk's way: `with telemetry.stage("decode"): ...`."""
@@ -99,7 +101,8 @@ class Telemetry(DeliveryTelemetry):
         name, _, version = scored_by.partition("@")
         self.metrics.model_version.clear()
         self.metrics.model_version.labels(name).set(int(version or 0))
-        self.log.info("model loaded", scored_by=scored_by)
+        self.metrics.models_loaded.inc()
+        self.log.debug("model loaded", scored_by=scored_by)
 
     def broadcast_applied(self, topic: str, count: int) -> None:
         """Records of a compacted topic were taken over."""

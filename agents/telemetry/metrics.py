@@ -34,6 +34,10 @@ LATENCY_BUCKETS = (0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 """1 ms to 10 s, around the objectives of 25 ms for a score and 250 ms for a commit."""
 AGE_BUCKETS = (0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 3_600.0, 86_400.0, 604_800.0)
 """100 ms to 7 days: a bank sends what happened now, or catches up after an outage."""
+DELAY_BUCKETS = (3_600.0, 21_600.0, 86_400.0, 172_800.0, 345_600.0, 604_800.0, 1_209_600.0, 2_592_000.0)
+"""1 hour to 30 days: a verdict comes within hours, a chargeback after weeks."""
+LEARN_BUCKETS = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 30.0, 60.0, 300.0)
+"""250 ms to 5 minutes, around the objective of 5 s."""
 RESTORE_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0)
 """10 ms to 5 minutes, the time that a group allows a member to be silent."""
 SCORE_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99)
@@ -60,6 +64,8 @@ class Metrics:
         self._define_latency()
         self._define_messages()
         self._define_broadcast()
+        self._define_labelling()
+        self._define_learning()
         self._define_commits()
         self._define_partitions()
         self._define_worker()
@@ -139,6 +145,67 @@ class Metrics:
         )
         self.reputations = self._gauge(
             "fraudstream_reputations", "Counterparties, countries, ... whose reputation this worker holds."
+        )
+
+    def _define_labelling(self) -> None:
+        self.labels_settled = self._counter(
+            "fraudstream_labels_settled_total",
+            "Labels whose time came: early, matured, corrected, confirmed, stale, or of an unseen transaction.",
+            "fate",
+        )
+        self.examples_made = self._counter(
+            "fraudstream_examples_made_total",
+            "Examples that labelling wrote: early, matured, or corrected.",
+            *("outcome", "maturity"),
+        )
+        self.label_delay = BatchHistogram(
+            "fraudstream_label_delay_seconds",
+            "Time from a transaction to the label in force at its horizon, for those that have one.",
+            DELAY_BUCKETS,
+            self._registry,
+        )
+        self.labelling_cases = self._gauge(
+            "fraudstream_labelling_transactions", "Transactions kept for their labels."
+        )
+        self.labelling_disk = self._gauge(
+            "fraudstream_labelling_disk_bytes", "Size of the files in which labelling keeps transactions."
+        )
+        self.reputations_published = self._counter(
+            "fraudstream_reputations_published_total", "Reputations that changed and were published."
+        )
+
+    def _define_learning(self) -> None:
+        self.examples_learnt = self._counter(
+            "fraudstream_examples_learnt_total",
+            "Examples that the learner took from the log.",
+            *("outcome", "maturity"),
+        )
+        self.snapshots_published = self._counter(
+            "fraudstream_snapshots_published_total", "Snapshots of the model that the learner published."
+        )
+        self.snapshot_bytes = self._gauge("fraudstream_snapshot_bytes", "Size of the newest snapshot.")
+        self.snapshot_seconds = self._histogram(
+            "fraudstream_snapshot_seconds", "Time to compile and sign a snapshot.", LATENCY_BUCKETS
+        )
+        self.learner_version = self._gauge(
+            "fraudstream_learner_version", "Version of the newest snapshot: examples folded into it."
+        )
+        self.learner_quality = self._gauge(
+            "fraudstream_learner_quality",
+            "Measures of the learner on its own examples, each scored before it was learnt.",
+            "measure",
+        )
+        self.time_to_learn = BatchHistogram(
+            "fraudstream_time_to_learn_seconds",
+            "Time from a label's Kafka timestamp to the first transaction scored by a model that learnt it.",
+            LEARN_BUCKETS,
+            self._registry,
+        )
+        self.models_loaded = self._counter(
+            "fraudstream_models_loaded_total", "Times that a model was put in force, the prior included."
+        )
+        self.model_age = self._gauge(
+            "fraudstream_model_age_seconds", "Time since the model in force was made; 0 for the prior model."
         )
 
     def _define_commits(self) -> None:

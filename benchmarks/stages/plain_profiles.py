@@ -16,7 +16,6 @@ from models.profile_row import (
     AMOUNTS,
     COUNTS,
     HIGH_AMOUNTS,
-    KNOWN_FRAUDS,
     RATES,
     RECENT,
     REMEMBERED_COUNTERPARTIES,
@@ -97,8 +96,8 @@ def _fold_sums(profile: PlainProfile, time: float, amount: float) -> list[float]
     deviation = sqrt((squares + (USUAL_DEVIATION * mean) ** 2) / (weight + 1.0))
     ratio = amount / max(mean, SMALLEST_AMOUNT)
     z = (amount - mean) / max(deviation, SMALLEST_AMOUNT)
-    before = [mean, deviation, ratio, z, sums[HIGH_AMOUNTS], sums[KNOWN_FRAUDS]]
-    added = [1.0] * 4 + [amount] * 4 + [1.0, amount, amount * amount, float(ratio > HIGH_RATIO), 0.0]
+    before = [mean, deviation, ratio, z, sums[HIGH_AMOUNTS]]
+    added = [1.0] * 4 + [amount] * 4 + [1.0, amount, amount * amount, float(ratio > HIGH_RATIO)]
     profile.sums = [value + x * exp(late * rate) for value, x, rate in zip(sums, added, _RATES, strict=True)]
     counts, amounts = profile.sums[COUNTS][1:], profile.sums[AMOUNTS][1:]
     means = [total / max(count, FORGOTTEN) for total, count in zip(amounts, counts, strict=True)]

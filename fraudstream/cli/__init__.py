@@ -11,7 +11,7 @@ import sys
 
 import typer
 
-from fraudstream.cli import alerts, config, demo, dev, doctor, schema, simulate, topics, worker
+from fraudstream.cli import alerts, backtest, config, demo, dev, doctor, schema, simulate, topics, worker
 from fraudstream.errors import FraudstreamError
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app.command()(worker.worker)
 app.add_typer(topics.app, name="topics")
 app.command()(simulate.simulate)
 app.command()(alerts.alerts)
+app.command()(backtest.backtest)
 app.command()(doctor.doctor)
 app.add_typer(config.app, name="config")
 app.add_typer(schema.app, name="schema")

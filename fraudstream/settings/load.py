@@ -91,5 +91,5 @@ def _where(path: tuple[str | int, ...]) -> str:
 
 def _given(error: ErrorDetails) -> str:
     """What was given, unless it may be a secret."""
-    is_secret = any("password" in str(part) or part == "client" for part in error["loc"])
+    is_secret = any("password" in str(part) or part in {"client", "signing_key"} for part in error["loc"])
     return "" if is_secret or isinstance(error["input"], dict | list) else f" is {error['input']!r}"

@@ -1,8 +1,9 @@
 """The sections beside Kafka's connection. Times are in seconds unless the name says otherwise."""
 
-from typing import Annotated, Literal, Self
+from pathlib import Path
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr, model_validator
 
 from agents.topics import Topics, TopicSpec, topic_specs
 from fraudstream.settings.section import Section
@@ -13,7 +14,12 @@ _ASCENDING = {
     "fixed": (("review_threshold", "decline_threshold"),),
     "budget": (("budget_floor", "budget_ceiling"), ("budget_ceiling", "decline_threshold")),
 }
-AgentName = Literal["scoring", "intake"]
+AgentName = Literal["scoring", "intake", "labelling", "reputation", "learning"]
+LEARNING_SIDE: Final = frozenset({"labelling", "reputation", "learning"})
+"""Agents that take their time; they never run in a worker that scores."""
+
+
+SHORTEST_KEY: Final = 16
 
 
 def _comma_separated(value: object) -> object:
@@ -122,7 +128,81 @@ class WorkerSettings(Section):
         "scoring",
         "intake",
     )
-    """What runs in this worker, parted by commas."""
+    """What runs in this worker, parted by commas: scoring, intake; or labelling, reputation, learning."""
+    folder: Path = Path(".fraudstream")
+    """Where labelling and learning keep what they can make again from Kafka, but not at once."""
+
+    @property
+    def learns(self) -> bool:
+        """Whether this worker is of the learning side."""
+        return bool(LEARNING_SIDE & set(self.agents))
+
+    @property
+    def side_group(self) -> str:
+        """The consumer group of this worker's side, so that one side's rebalance does not stop the other."""
+        return f"{self.group}.learning" if self.learns else self.group
+
+    @model_validator(mode="after")
+    def _sides_are_apart(self) -> Self:
+        if self.learns and not set(self.agents) <= LEARNING_SIDE:
+            raise ValueError(
+                "FRAUDSTREAM_WORKER__AGENTS must not mix scoring or intake with labelling, reputation or "
+                "learning, which would keep transactions waiting: start another worker for these"
+            )
+        return self
+
+
+class LabellingSettings(Section):
+    """When an outcome is final, and what becomes an example."""
+
+    horizon_days: PositiveFloat = 7
+    """A transaction without a label counts as genuine after so many days."""
+    keep_days: PositiveFloat = 45
+    """A transaction is kept for so many days for labels that come later still."""
+    genuine_share: Annotated[float, Field(gt=0, le=1)] = 0.1
+    """Largest share of genuine transactions that is learnt; frauds are all learnt."""
+    examples_per_second: PositiveFloat = 100
+    """Genuine examples per second of event time, at most, over all partitions."""
+    grace_seconds: PositiveFloat = 1
+    """How much longer than a score a label may take from Kafka to labelling and still keep its order."""
+
+    @model_validator(mode="after")
+    def _keeps_until_the_horizon(self) -> Self:
+        if self.keep_days < self.horizon_days:
+            raise ValueError(
+                "FRAUDSTREAM_LABELLING__KEEP_DAYS must not be less than FRAUDSTREAM_LABELLING__HORIZON_DAYS"
+            )
+        return self
+
+
+class LearningSettings(Section):
+    """What learns, and when a model is published."""
+
+    signing_key: SecretStr | None = None
+    """Signs models; the same for every worker. A scorer without it keeps the prior model."""
+    model: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = "forest"
+    """Name of the model in scores, snapshots and on disk."""
+    algorithm: Literal["forest", "logistic", "tree", "two-heads"] = "forest"
+    """What learns."""
+    seed: Annotated[int, Field(ge=0)] = 1
+    """Seed of its random numbers."""
+    publish_seconds: PositiveFloat = 2
+    """Time between two snapshots, at least."""
+    publish_rows: PositiveInt = 200
+    """Examples without a fraud that are worth a snapshot; with one, each is."""
+    kept_versions: Annotated[int, Field(ge=2, le=1_000)] = 20
+    """Snapshots that stay on the topic, to roll back to."""
+    checkpoint_seconds: PositiveFloat = 60
+    """Time between two checkpoints of the learner on disk, at least."""
+
+    @model_validator(mode="after")
+    def _key_is_long_enough(self) -> Self:
+        if self.signing_key is not None and len(self.signing_key.get_secret_value()) < SHORTEST_KEY:
+            raise ValueError(
+                f"FRAUDSTREAM_LEARNING__SIGNING_KEY must have at least {SHORTEST_KEY} characters, "
+                "for example from `openssl rand -hex 32`"
+            )
+        return self
 
 
 class WebSettings(Section):

@@ -2,7 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Self
 
+from pydantic import model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -13,6 +15,8 @@ from pydantic_settings import (
 from fraudstream.settings.kafka import KafkaSettings
 from fraudstream.settings.sections import (
     DeliverySettings,
+    LabellingSettings,
+    LearningSettings,
     LogSettings,
     ScoringSettings,
     TopicSettings,
@@ -41,9 +45,20 @@ class Settings(BaseSettings):
     topics: TopicSettings = TopicSettings()
     delivery: DeliverySettings = DeliverySettings()
     scoring: ScoringSettings = ScoringSettings()
+    labelling: LabellingSettings = LabellingSettings()
+    learning: LearningSettings = LearningSettings()
     worker: WorkerSettings = WorkerSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
+
+    @model_validator(mode="after")
+    def _a_learner_has_a_key(self) -> Self:
+        if "learning" in self.worker.agents and self.learning.signing_key is None:
+            raise ValueError(
+                "FRAUDSTREAM_LEARNING__SIGNING_KEY must be set where the learning agent runs, to the same "
+                "value in every worker, for example from `openssl rand -hex 32`"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -58,6 +59,14 @@ def test_labels_keep_their_content_and_order_and_get_their_subject_as_key(
     assert [put.key for put in keyed] == [b"card-0", b"card-1", b"card-0", b"card-1"]
     assert [decode_label(put.value or b"") for put in keyed] == [decode_label(value) for value in sent]
     assert app.sources == {"intake": "labels"}
+
+
+def test_a_label_keeps_the_time_at_which_it_was_recorded(
+    taken: Callable[..., FakeApp], record: MakeRecord
+) -> None:
+    """From that time on the time to learn is counted, over the intake's own delay."""
+    app = taken(replace(record(0, key=None, value=label()), its_timestamp=(1, 1_700_000_000_123)))
+    assert [put.timestamp_ms for put in app.on("labels.keyed")] == [1_700_000_000_123]
 
 
 def test_a_bad_label_is_a_dead_letter_and_the_next_is_taken(

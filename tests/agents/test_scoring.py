@@ -111,6 +111,7 @@ def test_a_score_keeps_the_contract_and_says_what_was_scored(
     (score,) = scores(app)
     assert (score.transaction_id, score.subject, score.counterparty) == ("t-1", "card-1", "merchant-1")
     assert (score.source.topic, score.source.partition, score.source.offset) == ("transactions", 2, 41)
+    assert score.dimensions == {"merchant": "merchant-1"}
     assert (score.scored_by, score.features_complete) == ("prior", True)
     assert score.scored_at == datetime.fromtimestamp(NOW, UTC)
     assert app.on("dead-letters") == []

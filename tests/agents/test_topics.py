@@ -7,7 +7,9 @@ from dataclasses import fields
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.topics import Topics, topic_specs
+from agents.runtime.options import DeliveryOptions
+from agents.topics import Topics, TopicSpec, topic_specs
+from models.labelling import LabellingRules
 
 counts = st.integers(1, 500)
 
@@ -20,6 +22,7 @@ def test_partition_counts_follow_what_depends_on_them(p: int, q: int, r: int) ->
     assert partitions[topics.scoring_changelog] == partitions[topics.transactions] == p
     assert partitions[topics.scores] == partitions[topics.labels_keyed] == q
     assert partitions[topics.outcomes] == partitions[topics.reputations] == r
+    assert partitions[topics.reputation_changelog] == r
     assert {partitions[name] for name in (topics.examples, topics.models, topics.controls)} == {1}
 
 
@@ -36,13 +39,28 @@ def test_what_readers_read_from_the_beginning_is_compacted_and_kept() -> None:
     topics = Topics()
     specs = topic_specs(topics, partitions=1, score_partitions=1, reputation_partitions=1)
     compacted = {spec.name for spec in specs if spec.cleanup == "compact"}
-    assert compacted == {topics.reputations, topics.models, topics.controls, topics.scoring_changelog}
+    changelogs = {topics.scoring_changelog, topics.reputation_changelog}
+    assert compacted == {topics.reputations, topics.models, topics.controls} | changelogs
     assert {spec.retention_ms for spec in specs if spec.cleanup == "compact"} == {-1}
 
 
 def test_a_dead_letter_has_room_for_the_largest_message_and_its_headers() -> None:
-    specs = {
-        spec.name: spec
-        for spec in topic_specs(Topics(), partitions=1, score_partitions=1, reputation_partitions=1)
-    }
+    specs = specs_by_name()
     assert specs["dead-letters"].max_message_bytes >= specs["transactions"].max_message_bytes + 500_000
+
+
+def test_a_snapshot_of_a_grown_model_is_one_record() -> None:
+    options = DeliveryOptions({}, group="g", member="m")
+    allowed = specs_by_name()["models"].max_message_bytes
+    assert allowed >= options.producer_properties()["message.max.bytes"] >= 16_000_000
+
+
+def test_scores_and_labels_are_kept_for_longer_than_labelling_needs_to_fill_its_store_again() -> None:
+    specs = specs_by_name()
+    for name in ("scores", "labels.keyed"):
+        assert specs[name].retention_ms / 1_000 > LabellingRules().keep
+
+
+def specs_by_name() -> dict[str, TopicSpec]:
+    specs = topic_specs(Topics(), partitions=1, score_partitions=1, reputation_partitions=1)
+    return {spec.name: spec for spec in specs}

@@ -9,7 +9,8 @@ import confluent_kafka
 import pytest
 
 from agents.runtime import DeliveryMode
-from fraudstream.app import admission, create_app, delivery_options, policy_factory
+from fraudstream.app import create_app, delivery_options
+from fraudstream.compose import admission, policy_factory
 from fraudstream.settings import Settings
 from models.alert_budget import AlertBudget
 from models.policy import FixedThreshold

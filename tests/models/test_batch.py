@@ -43,7 +43,10 @@ def test_both_kinds_give_the_same_columns() -> None:
     assert batch.times.tolist() == [NOON.timestamp()] * 2
     assert batch.amounts.tolist() == [11.0, 99.99]
     assert batch.countries.tolist() == [country_code("FR"), country_code(None)]
-    assert batch.dimensions == [{"merchant-category": "5411", "country": "FR"}, {"payment-type": "instant"}]
+    assert batch.dimensions == [
+        {"merchant": "m1", "merchant-category": "5411", "country": "FR"},
+        {"payment-type": "instant"},
+    ]
     assert batch.offsets.tolist() == [7, 8]
 
 

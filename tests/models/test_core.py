@@ -98,6 +98,7 @@ def test_a_score_says_what_made_it(core: ScoringCore) -> None:
     assert isinstance(result, Scored)
     assert result.features.shape == (len(FEATURES),)
     assert (result.scored_by, result.policy_version, result.threshold) == ("prior", "fixed-0.5-0.9", 0.5)
+    assert result.dimensions == {"merchant": "m1"}
     assert not result.complete
 
 
@@ -134,6 +135,27 @@ def test_a_known_counterparty_makes_the_features_complete_and_its_frauds_count()
     assert after.complete
     assert after.score > 0.5 > before.score
     assert after.reasons[0].code == "COUNTERPARTY_FRAUD_HISTORY"
+
+
+def test_a_known_fraud_of_who_pays_counts_whoever_is_paid() -> None:
+    reputations = ReputationStore()
+    core = ScoringCore(PriorModel(), reputations, lambda: FixedThreshold(0.0, 0.9))
+    [before] = core.process([card(1)], [0], core.new_state())
+    reputations.update(
+        Reputation(
+            kind="subject",
+            id="c1",
+            as_of=START,
+            matured=(0.0,) * 5,
+            matured_frauds=(2.0,) * 5,
+            early_frauds=(2.0, 2.0),
+        )
+    )
+    [after] = core.process([card(1)], [0], core.new_state())
+    assert isinstance(before, Scored)
+    assert isinstance(after, Scored)
+    assert after.score > before.score
+    assert after.reasons[0].code == "KNOWN_FRAUD_BEFORE"
 
 
 def test_a_new_model_scores_from_the_next_batch_on(core: ScoringCore) -> None:

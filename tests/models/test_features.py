@@ -60,13 +60,16 @@ transactions = st.one_of(
 sums = st.floats(0.0, 1e15)
 reputations = st.builds(
     Reputation,
-    kind=st.sampled_from(["counterparty", "country"]),
+    kind=st.sampled_from(["counterparty", "country", "merchant", "subject"]),
     id=st.sampled_from(["a", "b", "FR"]),
     as_of=moments,
     matured=st.tuples(*[sums] * 5),
     matured_frauds=st.tuples(*[sums] * 5),
     early_frauds=st.tuples(*[sums] * 2),
+    unexplained_frauds=st.tuples(*[sums] * 2),
     last_matured_fraud=st.none() | moments,
+    last_matured_genuine=st.none() | moments,
+    last_unexplained_fraud=st.none() | moments,
     last_early_fraud=st.none() | moments,
 )
 
@@ -146,6 +149,80 @@ def test_each_column_stands_under_its_own_name() -> None:
     assert row["mean_30d"] < row["mean_7d"] < row["mean_1d"] < 100.0
 
 
+def test_each_column_of_a_reputation_stands_under_its_own_name() -> None:
+    now, day = datetime(2026, 3, 1, 12, tzinfo=UTC), timedelta(days=1)
+    store = ReputationStore()
+    for number, (kind, name) in enumerate(
+        (
+            ("counterparty", "till-1"),
+            ("merchant", "shop"),
+            ("merchant-category", "5411"),
+            ("country", "FR"),
+            ("channel", "pos"),
+            ("subject", "card"),
+        )
+    ):
+        store.update(
+            Reputation(
+                kind=kind,
+                id=name,
+                as_of=now,
+                matured=(100.0, 200.0, 400.0, 500.0, 800.0),
+                matured_frauds=tuple(10.0 * place + number for place in range(1, 6)),
+                early_frauds=(1.0 + number, 2.0 + number),
+                unexplained_frauds=(3.0, 4.0),
+                last_matured_fraud=now - 2 * day,
+                last_matured_genuine=now - 5 * day,
+                last_unexplained_fraud=now - 7 * day,
+                last_early_fraud=now - (number + 8) * day / 8,
+            )
+        )
+    named = {"merchant_category_code": "5411", "country": "FR", "channel": "pos", "terminal_id": "till-1"}
+    row = features_of([card("t", now).model_copy(update=named)], store)[0]
+    expected = {
+        "counterparty_count_7d": 400.0,
+        "counterparty_count_28d": 800.0,
+        "counterparty_frauds_1d": 10.0,
+        "counterparty_frauds_3d": 20.0,
+        "counterparty_frauds_7d": 30.0,
+        "counterparty_frauds_14d": 40.0,
+        "counterparty_frauds_28d": 50.0,
+        "counterparty_fraud_share_1d": 10 / 100,
+        "counterparty_fraud_share_3d": 20 / 200,
+        "counterparty_fraud_share_7d": 30 / 400,
+        "counterparty_fraud_share_14d": 40 / 500,
+        "counterparty_fraud_share_28d": 50 / 800,
+        "since_counterparty_fraud": 2 * 86_400.0,
+        "since_counterparty_genuine": 5 * 86_400.0,
+        "counterparty_fraud_run": 3 * 86_400.0,
+        "unexplained_frauds_7d": 3.0,
+        "unexplained_frauds_28d": 4.0,
+        "unexplained_fraud_share_28d": 4 / 800,
+        "since_unexplained_fraud": 7 * 86_400.0,
+        "early_frauds_7d": 1.0,
+        "early_frauds_28d": 2.0,
+        "since_early_fraud": 86_400.0,
+        "merchant_frauds_28d": 51.0,
+        "merchant_fraud_share_7d": 31 / 400,
+        "merchant_fraud_share_28d": 51 / 800,
+        "since_merchant_fraud": 2 * 86_400.0,
+        "merchant_early_frauds_7d": 2.0,
+        "category_fraud_share_7d": 32 / 400,
+        "category_fraud_share_28d": 52 / 800,
+        "country_fraud_share_7d": 33 / 400,
+        "country_fraud_share_28d": 53 / 800,
+        "channel_fraud_share_7d": 34 / 400,
+        "channel_fraud_share_28d": 54 / 800,
+        "purpose_fraud_share_7d": 0.0,
+        "purpose_fraud_share_28d": 0.0,
+        "known_frauds_14d": 45.0,
+        "known_early_frauds_7d": 6.0,
+        "since_known_fraud": 13 * 86_400.0 / 8,
+    }
+    assert list(expected) == [feature.name for feature in REPUTATION]
+    assert {name: row[name] for name in expected} == pytest.approx(expected)
+
+
 def card(number: str, moment: datetime, amount: str = "20.00", merchant: str = "shop") -> CardTransaction:
     return CardTransaction(
         transaction_id=number,
@@ -157,8 +234,10 @@ def card(number: str, moment: datetime, amount: str = "20.00", merchant: str = "
     )
 
 
-def features_of(sequence: list[CardTransaction]) -> list[dict[str, float]]:
+def features_of(
+    sequence: list[CardTransaction], store: ReputationStore | None = None
+) -> list[dict[str, float]]:
     batch = EventBatch.of(sequence, range(len(sequence)))
-    matrix = feature_matrix(batch, ProfileStore().fold(batch), ReputationStore().view(batch))
+    matrix = feature_matrix(batch, ProfileStore().fold(batch), (store or ReputationStore()).view(batch))
     assert matrix.values.dtype == np.float32
     return [dict(zip(NAMES, row.tolist(), strict=True)) for row in matrix.values]

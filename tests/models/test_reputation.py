@@ -1,4 +1,4 @@
-"""Reputations: replaced, added up, faded to the event, with defaults where absent."""
+"""Reputations: replaced, faded to the event, with defaults where absent."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from models.batch import EventBatch
-from models.reputation import FIRST_ROWS, ReputationStore
+from models.reputation import FIRST_ROWS, VIEW, ReputationStore
 from schemas.reputation import Reputation
-from schemas.transaction import CardTransaction
+from schemas.transaction import CardTransaction, TransferTransaction
 
 if TYPE_CHECKING:
     from models.reputation import ReputationView
@@ -28,7 +28,8 @@ def reputation(
     matured: float = 100.0,
     frauds: float = 10.0,
     early: float = 1.0,
-    last_fraud: datetime | None = None,
+    unexplained: float = 0.0,
+    **last: datetime | None,
 ) -> Reputation:
     return Reputation(
         kind=kind,
@@ -37,7 +38,8 @@ def reputation(
         matured=(matured,) * 5,
         matured_frauds=(frauds,) * 5,
         early_frauds=(early,) * 2,
-        last_matured_fraud=last_fraud,
+        unexplained_frauds=(unexplained,) * 2,
+        **last,
     )
 
 
@@ -64,24 +66,27 @@ def test_an_absent_reputation_is_no_transactions_no_frauds_and_incomplete() -> N
     view = view_of(store, "unknown", "known")
     assert view.complete.tolist() == [False, True]
     absent = view.columns[0]
-    assert absent["since_fraud"] == absent["since_early_fraud"] == np.inf
-    assert not any(absent[name].any() for name in ("matured", "frauds", "shares", "early_frauds"))
+    ages = {name for name in VIEW.names or () if "since" in name}
+    assert len(ages) == 6
+    assert {absent[name] for name in ages} == {np.inf}
+    assert absent["fraud_run"] == -np.inf
+    assert not any(absent[name].any() for name in {*VIEW.names} - ages - {"fraud_run"})
 
 
 def test_sums_fade_until_the_event_and_shares_stay() -> None:
     store = ReputationStore()
-    store.update(reputation(last_fraud=NOON - 2 * DAY))
+    store.update(reputation(last_matured_fraud=NOON - 2 * DAY))
     later = view_of(store, "shop", at=NOON + 7 * DAY).columns[0]
     assert later["frauds"] == pytest.approx(10.0 * np.exp(-7 / np.array([1, 3, 7, 14, 28])))
     assert later["matured"] == pytest.approx(100.0 * np.exp(-7 / np.array([7, 28])))
     assert later["early_frauds"] == pytest.approx(np.exp(-7 / np.array([7, 28])))
-    assert later["shares"][0] == pytest.approx([0.1, 0.1])
+    assert later["frauds_shares"][1:] == pytest.approx([0.1] * 4)
     assert later["since_fraud"] == 9 * 86_400.0
 
 
 def test_an_event_before_the_reputation_sees_it_as_it_is() -> None:
     store = ReputationStore()
-    store.update(reputation(last_fraud=NOON))
+    store.update(reputation(last_matured_fraud=NOON))
     late = view_of(store, "shop", at=NOON - DAY).columns[0]
     assert late["frauds"].tolist() == [10.0] * 5
     assert late["since_fraud"] == 0.0
@@ -90,7 +95,7 @@ def test_an_event_before_the_reputation_sees_it_as_it_is() -> None:
 def test_a_faded_memory_makes_no_large_share() -> None:
     store = ReputationStore()
     store.update(reputation(matured=0.01, frauds=0.01))
-    assert view_of(store, "shop").columns[0]["shares"][0].tolist() == [0.01, 0.01]
+    assert view_of(store, "shop").columns[0]["frauds_shares"].tolist() == [0.01] * 5
 
 
 def test_what_else_a_transaction_names_has_its_share() -> None:
@@ -98,8 +103,26 @@ def test_what_else_a_transaction_names_has_its_share() -> None:
     store.update(reputation("FR", "country", frauds=50.0))
     store.update(reputation("5411", "merchant-category", frauds=25.0))
     store.update(reputation("pos", "channel", frauds=75.0))
-    shares = view_of(store, "shop").columns[0]["shares"]
-    assert shares.tolist() == [[0.0, 0.0], [0.25, 0.25], [0.5, 0.5], [0.0, 0.0]]
+    shares = view_of(store, "shop").columns[0]["category_shares"]
+    assert shares.tolist() == [[0.25, 0.25], [0.5, 0.5], [0.0, 0.0], [0.0, 0.0]]
+
+
+def test_a_transfer_names_a_payment_type_and_a_purpose() -> None:
+    store = ReputationStore()
+    store.update(reputation("instant", "payment-type", frauds=25.0))
+    store.update(reputation("SALA", "purpose", frauds=75.0))
+    transfer = TransferTransaction(
+        end_to_end_id="e",
+        event_time=NOON,
+        debtor_account="acc_a",
+        creditor_account="acc_b",
+        instructed_amount="1.00",
+        currency="EUR",
+        payment_type="instant",
+        purpose_code="SALA",
+    )
+    shares = store.view(EventBatch.of([transfer], [0])).columns[0]["category_shares"]
+    assert shares.tolist() == [[0.25, 0.25], [0.0, 0.0], [0.0, 0.0], [0.75, 0.75]]
 
 
 def test_the_newest_record_of_a_key_replaces_the_older() -> None:
@@ -110,23 +133,71 @@ def test_the_newest_record_of_a_key_replaces_the_older() -> None:
     assert view_of(store, "shop").columns[0]["frauds"].tolist() == [3.0] * 5
 
 
-@pytest.mark.parametrize("days", [-3, 0, 3])
-def test_partial_reputations_add_up_in_any_order(days: int) -> None:
-    parts = [
-        reputation(frauds=10.0, last_fraud=NOON - DAY),
-        reputation(as_of=NOON + days * DAY, frauds=4.0, last_fraud=NOON - 2 * DAY),
-    ]
-    views = []
-    for order in (parts, parts[::-1]):
-        store = ReputationStore()
-        for part in order:
-            store.add(part)
-        views.append(view_of(store, "shop", at=NOON + 3 * DAY).columns[0])
-    taus = np.array([1, 3, 7, 14, 28])
-    expected = 10.0 * np.exp(-3 / taus) + 4.0 * np.exp(-(3 - days) / taus)
-    for view in views:
-        assert view["frauds"] == pytest.approx(expected, rel=1e-9)
-        assert view["since_fraud"] == 4 * 86_400.0
+def test_the_last_of_each_kind_is_told_by_its_age_at_the_event() -> None:
+    store = ReputationStore()
+    last = {"last_matured_genuine": NOON - DAY, "last_unexplained_fraud": NOON - 3 * DAY}
+    store.update(reputation(last_matured_fraud=NOON - 2 * DAY, last_early_fraud=NOON, **last))
+    view = view_of(store, "shop", at=NOON + DAY).columns[0]
+    names = ("since_fraud", "since_genuine", "since_unexplained", "since_early_fraud")
+    assert [view[name] / 86_400.0 for name in names] == [3, 2, 4, 1]
+
+
+@pytest.mark.parametrize(
+    ("fraud", "genuine", "run"),
+    [
+        (NOON, NOON - 2 * DAY, 2 * 86_400.0),
+        (NOON - 2 * DAY, NOON, -2 * 86_400.0),
+        (NOON, None, np.inf),
+        (None, NOON, -np.inf),
+        (None, None, -np.inf),
+    ],
+)
+def test_frauds_run_from_the_last_genuine_transaction_to_the_last_fraud(
+    fraud: datetime | None, genuine: datetime | None, run: float
+) -> None:
+    store = ReputationStore()
+    store.update(reputation(last_matured_fraud=fraud, last_matured_genuine=genuine))
+    assert view_of(store, "shop").columns[0]["fraud_run"] == run
+
+
+def test_unexplained_frauds_fade_like_early_ones_and_have_their_share_of_all_that_matured() -> None:
+    store = ReputationStore()
+    store.update(reputation(matured=50.0, unexplained=5.0))
+    view = view_of(store, "shop", at=NOON + 7 * DAY).columns[0]
+    assert view["unexplained"] == pytest.approx(5.0 * np.exp(-7 / np.array([7, 28])))
+    assert view["unexplained_share"] == pytest.approx(0.1)
+
+
+def test_a_merchant_is_viewed_beside_its_terminal() -> None:
+    store = ReputationStore()
+    store.update(reputation("shop", "merchant", frauds=20.0, early=3.0, last_matured_fraud=NOON - DAY))
+    view = view_of(store, "shop").columns[0]
+    assert (view["merchant_frauds"], view["merchant_early_frauds"]) == (20.0, 3.0)
+    assert view["merchant_shares"].tolist() == [0.2, 0.2]
+    assert view["merchant_since_fraud"] == 86_400.0
+    assert not view["frauds"].any(), "the terminal has a reputation of its own"
+
+
+def test_a_known_fraud_of_who_pays_fades_over_two_weeks_and_counts_for_the_next_event() -> None:
+    store = ReputationStore()
+    known = {"last_matured_fraud": NOON - 3 * DAY, "last_early_fraud": NOON - 2 * DAY}
+    store.update(reputation("card", "subject", matured=0.0, frauds=1.0, early=1.0, **known))
+    now = view_of(store, "shop").columns[0]
+    assert (now["subject_frauds"], now["subject_early_frauds"]) == (1.0, 1.0)
+    assert now["subject_since_fraud"] == 2 * 86_400.0, "whichever of the two is newer"
+    later = view_of(store, "shop", at=NOON + 14 * DAY).columns[0]
+    assert later["subject_frauds"] == pytest.approx(np.exp(-1))
+    assert later["subject_early_frauds"] == pytest.approx(np.exp(-2))
+
+
+def test_a_subject_without_known_frauds_has_none_and_a_known_subject_makes_nothing_complete() -> None:
+    store = ReputationStore()
+    store.update(reputation("another card", "subject"))
+    store.update(reputation("card", "subject", frauds=0.0, early=0.0))
+    view = view_of(store, "shop")
+    assert view.columns[0]["subject_since_fraud"] == np.inf
+    assert view.columns[0]["subject_frauds"] == 0.0
+    assert view.complete.tolist() == [False]
 
 
 def test_the_store_grows() -> None:

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 
 from models.alert_budget import AlertBudget
+from models.batch import EventBatch
 from models.policy import FixedThreshold
 from models.state import POLICY_KEY, PROFILE_PREFIX, SubjectState
+from schemas.transaction import CardTransaction
 
 
 def budget(alerts_per_10000: float = 50.0) -> AlertBudget:
     return AlertBudget(alerts_per_10000, floor=0.01, ceiling=0.9, decline=0.95)
+
+
+def pay(state: SubjectState, subject: str) -> None:
+    payment = CardTransaction(
+        transaction_id="t",
+        event_time=datetime(2026, 1, 1, tzinfo=UTC),
+        card_id=subject,
+        merchant_id="shop",
+        amount="1.00",
+        currency="EUR",
+    )
+    state.profiles.fold(EventBatch.of([payment], [7]))
 
 
 def decide(state: SubjectState, scores: list[float]) -> list[float]:
@@ -22,17 +38,17 @@ def decide(state: SubjectState, scores: list[float]) -> list[float]:
 def test_changes_are_told_once_and_only_of_what_changed() -> None:
     state = SubjectState(budget())
     assert state.changes() == []
-    state.profiles.mark_fraud("a", 1e9)
+    pay(state, "a")
     assert [key for key, _ in state.changes()] == [PROFILE_PREFIX + b"a"]
     decide(state, [0.3])
-    state.profiles.mark_fraud("b", 1e9)
+    pay(state, "b")
     assert [key for key, _ in state.changes()] == [PROFILE_PREFIX + b"b", POLICY_KEY]
     assert state.changes() == []
 
 
 def test_a_restored_state_is_the_same_and_has_nothing_to_tell() -> None:
     state, restored = SubjectState(budget()), SubjectState(budget())
-    state.profiles.mark_fraud("a", 1e9)
+    pay(state, "a")
     decide(state, [0.3, 0.99])
     for key, payload in state.changes():
         restored.restore(key, payload)
@@ -44,7 +60,7 @@ def test_a_restored_state_is_the_same_and_has_nothing_to_tell() -> None:
 
 def test_a_tombstone_forgets() -> None:
     state = SubjectState(budget())
-    state.profiles.mark_fraud("a", 1e9)
+    pay(state, "a")
     state.restore(PROFILE_PREFIX + b"a", None)
     state.restore(PROFILE_PREFIX + b"never", None)
     state.restore(POLICY_KEY, None)

@@ -18,6 +18,7 @@ from schemas.errors import InvalidMessage
 from schemas.example import decode_example
 from schemas.export import json_schemas
 from schemas.label import decode_label
+from schemas.outcome import decode_outcomes
 from schemas.reputation import decode_reputation
 from schemas.score import decode_score
 from schemas.snapshot import decode_snapshot
@@ -33,6 +34,7 @@ DECODERS = {
     "alert": decode_alert,
     "example": decode_example,
     "model-snapshot": decode_snapshot,
+    "outcomes": decode_outcomes,
     "reputation": decode_reputation,
 }
 FILES = sorted(path for path in GOLDEN.glob("*.json") if not path.name.startswith("dead-letter"))

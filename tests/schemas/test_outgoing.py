@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from schemas.alert import Alert, Reason, alert_id, decode_alert
-from schemas.control import AlertBudget, FixedThreshold, decode_control
+from schemas.control import AlertBudget, FixedThreshold, ModelPin, decode_control
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.export import json_schemas
+from schemas.outcome import decode_outcomes
 from schemas.reputation import decode_reputation
 from schemas.score import Decision, Score, Source, decode_score, encode_score
 from schemas.snapshot import decode_snapshot
@@ -35,6 +36,7 @@ def score_fields(**changes: Any) -> dict[str, Any]:
         "event_time": transaction.event_time,
         "subject": transaction.subject,
         "counterparty": transaction.counterparty,
+        "dimensions": dict(transaction.dimensions),
         "score": 0.625,
         "decision": Decision.REVIEW,
         "threshold": 0.5,
@@ -139,6 +141,13 @@ def test_either_control_replaces_the_other_under_one_key() -> None:
     assert fixed.control == budget.control
 
 
+def test_a_pinned_model_stands_beside_the_policy_under_a_key_of_its_own() -> None:
+    pin = decode_control((GOLDEN / "control.model-pin.json").read_bytes())
+    assert isinstance(pin, ModelPin)
+    assert (pin.control, pin.name, pin.model_version) == ("model", "forest", 17)
+
+
 def test_names_under_which_other_topics_speak_of_a_message() -> None:
-    assert decode_snapshot((GOLDEN / "model-snapshot.forest.json").read_bytes()).scored_by == "forest@17"
+    assert decode_snapshot((GOLDEN / "model-snapshot.forest.json").read_bytes()).scored_by == "forest@90211"
+    assert decode_outcomes((GOLDEN / "outcomes.terminal.json").read_bytes()).key == "counterparty:T-00042"
     assert decode_reputation((GOLDEN / "reputation.terminal.json").read_bytes()).key == "counterparty:T-00042"

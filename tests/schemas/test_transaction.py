@@ -26,7 +26,12 @@ def test_a_card_transaction_is_seen_as_card_terminal_and_billed_amount() -> None
     assert (card.subject, card.counterparty) == ("3b1f9a7c5e2d4860b7a1c3d5e7f90123", "T-00042")
     assert card.amount_value == 12.5
     assert card.event_timestamp == datetime(2026, 11, 24, 9, 15, 30, 250_000, UTC).timestamp()
-    assert card.dimensions == (("merchant-category", "5411"), ("country", "JP"), ("channel", "pos"))
+    assert dict(card.dimensions) == {
+        "merchant": "M-0004711",
+        "merchant-category": "5411",
+        "country": "JP",
+        "channel": "pos",
+    }
 
 
 def test_without_terminal_or_billing_a_card_transaction_is_seen_by_merchant_and_amount() -> None:
@@ -50,7 +55,7 @@ def test_a_transfer_is_seen_as_debtor_creditor_and_instructed_amount() -> None:
 
 
 def test_what_a_transaction_does_not_name_is_no_dimension() -> None:
-    assert golden("card-as-sent").dimensions == ()
+    assert golden("card-as-sent").dimensions == (("merchant", "M"),)
     assert golden("transfer-as-sent").dimensions == ()
 
 

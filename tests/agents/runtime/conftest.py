@@ -61,6 +61,34 @@ class FakeState:
         return len(self.entries)
 
 
+@dataclass
+class FakeStore(FakeState):
+    """Keeps itself; writes down what the engine tells it."""
+
+    steps: list[tuple[object, ...]] = field(default_factory=list)
+
+    def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
+        self.steps.append(("resume", partition, committed, note))
+        return None if committed is None else committed - 30
+
+    def note(self) -> str:
+        return "clock 7"
+
+    def freeze(self, position: int) -> None:
+        self.steps.append(("freeze", position))
+
+    def save(self) -> None:
+        self.steps.append(("save",))
+
+    def close(self) -> None:
+        self.steps.append(("close",))
+
+
+@pytest.fixture
+def store() -> FakeStore:
+    return FakeStore()
+
+
 @pytest.fixture
 def message() -> Callable[..., FakeMessage]:
     """Makes a record: message(offset, key, value)."""

@@ -9,6 +9,7 @@ import pytest
 
 from agents.runtime import assignment as module
 from agents.runtime.assignment import Assignment
+from agents.runtime.commit_note import CommitNote
 from agents.runtime.observer import Silent
 from agents.runtime.options import DeliveryOptions
 from agents.runtime.state import Binding
@@ -70,18 +71,24 @@ def test_without_a_commit_the_group_decides(worker: Worker) -> None:
     assert (place.offset, partition.committed) == (ck.OFFSET_INVALID, None)
 
 
-def test_a_state_may_say_where_to_start(worker: Worker, state: Any) -> None:
-    class Starts(type(state)):  # type: ignore[misc]
-        def start_offset(self, committed: int | None) -> int | None:
-            return None if committed is None else committed - 30
-
-    worker.bindings.append(Binding("own", "in", None, Starts))
+def test_a_state_with_a_store_of_its_own_says_where_to_start(worker: Worker, store: Any) -> None:
+    worker.metadata = CommitNote(states={"own": "clock 7"}).text()
+    worker.bindings.append(Binding("own", "in", None, lambda: store))
     [partition], [place] = worker.assign(0)
     assert (place.offset, partition.committed) == (10, 40)
+    assert store.steps == [("resume", 0, 40, "clock 7")]
+    assert partition.committed_metadata == worker.metadata
+
+
+def test_a_store_is_closed_when_its_partition_goes(worker: Worker, store: Any) -> None:
+    worker.bindings.append(Binding("own", "in", None, lambda: store))
+    worker.assign(0)
+    worker.assignment.drop([("in", 0)], keep=True)
+    assert store.steps[-1] == ("close",)
 
 
 def test_suspects_come_with_the_commit(worker: Worker) -> None:
-    worker.metadata = Suspect(41, 45, 1).metadata()
+    worker.metadata = CommitNote(Suspect(41, 45, 1)).text()
     [partition], _ = worker.assign(0)
     assert partition.suspect == Suspect(41, 45, 1)
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agents.runtime.checkpoint import AtLeastOnce, ExactlyOnce, Ledger
+from agents.runtime.checkpoint import AtLeastOnce, Checkpoint, ExactlyOnce, Ledger
+from agents.runtime.commit_note import CommitNote
 from agents.runtime.errors import Fenced, Unfinished
 from agents.runtime.gate import Gate
 from agents.runtime.outbox import Epoch
@@ -230,4 +231,31 @@ async def test_half_done_work_is_not_committed(
 async def test_commits_carry_the_note_on_suspects(gate: Gate, recorder: Recorder, worked: Partition) -> None:
     worked.suspect = Suspect(20, 29, 1)
     await exactly_once(gate, recorder).run([worked])
-    assert recorder.committed == [(3, 15, Suspect(20, 29, 1).metadata())]
+    assert recorder.committed == [(3, 15, CommitNote(Suspect(20, 29, 1)).text())]
+
+
+@pytest.mark.parametrize("make", [exactly_once, at_least_once])
+async def test_a_store_follows_the_commit_and_its_note_goes_with_the_offsets(
+    gate: Gate, recorder: Recorder, store: Any, messages: Any, make: Callable[[Gate, Recorder], Checkpoint]
+) -> None:
+    partition = Partition("in", 3, {"counting": store})
+    [chunk] = partition.hand_out(messages(10, 15), 100)
+    partition.acknowledge(chunk)
+    recorder.steps = store.steps  # one story
+    await make(gate, recorder).run([partition])
+    assert store.steps[0] == ("freeze", 15)
+    assert store.steps[-1] == ("save",)
+    assert recorder.committed[-1] == (3, 15, CommitNote(states={"counting": "clock 7"}).text())
+
+
+async def test_a_refused_commit_leaves_the_store_as_it_was(
+    gate: Gate, recorder: Recorder, store: Any, messages: Any
+) -> None:
+    partition = Partition("in", 3, {"counting": store})
+    [chunk] = partition.hand_out(messages(10, 15), 100)
+    partition.acknowledge(chunk)
+    recorder.refuses = True
+    with pytest.raises(Fenced):
+        await exactly_once(gate, recorder).run([partition])
+    assert ("save",) not in store.steps
+    assert partition.committed_metadata == "", "a note on a failure must not tell of what was not committed"

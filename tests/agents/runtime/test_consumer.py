@@ -9,6 +9,7 @@ import pytest
 
 from agents.runtime import consumer as module
 from agents.runtime.app import App
+from agents.runtime.commit_note import CommitNote
 from agents.runtime.desk import HeldChunk
 from agents.runtime.errors import Fenced, OutputFailed, PartitionsLost, Unfinished
 from agents.runtime.observer import Silent
@@ -144,7 +145,7 @@ async def test_suspects_are_noted_where_the_successor_starts(
     partition.committed = 3
     consumer.agent_failed("one", ValueError(), await in_hand(consumer, partition, messages(5, 8)))
     await consumer.on_stop()
-    assert consumer._poller.commits == [(3, Suspect(5, 7, 1).metadata())]
+    assert consumer._poller.commits == [(3, CommitNote(Suspect(5, 7, 1)).text())]
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_an_exactly_once_producer_is_transactional_under_the_members_name() -> N
         "enable.idempotence": True,
         "partitioner": "murmur2_random",
         "queue.buffering.max.messages": 200_000,
-        "message.max.bytes": 4_000_000,
+        "message.max.bytes": 16_000_000,
         "transactional.id": "g-m-0",
         "transaction.timeout.ms": 12_500,
     }

@@ -8,6 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agents.runtime.commit_note import CommitNote
 from agents.runtime.partition import Chunk, Partition
 from agents.runtime.suspects import MOST_FAILURES, Suspect
 
@@ -59,7 +60,7 @@ def test_cutting_keeps_every_record_in_order_within_the_size_and_suspects_alone(
 ) -> None:
     offsets, size = delivery
     suspect = Suspect(first, first + length, 1)
-    chunks = list(Partition("in", 0, {}, suspect=suspect).hand_out(records(*offsets), size))
+    chunks = list(Partition("in", 0, {}, note=CommitNote(suspect)).hand_out(records(*offsets), size))
     assert [record.offset() for chunk in chunks for record in chunk.records] == offsets
     for chunk in chunks:
         assert 1 <= len(chunk.records) <= size
@@ -93,7 +94,7 @@ def test_a_failing_chunk_is_noted_and_narrowed_down_to_one_record() -> None:
     first.suspects(chunk)
     assert first.suspect == Suspect(5, 9, 1)
 
-    second = Partition("in", 0, {}, suspect=first.suspect)
+    second = Partition("in", 0, {}, note=CommitNote(first.suspect))
     chunks = list(second.hand_out(records(*range(3, 12)), 5))
     assert spans(chunks) == [(3, 4), *((i, i) for i in range(5, 10)), (10, 11)]
     for chunk in chunks[:3]:
@@ -105,7 +106,7 @@ def test_a_failing_chunk_is_noted_and_narrowed_down_to_one_record() -> None:
 
 def test_a_record_is_poison_after_its_last_failure_and_only_that_record() -> None:
     def poison(failures: int) -> list[int]:
-        partition = Partition("in", 0, {}, suspect=Suspect(7, 7, failures))
+        partition = Partition("in", 0, {}, note=CommitNote(Suspect(7, 7, failures)))
         return [c.first for c in partition.hand_out(records(6, 7, 8), 5) if c.is_poison]
 
     assert poison(MOST_FAILURES - 1) == []
@@ -113,8 +114,8 @@ def test_a_record_is_poison_after_its_last_failure_and_only_that_record() -> Non
 
 
 def test_metadata_notes_the_suspect_until_it_is_got_past() -> None:
-    partition = Partition("in", 0, {}, suspect=Suspect(3, 3, 2))
-    assert partition.metadata == Suspect(3, 3, 2).metadata()
+    partition = Partition("in", 0, {}, note=CommitNote(Suspect(3, 3, 2)))
+    assert partition.metadata == CommitNote(Suspect(3, 3, 2)).text()
     for chunk in partition.hand_out(records(3), 5):
         partition.acknowledge(chunk)
     assert partition.metadata == ""

@@ -1,0 +1,261 @@
+"""The labelling agent.
+
+In: `scores` and `labels.keyed`, both keyed by card or account, the same partition of both by the same worker.
+Out: examples on `examples`, what came of transactions on `outcomes`, dead letters for what is neither.
+Remembers: each scored transaction and what was said of it, on disk, until no correction is taken any more.
+Promises: each label version of a transaction is learnt once; what a label says has no effect before its own
+time. Outputs and source offsets are committed together, the store follows; a store that is behind, or lost,
+is filled again from the topics, and what was told before the commit is not told again. In at-least-once mode
+a crash may repeat examples, which the learner knows again, and outcomes, which it cannot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Final, cast
+
+from agents.labelling_store import RocksRows
+from agents.refusals import Refusals, refuse_poison
+from models.case import ScoredRow
+from models.decay import NEVER
+from models.labelling import LabellingCore
+from models.watermark import Watermark
+from schemas.errors import InvalidMessage
+from schemas.label import decode_label
+from schemas.outcome import Outcomes
+from schemas.score import decode_score
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Callable, Sequence
+    from pathlib import Path
+
+    from agents.dead_letters import KafkaRecord
+    from agents.runtime import App, Chunk
+    from agents.telemetry import Telemetry
+    from agents.topics import Topics
+    from models.labelling import Emission, LabellingRules
+
+SCORES: Final = "labelling"
+LABELS: Final = "labelling-labels"
+_MOST_AT_ONCE: Final = 500
+_MOST_REPLAYED: Final = 1_000
+
+
+class LabellingPartition:
+    """One partition of scores and its labels: the core, its store, and how far each source has come."""
+
+    def __init__(self, rules: LabellingRules, folder: Path, grace: float) -> None:
+        self.rows = RocksRows(folder)
+        self.core = LabellingCore(rules, self.rows)
+        self.watermark = Watermark(grace)
+        self._positions: dict[str, int] = {}
+        self._replayed = 0
+        self._told_until = NEVER
+        if (sampler := self.rows.sampler()) is not None:
+            self.core.sampler.unpack(sampler)
+
+    def resume(self, source: str, note: str | None) -> int:
+        """Say from where a source is to be read; `note` is that of its last commit."""
+        self._told_until = max(self._told_until, float(note) if note else NEVER)
+        return self.rows.offset(source) or 0
+
+    def replay(self, source: str, record: KafkaRecord) -> None:
+        """Take a record whose effects were told before; one that was refused then is passed over."""
+        with suppress(InvalidMessage):
+            _TAKE[source](self, record)
+        self._positions[source] = record.offset() + 1
+        self._replayed += 1
+        if self._replayed % _MOST_REPLAYED == 0:
+            self.rows.freeze(self._positions, self.core.sampler.pack())
+            self.rows.save()
+
+    def advance(self, now: float) -> Emission:
+        """Tell what is due by the clock at `now` (monotonic s), some of it at a time."""
+        while self.core.clock < self._told_until:  # what was due by then was told before
+            self.core.advance(self._told_until)
+        return self.core.advance(self.watermark.clock(now), _MOST_AT_ONCE)
+
+    @property
+    def note(self) -> str:
+        """Event time up to which everything due was told."""
+        return repr(max(self.core.clock, self._told_until))
+
+    def freeze(self, source: str, position: int) -> None:
+        """Keep apart what the commit that follows holds."""
+        self.rows.freeze({source: position}, self.core.sampler.pack())
+
+
+class LabellingPartitions:
+    """The partitions in this worker's hands, by number; both sources of a partition share one."""
+
+    def __init__(self, open_partition: Callable[[int], LabellingPartition]) -> None:
+        self._open = open_partition
+        self._held: dict[int, LabellingPartition] = {}
+        self._holders: dict[int, int] = {}
+
+    def hold(self, number: int) -> LabellingPartition:
+        """The partition, opened by its first source."""
+        if number not in self._held:
+            self._held[number] = self._open(number)
+        self._holders[number] = self._holders.get(number, 0) + 1
+        return self._held[number]
+
+    def let_go(self, number: int) -> None:
+        """Close the partition once neither source holds it."""
+        self._holders[number] -= 1
+        if not self._holders[number]:
+            self._held.pop(number).rows.close()
+
+    def cases(self) -> int:
+        """Transactions kept."""
+        return sum(len(held.core) for held in self._held.values())
+
+    def disk_bytes(self) -> int:
+        """Size of the stores."""
+        return sum(held.rows.disk_bytes() for held in self._held.values())
+
+
+class LabellingState:
+    """One source's part in a labelling partition, as the delivery engine sees it."""
+
+    def __init__(self, partitions: LabellingPartitions, source: str) -> None:
+        """Keep one source's part; `source` is `SCORES` or `LABELS`."""
+        self._partitions = partitions
+        self._source = source
+        self._number = -1
+        self.partition: LabellingPartition = cast("LabellingPartition", None)
+
+    def __len__(self) -> int:
+        return len(self.partition.core)
+
+    def restore(self, key: bytes, payload: bytes | None) -> None:
+        """Take nothing: there is no changelog."""
+
+    def changes(self) -> list[tuple[bytes, bytes | None]]:
+        """Nothing for a changelog."""
+        return []
+
+    def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
+        """Open the store."""
+        del committed  # the engine replays what lies between
+        self._number = partition
+        self.partition = self._partitions.hold(partition)
+        return self.partition.resume(self._source, note)
+
+    def replay(self, record: KafkaRecord) -> None:
+        """Take a record that the store lacks, although what followed from it is committed."""
+        self.partition.replay(self._source, record)
+
+    def note(self) -> str:
+        """Up to when everything was told."""
+        return self.partition.note
+
+    def freeze(self, position: int) -> None:
+        """Keep apart what the commit that follows holds."""
+        self.partition.freeze(self._source, position)
+
+    def save(self) -> None:
+        """Write it."""
+        self.partition.rows.save()
+
+    def close(self) -> None:
+        """Let go of the store."""
+        self._partitions.let_go(self._number)
+
+
+class LabellingAgent:
+    """Takes scores and labels; puts examples, outcomes and dead letters into the outbox."""
+
+    def __init__(
+        self, app: App, topics: Topics, telemetry: Telemetry, *, monotonic: Callable[[], float]
+    ) -> None:
+        self._outbox = app.outbox
+        self._topics = topics
+        self._telemetry = telemetry
+        self._monotonic = monotonic
+        self._refusals = {
+            name: Refusals(name, app.outbox, topics.dead_letters, telemetry) for name in (SCORES, LABELS)
+        }
+
+    async def take_scores(self, waiting: AsyncIterable[Sequence[Chunk]]) -> None:
+        """Keep the scored transactions that wait, again and again."""
+        await self._take(waiting, SCORES)
+
+    async def take_labels(self, waiting: AsyncIterable[Sequence[Chunk]]) -> None:
+        """Keep the labels that wait, again and again."""
+        await self._take(waiting, LABELS)
+
+    async def _take(self, waiting: AsyncIterable[Sequence[Chunk]], source: str) -> None:
+        async for chunks in waiting:
+            for chunk in chunks:
+                held = cast("LabellingState", chunk.states[source]).partition
+                for record in chunk.records:
+                    try:
+                        refuse_poison(chunk)
+                        _TAKE[source](held, record)
+                    except InvalidMessage as refusal:
+                        self._refusals[source].put(record, refusal)
+                while not self._tell(held):
+                    await asyncio.sleep(0)  # noqa: ASYNC110 - waits for nothing, lets others have their turn
+            await self._outbox.room()
+
+    def _tell(self, held: LabellingPartition) -> bool:
+        """Publish what is due, some of it at a time; tell whether that was all."""
+        emission = held.advance(self._monotonic())
+        for example in emission.examples:
+            self._outbox.put(self._topics.examples, None, example.to_json(), partition=0)
+        for (kind, name), events in emission.outcomes.items():
+            outcomes = Outcomes(kind=kind, id=name, events=tuple(events))
+            self._outbox.put(self._topics.outcomes, outcomes.key.encode(), outcomes.to_json())
+        self._telemetry.labelled(emission)
+        return emission.is_whole
+
+
+def bind(
+    app: App,
+    topics: Topics,
+    telemetry: Telemetry,
+    *,
+    rules: LabellingRules,
+    folder: Path,
+    grace: float,
+    monotonic: Callable[[], float],
+) -> LabellingPartitions:
+    """Run the labelling agent in this app.
+
+    Args:
+        app: the worker's.
+        topics: names of the topics.
+        telemetry: is told what happened.
+        rules: of each partition.
+        folder: holds a store for each partition.
+        grace: seconds by which a label may come after the scores of its time.
+        monotonic: gives seconds that only rise.
+    """
+    partitions = LabellingPartitions(lambda number: LabellingPartition(rules, folder / str(number), grace))
+    agent = LabellingAgent(app, topics, telemetry, monotonic=monotonic)
+    for name, topic, process in (
+        (SCORES, topics.scores, agent.take_scores),
+        (LABELS, topics.labels_keyed, agent.take_labels),
+    ):
+        app.bind(name, topic, process, new_state=partial(LabellingState, partitions, name))
+    return partitions
+
+
+def _take_score(held: LabellingPartition, record: KafkaRecord) -> None:
+    row = ScoredRow.of_score(decode_score(record.value() or b""))
+    held.core.take_score(row)
+    held.watermark.saw_score(row.event_time)
+
+
+def _take_label(held: LabellingPartition, record: KafkaRecord) -> None:
+    label = decode_label(record.value() or b"")
+    held.core.take_label(label, record.timestamp()[1] / 1_000)
+    held.watermark.saw_label(label.label_time.timestamp())
+
+
+_TAKE: Final = {SCORES: _take_score, LABELS: _take_label}
+
+

@@ -1,0 +1,181 @@
+"""Labelling's cases on disk: RocksDB, behind what is not committed yet.
+
+Changes are kept in memory until the commit that holds them is accepted; then cases, agenda and source offsets
+are written as one batch. So the store is never ahead of Kafka, and after a crash it is whole, at most a
+commit behind.
+
+| key | value |
+|---|---|
+| `c` case key | the packed case |
+| `a` due time, case key | nothing: the agenda, in its order |
+| `o` source | offset up to which the store is complete |
+| `s` | the sampler's state |
+| `n` | how many cases there are |
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Any, Final
+
+from rocksdict import Options, Rdict, ReadOptions, WriteBatch
+
+from models.case import Case
+from models.decay import NEVER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    Entry = tuple[float, str]
+
+_CASE, _AGENDA, _OFFSET, _SAMPLER, _COUNT = b"c", b"a", b"o", b"s", b"n"
+_DUE: Final = struct.Struct(">d")
+_WINDOW_SECONDS: Final = 60.0
+"""Event time of the agenda that is brought to memory at once."""
+
+
+@dataclass
+class _Changes:
+    """What is not on disk yet: cases (None: forgotten), agenda entries (False: taken off)."""
+
+    cases: dict[str, bytes | None] = field(default_factory=dict)
+    agenda: dict[Entry, bool] = field(default_factory=dict)
+
+    def batch(self) -> Any:
+        """As writes to the database."""
+        batch = WriteBatch(raw_mode=True)
+        for key, payload in self.cases.items():
+            if payload is None:
+                batch.delete(_CASE + key.encode())
+            else:
+                batch.put(_CASE + key.encode(), payload)
+        for entry, is_added in self.agenda.items():
+            if is_added:
+                batch.put(_agenda_key(*entry), b"")
+            else:
+                batch.delete(_agenda_key(*entry))
+        return batch
+
+
+class RocksRows:
+    """The `Rows` of one labelling partition, in a folder of their own.
+
+    Args:
+        folder: made where it is missing; one process at a time may hold it.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._db = Rdict(str(folder), Options(raw_mode=True))
+        self._changed: dict[str, Case | None] = {}
+        self._agenda: dict[Entry, bool] = {}
+        self._frozen = _Changes()
+        self._batch: Any = None
+        self._near: list[Entry] = []
+        self._near_until = NEVER
+        self._count = int(self._db.get(_COUNT) or 0)
+
+    def __len__(self) -> int:
+        return self._count
+
+    def get(self, key: str) -> Case | None:
+        """The case, if there is one."""
+        if key in self._changed:
+            return self._changed[key]
+        frozen = self._frozen.cases
+        payload = frozen[key] if key in frozen else self._db.get(_CASE + key.encode())
+        return None if payload is None else Case.unpack(payload)
+
+    def put(self, key: str, case: Case) -> None:
+        """Keep a case."""
+        self._count += self.get(key) is None
+        self._changed[key] = case
+
+    def forget(self, key: str) -> None:
+        """Keep it no longer."""
+        self._count -= self.get(key) is not None
+        self._changed[key] = None
+
+    def schedule(self, due: float, key: str) -> None:
+        """Have `next_due` name the case at `due`; times before 1970 count as 1970."""
+        entry = max(due, 0.0), key
+        self._agenda[entry] = True
+        if entry[0] <= self._near_until:
+            heappush(self._near, entry)
+
+    def next_due(self, until: float) -> Entry | None:
+        """Take the first entry of the agenda that is due."""
+        if until > self._near_until:
+            self._bring_near(until + _WINDOW_SECONDS)
+        if not self._near or self._near[0][0] > until:
+            return None
+        entry = heappop(self._near)
+        while self._near and self._near[0] == entry:  # scheduled twice
+            heappop(self._near)
+        self._agenda[entry] = False
+        return entry
+
+    def offset(self, source: str) -> int | None:
+        """Offset of a source up to which the store is complete, None of an empty one."""
+        stored = self._db.get(_OFFSET + source.encode())
+        return None if stored is None else int(stored)
+
+    def sampler(self) -> bytes | None:
+        """The sampler's state as it was saved last."""
+        stored: bytes | None = self._db.get(_SAMPLER)
+        return stored
+
+    def freeze(self, offsets: Mapping[str, int], sampler: bytes) -> None:
+        """Keep apart what was changed so far; these are the offsets of its sources."""
+        cases = {key: case.pack() if case else None for key, case in self._changed.items()}
+        self._frozen = _Changes(self._frozen.cases | cases, self._frozen.agenda | self._agenda)
+        self._changed, self._agenda = {}, {}
+        self._batch = self._frozen.batch()
+        for source, offset in offsets.items():
+            self._batch.put(_OFFSET + source.encode(), str(offset).encode())
+        self._batch.put(_SAMPLER, sampler)
+        self._batch.put(_COUNT, str(self._count).encode())
+
+    def save(self) -> None:
+        """Write what was kept apart, at once or not at all."""
+        if self._batch is not None:
+            self._db.write(self._batch)
+            self._frozen, self._batch = _Changes(), None
+
+    def disk_bytes(self) -> int:
+        """Size of the store's files."""
+        return sum(file.stat().st_size for file in self._folder.iterdir() if file.is_file())
+
+    def close(self) -> None:
+        """Let go of the folder; what was not saved is given up."""
+        self._db.close()
+
+    def _bring_near(self, until: float) -> None:
+        """Bring the entries of the agenda up to `until` to memory."""
+        taken_off = {entry for changes in (self._frozen.agenda, self._agenda) for entry in changes}
+        for entry in self._stored_agenda(self._near_until, until):
+            if entry not in taken_off:
+                heappush(self._near, entry)
+        for entry, is_added in (self._frozen.agenda | self._agenda).items():
+            if is_added and self._near_until < entry[0] <= until:
+                heappush(self._near, entry)
+        self._near_until = until
+
+    def _stored_agenda(self, after: float, until: float) -> Iterator[Entry]:
+        entries = self._db.iter(ReadOptions())
+        entries.seek(_AGENDA + _DUE.pack(max(after, 0.0)))
+        while entries.valid() and (key := entries.key()).startswith(_AGENDA):
+            (due,) = _DUE.unpack_from(key, len(_AGENDA))
+            if due > until:
+                return
+            if due > after:
+                yield due, key[len(_AGENDA) + _DUE.size :].decode()
+            entries.next()
+
+
+def _agenda_key(due: float, key: str) -> bytes:
+    return _AGENDA + _DUE.pack(due) + key.encode()

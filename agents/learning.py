@@ -1,0 +1,246 @@
+"""The learning agent.
+
+In: `examples`, one ordered partition. Out: signed snapshots of the model on `models`, the oldest ones taken
+back; dead letters for what is no example.
+Remembers: the model, in memory, and now and then on disk with the offset that it is of.
+Promises: the model is the fold of all examples in their order, whenever and wherever it was stopped; a
+version names the number of examples and is published once. A second worker stands by: the group gives the
+one partition to one of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, cast
+
+from agents.refusals import Refusals, refuse_poison
+from models.signing import seal
+from schemas.errors import InvalidMessage
+from schemas.example import decode_example
+from schemas.label import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+
+    from agents.broadcast.published import PublishedVersions
+    from agents.model_store import ModelFile
+    from agents.runtime import App, Chunk
+    from agents.telemetry import Telemetry
+    from agents.topics import Topics
+    from models.online_model import OnlineModel
+    from schemas.example import Example
+
+NAME: Final = "learning"
+_TURN_SECONDS: Final = 0.005
+"""How long learning keeps the event loop from others."""
+
+
+@dataclass(frozen=True)
+class Publication:
+    """When snapshots are published, and for how long they stay.
+
+    Attributes:
+        pause: seconds between two snapshots, at least.
+        rows: examples without a fraud among them that are worth a snapshot.
+        kept: versions that stay on the topic.
+        key: signs snapshots.
+    """
+
+    pause: float
+    rows: int
+    kept: int
+    key: bytes
+
+
+class LearningState:
+    """The model, as the delivery engine sees it.
+
+    Args:
+        file: keeps the model between two starts.
+        new_model: makes one that has learnt nothing.
+        pause: seconds between two checkpoints on disk, at least.
+        monotonic: gives seconds that only rise.
+    """
+
+    def __init__(
+        self,
+        file: ModelFile,
+        new_model: Callable[[], OnlineModel],
+        pause: float,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._file = file
+        self._new_model = new_model
+        self._pause = pause
+        self._monotonic = monotonic
+        self._written_at = monotonic()
+        self._written = 0
+        self.is_open = False
+        self.model = cast("OnlineModel", None)
+
+    def __len__(self) -> int:
+        """Count the examples learnt."""
+        return self.model.examples
+
+    def restore(self, key: bytes, payload: bytes | None) -> None:
+        """Take nothing: there is no changelog."""
+
+    def changes(self) -> list[tuple[bytes, bytes | None]]:
+        """Nothing for a changelog."""
+        return []
+
+    def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
+        """Go on from the checkpoint on disk, whatever the group has committed: the log is all there is."""
+        del partition, committed, note
+        self.model = self._file.read() or self._new_model()
+        self._written, self.is_open = self.model.version, True
+        return self.model.version
+
+    def note(self) -> str:
+        """Nothing that a successor must know."""
+        return ""
+
+    def freeze(self, position: int) -> None:
+        """Keep nothing apart: the model is the same function of the log, committed or not."""
+
+    def save(self) -> None:
+        """Write the model to disk, if the last time is long enough ago."""
+        if self._monotonic() - self._written_at >= self._pause:
+            self._write()
+
+    def close(self) -> None:
+        """Write what is not on disk yet."""
+        self._write()
+        self.is_open = False
+
+    def _write(self) -> None:
+        if self.model.version != self._written:
+            self._file.write(self.model)
+            self._written = self.model.version
+        self._written_at = self._monotonic()
+
+
+class LearningAgent:
+    """Takes chunks of examples and puts snapshots into the outbox."""
+
+    def __init__(
+        self,
+        app: App,
+        topics: Topics,
+        telemetry: Telemetry,
+        *,
+        publication: Publication,
+        published: PublishedVersions,
+        prepared: Callable[[], Awaitable[None]],
+        clock: Callable[[], float],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._outbox = app.outbox
+        self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
+        self._topics = topics
+        self._telemetry = telemetry
+        self._publication = publication
+        self._published = published
+        self._prepared = prepared
+        self._clock = clock
+        self._monotonic = monotonic
+        self._published_at = -publication.pause
+        self._rows = 0
+        self._has_fraud = False
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def process(self, waiting: AsyncIterable[Sequence[Chunk]]) -> None:
+        """Learn the examples that wait, again and again, once it is known what was published before."""
+        await self._prepared()
+        async for chunks in waiting:
+            for chunk in chunks:
+                state = cast("LearningState", chunk.states[NAME])
+                await self._learn(chunk, state.model)
+                self._publish_in_time(state)
+            await self._outbox.room()
+
+    async def _learn(self, chunk: Chunk, model: OnlineModel) -> None:
+        turn = self._monotonic()
+        for record in chunk.records:
+            try:
+                refuse_poison(chunk)
+                example = decode_example(record.value() or b"")
+                model.fold(example, record.offset())
+            except InvalidMessage as refusal:
+                self._refusals.put(record, refusal)
+                continue
+            self._count(example)
+            if self._monotonic() - turn >= _TURN_SECONDS:
+                await asyncio.sleep(0)
+                turn = self._monotonic()
+
+    def _count(self, example: Example) -> None:
+        self._rows += 1
+        self._has_fraud |= example.outcome is Outcome.FRAUD
+        self._telemetry.example_learnt(example.outcome, example.maturity)
+
+    def _publish_in_time(self, state: LearningState) -> None:
+        """Publish now, or as soon as the pause is over, if there is something worth knowing."""
+        is_worth_it = self._has_fraud or self._rows >= self._publication.rows
+        if self._timer is not None or not is_worth_it or not state.model.is_ready():
+            return
+        wait = self._published_at + self._publication.pause - self._monotonic()
+        if wait <= 0.0:
+            self._publish(state)
+        else:
+            self._timer = asyncio.get_running_loop().call_later(wait, self._publish, state)
+
+    def _publish(self, state: LearningState) -> None:
+        """Publish the model as it is; nothing here waits, so it is whole in one commit."""
+        self._timer = None
+        if not state.is_open or state.model.version <= self._published.newest:
+            return
+        began = self._monotonic()
+        snapshot, onnx = state.model.snapshot(datetime.fromtimestamp(self._clock(), UTC))
+        value = seal(snapshot, onnx, self._publication.key)
+        self._outbox.put(self._topics.models, snapshot.scored_by.encode(), value)
+        for key in self._published.add(snapshot, self._publication.kept):
+            self._outbox.put(self._topics.models, key, None)
+        self._rows, self._has_fraud = 0, False
+        self._published_at = self._monotonic()
+        self._telemetry.snapshot_published(snapshot, len(value), self._published_at - began)
+
+
+def bind(
+    app: App,
+    topics: Topics,
+    telemetry: Telemetry,
+    *,
+    new_state: Callable[[], LearningState],
+    publication: Publication,
+    published: PublishedVersions,
+    prepared: Callable[[], Awaitable[None]],
+    clock: Callable[[], float],
+    monotonic: Callable[[], float],
+) -> None:
+    """Run the learning agent in this app.
+
+    Args:
+        app: the worker's.
+        topics: names of the topics.
+        telemetry: is told what happened.
+        new_state: makes the state of the one partition.
+        publication: when snapshots are published.
+        published: the versions that are on the topic.
+        prepared: awaited before the first example, so that these are known.
+        clock: gives the seconds since 1970.
+        monotonic: gives seconds that only rise.
+    """
+    agent = LearningAgent(
+        app,
+        topics,
+        telemetry,
+        publication=publication,
+        published=published,
+        prepared=prepared,
+        clock=clock,
+        monotonic=monotonic,
+    )
+    app.bind(NAME, topics.examples, agent.process, new_state=new_state)

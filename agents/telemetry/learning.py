@@ -1,0 +1,62 @@
+"""The learning side's events: what labels came to, what was learnt of them, and how long that took."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from agents.telemetry.delivery import DeliveryTelemetry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from models.labelling import Emission
+    from schemas.example import Maturity
+    from schemas.label import Outcome
+    from schemas.snapshot import ModelSnapshot
+
+
+class LearningTelemetry(DeliveryTelemetry):
+    """Hears labelling, reputation and learning, and scorers about the models that they take."""
+
+    def read_labelling_at_scrape(
+        self, *, cases: Callable[[], float], disk_bytes: Callable[[], float]
+    ) -> None:
+        """Read these whenever `/metrics` is asked for, in a worker that labels."""
+        self.metrics.labelling_cases.set_function(cases)
+        self.metrics.labelling_disk.set_function(disk_bytes)
+
+    def labelled(self, emission: Emission) -> None:
+        """Transactions and labels came to their time."""
+        made = Counter((example.outcome, example.maturity) for example in emission.examples)
+        for labels, count in made.items():
+            self.metrics.examples_made.labels(*labels).inc(count)
+        for fate, count in emission.fates.items():
+            self.metrics.labels_settled.labels(fate).inc(count)
+        delays = [each.label_delay for each in emission.observations if each.label_delay is not None]
+        if delays:
+            self.metrics.label_delay.observe(np.maximum(delays, 0.0))
+
+    def reputations_published(self, count: int) -> None:
+        """Reputations changed and were published."""
+        self.metrics.reputations_published.inc(count)
+
+    def example_learnt(self, outcome: Outcome, maturity: Maturity) -> None:
+        """The learner took an example."""
+        self.metrics.examples_learnt.labels(outcome, maturity).inc()
+
+    def snapshot_published(self, snapshot: ModelSnapshot, size: int, seconds: float) -> None:
+        """The learner handed a snapshot of so many bytes over, after so many seconds of compiling."""
+        self.metrics.snapshots_published.inc()
+        self.metrics.snapshot_bytes.set(size)
+        self.metrics.snapshot_seconds.observe(seconds)
+        self.metrics.learner_version.set(snapshot.version)
+        for name, value in snapshot.quality.items():
+            self.metrics.learner_quality.labels(name).set(value)
+        self.log.debug("snapshot published", scored_by=snapshot.scored_by, bytes=size)
+
+    def labels_learnt(self, recorded: Sequence[float], now: float) -> None:
+        """The first transaction was scored by a model that has learnt labels recorded then (epoch s)."""
+        self.metrics.time_to_learn.observe(np.maximum(now - np.array(recorded), 0.0))

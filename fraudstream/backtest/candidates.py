@@ -1,0 +1,121 @@
+"""Who takes part in a backtest: the service's learners, and yardsticks to see them against."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from fraudstream.backtest import yardsticks
+from fraudstream.backtest.online import OnlineOptions, OnlineRun, batches
+from models.core import Scored
+from models.decay import DAY
+from models.features import FEATURES
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fraudstream.backtest.bench import Bench
+    from models.arrays import Floats, Singles
+    from models.core import Skipped
+
+    Run = Callable[[Bench], Floats]
+
+RULES: Final = "rules"
+"""The candidate whose run also leaves the feature rows that batch yardsticks are fitted on."""
+_SECONDS_KEPT: Final = 7 * DAY
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One way to score the past.
+
+    Attributes:
+        sentence: what it is, for the report.
+        run: gives a score for each transaction, NaN where it has none.
+        needs_features: whether the feature rows of ``RULES`` must be there.
+    """
+
+    sentence: str
+    run: Run
+    needs_features: bool = False
+
+
+def _online(options: OnlineOptions, *, keeps_features: bool = False) -> Run:
+    """Run the loop over all data, a checkpoint each simulated week."""
+
+    def run(bench: Bench) -> Floats:
+        online = OnlineRun(bench.data, bench.horizon, options)
+        if (payload := bench.folder.checkpoint(bench.name)) is not None:
+            online.unpack(payload)
+        features = _open_features(bench, fresh=online.position == 0) if keeps_features else None
+        kept_at = online.position
+        times = bench.data.times
+        for stop in batches(times, online.position):
+            start = online.position
+            if times[start] - times[kept_at] >= _SECONDS_KEPT:
+                bench.folder.keep_checkpoint(bench.name, online.pack())
+                kept_at = start
+            results = online.step(stop)
+            if features is not None:
+                _write(features, start, results)
+            bench.report(stop)
+        return online.scores
+
+    return run
+
+
+def _open_features(bench: Bench, *, fresh: bool) -> Singles:
+    """The file of feature rows as an array."""
+    return np.lib.format.open_memmap(
+        bench.folder.features,
+        mode="w+" if fresh else "r+",
+        dtype=np.float32,
+        shape=(len(bench.data), len(FEATURES)) if fresh else None,
+    )
+
+
+def _write(features: Singles, start: int, results: list[Scored | Skipped]) -> None:
+    for row, result in enumerate(results, start):
+        if isinstance(result, Scored):
+            features[row] = result.features
+
+
+def _oracle(bench: Bench) -> Floats:
+    return bench.data.frauds.astype(np.float64)
+
+
+CANDIDATES: Final[dict[str, Candidate]] = {
+    "online": Candidate(
+        "The service's forest: learns each label when it becomes known.", _online(OnlineOptions("forest"))
+    ),
+    "online-verdicts": Candidate(
+        "The same, and each midnight a team's verdicts on the 100 highest cards of the day.",
+        _online(OnlineOptions("forest", verdicts=True)),
+    ),
+    "two-heads": Candidate(
+        "Two forests, one of early labels and one of matured ones.", _online(OnlineOptions("two-heads"))
+    ),
+    "two-heads-verdicts": Candidate(
+        "The same with verdicts.", _online(OnlineOptions("two-heads", verdicts=True))
+    ),
+    "tree": Candidate("One online tree.", _online(OnlineOptions("tree"))),
+    "logistic": Candidate("River's logistic regression, online.", _online(OnlineOptions("logistic"))),
+    RULES: Candidate(
+        "The prior model: weights set by hand, nothing learnt but reputations.",
+        _online(OnlineOptions(None), keeps_features=True),
+    ),
+    "frozen": Candidate(
+        "LightGBM, fitted once to all that is known on the first test day.",
+        yardsticks.frozen,
+        needs_features=True,
+    ),
+    "nightly": Candidate(
+        "LightGBM, fitted each night anew to all that is known.", yardsticks.nightly, needs_features=True
+    ),
+    "oracle": Candidate("The truth itself: the ceiling.", _oracle),
+}
+"""By name; the first are the service's own."""
+
+DEFAULT: Final = ("online", "online-verdicts", "logistic", RULES, "frozen", "nightly", "oracle")

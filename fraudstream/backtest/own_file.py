@@ -1,0 +1,275 @@
+"""A bank's own transactions out of a CSV or Parquet file.
+
+| field | what the column holds |
+|---|---|
+| `event_time` | when it happened: a timestamp or ISO 8601 text, UTC where it names no zone |
+| `amount` | a number in major units, not negative |
+| `subject` | card or debtor account |
+| `counterparty` | terminal, merchant or creditor account |
+| `fraud` | the truth: true or false, 1 or 0 |
+| `transaction_id` | optional; of rows with the same one the first in time counts |
+| `label_time` | optional: when the outcome became known, empty where nobody said anything |
+| `merchant_category`, `country`, `channel`, `payment_type` | optional: whatever else is known |
+
+A field whose column has the same name need not be mapped. All ids are replaced by tokens when they are read.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import compute, csv, parquet
+
+from fraudstream.backtest.dataset import NEVER_LABELLED, Dataset, Names, whole_ticks
+from fraudstream.errors import FraudstreamError
+from fraudstream.simulate.world import token
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from models.arrays import Flags, Floats, Integers
+
+REQUIRED: Final = ("event_time", "amount", "subject", "counterparty", "fraud")
+DIMENSIONS: Final = {
+    "merchant_category": "merchant-category",
+    "country": "country",
+    "channel": "channel",
+    "payment_type": "payment-type",
+}
+"""Optional fields and the kinds of reputation that they become."""
+_NO_TEXT: Final = {"event_time", "label_time", "amount", "fraud"}
+FIELDS: Final = (*REQUIRED, "transaction_id", "label_time", *DIMENSIONS)
+_MICROSECONDS: Final = 1e6
+
+
+@dataclass(frozen=True)
+class FileSource:
+    """A file and what its columns are.
+
+    Attributes:
+        path: of the file; ``.parquet`` is Parquet, all else CSV with a header.
+        columns: (field, column) for each field that is there.
+        changed: when the file was last changed, so that another content is another source.
+    """
+
+    path: Path
+    columns: tuple[tuple[str, str], ...]
+    changed: float
+
+    @classmethod
+    def parse(cls, path: Path, columns: str) -> FileSource:
+        """A file with a mapping as ``amount=TX_AMOUNT,fraud=TX_FRAUD``.
+
+        Raises:
+            FraudstreamError: the file cannot be read, the mapping makes no sense, or a column is missing.
+        """
+        if not path.is_file():
+            raise FraudstreamError(f"There is no file {path}.")
+        mapped = dict(_pairs(columns))
+        present = _header(path)
+        for field, column in mapped.items():
+            if column not in present:
+                raise FraudstreamError(
+                    f"{path} has no column {column} for {field}: it has {_listed(present)}."
+                )
+        chosen = {field: mapped.get(field, field) for field in FIELDS}
+        found = {field: column for field, column in chosen.items() if column in present}
+        if missing := [field for field in REQUIRED if field not in found]:
+            raise FraudstreamError(
+                f"{path} has no column for {missing[0]}: name it by --columns {missing[0]}=COLUMN; "
+                f"it has {_listed(present)}."
+            )
+        return cls(path, tuple(found.items()), path.stat().st_mtime)
+
+    def load(self, delay: float) -> Dataset:
+        """Read the file; where it has no label times, frauds are known ``delay`` seconds after.
+
+        Raises:
+            FraudstreamError: a column holds what it must not.
+        """
+        table = _read(self.path, dict(self.columns))
+        if not table.num_rows:
+            raise FraudstreamError(f"{self.path} has no transactions.")
+        read = partial(_column, table, self.path)
+        times = whole_ticks(_times(read("event_time"), "event_time", self.path))
+        rows = _rows_in_order(times, table)
+        frauds = _frauds(read("fraud"), self.path)
+        subjects, subject_names = _tokens("subject", read("subject"))
+        counterparties, counterparty_names = _tokens("counterparty", read("counterparty"))
+        facts, fact_list = _facts(table)
+        dropped = table.num_rows - len(rows)
+        repeats = f", {dropped:,} rows with the id of an earlier one left out" if dropped else ""
+        return Dataset(
+            sentence=f"{self.path.name}{repeats}",
+            ids=_ids(table, rows),
+            times=times[rows],
+            subjects=subjects[rows],
+            counterparties=counterparties[rows],
+            facts=facts[rows],
+            amounts=_amounts(read("amount"), self.path)[rows],
+            frauds=frauds[rows],
+            label_times=self._label_times(table, times, frauds, delay)[rows],
+            subject_names=subject_names,
+            counterparty_names=counterparty_names,
+            fact_list=fact_list,
+        )
+
+    def _label_times(self, table: Any, times: Floats, frauds: Flags, delay: float) -> Floats:
+        if "label_time" not in table.column_names:
+            return np.where(frauds, times + delay, NEVER_LABELLED)
+        column = table.column("label_time")
+        told = column.is_valid().to_numpy()
+        label_times = np.full(len(times), NEVER_LABELLED)
+        label_times[told] = _times(column.drop_null(), "label_time", self.path)
+        if too_early := np.count_nonzero(label_times < times):
+            raise FraudstreamError(
+                f"{self.path} has {too_early:,} rows whose label_time is before event_time."
+            )
+        return label_times
+
+
+def _pairs(columns: str) -> Iterator[tuple[str, str]]:
+    """Read a mapping.
+
+    Raises:
+        FraudstreamError: it is not FIELD=COLUMN,... of known fields.
+    """
+    for pair in filter(None, (part.strip() for part in columns.split(","))):
+        field, equals, column = (part.strip() for part in pair.partition("="))
+        if not (equals and column):
+            raise FraudstreamError(f"--columns is a list of FIELD=COLUMN parted by commas, but has {pair!r}.")
+        if field not in FIELDS:
+            raise FraudstreamError(
+                f"--columns names no known field {field!r}: the fields are {_listed(FIELDS)}."
+            )
+        yield field, column
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(names)
+
+
+def _header(path: Path) -> list[str]:
+    """The names of a file's columns."""
+    try:
+        if path.suffix == ".parquet":
+            return list(parquet.read_schema(path).names)
+        with csv.open_csv(path) as reader:
+            return list(reader.schema.names)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise FraudstreamError(f"{path} cannot be read: {_first_line(error)}.") from error
+
+
+def _read(path: Path, columns: dict[str, str]) -> Any:
+    """The mapped columns as a table, named by their fields; ids and categories as text."""
+    wanted = list(dict.fromkeys(columns.values()))
+    texts = [
+        columns[field] for field in columns if field not in {"event_time", "label_time", "amount", "fraud"}
+    ]
+    options = csv.ConvertOptions(
+        include_columns=wanted, column_types=dict.fromkeys(texts, pa.string()), strings_can_be_null=True
+    )
+    try:
+        if path.suffix == ".parquet":
+            table = parquet.read_table(path, columns=wanted)
+        else:
+            table = csv.read_csv(path, convert_options=options)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise FraudstreamError(f"{path} cannot be read: {_first_line(error)}.") from error
+    return pa.table({field: table.column(column) for field, column in columns.items()})
+
+
+def _column(table: Any, path: Path, field: str) -> Any:
+    """A column without gaps.
+
+    Raises:
+        FraudstreamError: it has some.
+    """
+    column = table.column(field)
+    if column.null_count:
+        raise FraudstreamError(f"{path} has {column.null_count:,} rows without {field}.")
+    return column
+
+
+def _times(column: Any, field: str, path: Path) -> Floats:
+    """Times as seconds since 1970."""
+    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
+        try:
+            if pa.types.is_timestamp(column.type) or pa.types.is_string(column.type):
+                seconds: Floats = column.cast(kind, safe=False).cast(pa.int64()).to_numpy() / _MICROSECONDS
+                return seconds
+        except pa.ArrowInvalid:
+            continue
+    raise FraudstreamError(
+        f"{path} has {field} that is no time: give timestamps or ISO 8601, such as 2026-11-24T10:15:30Z."
+    )
+
+
+def _amounts(column: Any, path: Path) -> Floats:
+    try:
+        amounts: Floats = column.cast(pa.float64()).to_numpy()
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        raise FraudstreamError(f"{path} has an amount that is no number.") from None
+    if not (np.isfinite(amounts) & (amounts >= 0.0)).all():
+        raise FraudstreamError(f"{path} has an amount that is negative or no number: leave refunds out.")
+    return amounts
+
+
+def _frauds(column: Any, path: Path) -> Flags:
+    values = compute.utf8_lower(column.cast(pa.string()))
+    known = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+    if unknown := set(values.unique().to_pylist()) - known.keys():
+        raise FraudstreamError(f"{path} has a fraud of {min(unknown)!r}: it must be true or false, 1 or 0.")
+    return np.array([known[value] for value in values.to_pylist()], dtype=np.bool_)
+
+
+def _rows_in_order(times: Floats, table: Any) -> Integers:
+    """Rows by time, without those whose id came before."""
+    order: Integers = np.argsort(times, kind="stable").astype(np.int64)
+    if "transaction_id" not in table.column_names:
+        return order
+    codes = table.column("transaction_id").combine_chunks().dictionary_encode().indices
+    _, firsts = np.unique(codes.to_numpy(zero_copy_only=False)[order], return_index=True)
+    return order[np.sort(firsts)]
+
+
+def _ids(table: Any, rows: Integers) -> list[str]:
+    """A token for each transaction."""
+    if "transaction_id" not in table.column_names:
+        return [token("transaction", row) for row in rows.tolist()]
+    names = table.column("transaction_id").cast(pa.string()).take(pa.array(rows)).to_pylist()
+    return [token("transaction", name) for name in names]
+
+
+def _tokens(kind: str, column: Any) -> tuple[Integers, list[str]]:
+    """Numbers of the values and a token for each number."""
+    encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
+    codes: Integers = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes, [token(kind, name) for name in encoded.dictionary.to_pylist()]
+
+
+def _facts(table: Any) -> tuple[Integers, list[tuple[tuple[str, str], ...]]]:
+    """Numbers of what else the rows name, and each combination once."""
+    combinations = Names[tuple[tuple[str, str], ...]]()
+    present = [field for field in DIMENSIONS if field in table.column_names]
+    columns = [table.column(field).cast(pa.string()).to_pylist() for field in present]
+    kinds = [DIMENSIONS[field] for field in present]
+    for values in zip(*columns, strict=True) if columns else [()] * table.num_rows:
+        named = zip(kinds, values, strict=True)
+        combinations.add(tuple((kind, _name(kind, value)) for kind, value in named if value))
+    return combinations.column(), combinations.names()
+
+
+def _name(kind: str, value: str) -> str:
+    """A country code as it is, a token of anything else: it may hold what no message can."""
+    return value if kind == "country" and re.fullmatch("[A-Z]{2}", value) else token(kind, value)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0].rstrip(".")

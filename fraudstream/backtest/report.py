@@ -1,0 +1,119 @@
+"""The report of a backtest as a document: what was run, and every figure."""
+
+from __future__ import annotations
+
+import platform
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from fraudstream.backtest.candidates import CANDIDATES
+from fraudstream.errors import FraudstreamError
+from models.decay import DAY
+from models.evaluation import calibration_error, reliability
+from models.features import FEATURES_VERSION
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from fraudstream.backtest.dataset import Dataset
+    from fraudstream.backtest.plan import Plan
+    from fraudstream.backtest.protocol import Fold, Protocol
+    from models.arrays import Floats
+
+SCHEMA_VERSION: Final = 1
+ALERT_SHARE: Final = 0.01
+"""Share of a week's transactions, the highest scores, that count as looked at in the weekly figures."""
+_LIBRARIES: Final = ("fraudstream", "river", "lightgbm", "numpy")
+
+
+def summarise(
+    *,
+    plan: Plan,
+    data: Dataset,
+    command: str,
+    scores: Mapping[str, Floats],
+    published: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Everything that is reported, as JSON has it.
+
+    Args:
+        plan: what was run.
+        data: what was scored.
+        command: that made the report.
+        scores: of each candidate, [n].
+        published: figures of others on the same data and protocol.
+
+    Raises:
+        FraudstreamError: a candidate has no score for some tested transaction.
+    """
+    protocol = plan.protocol
+    folds = protocol.folds(data)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "protocol": plan.name,
+        "tested": protocol.sentence,
+        "data": data.sentence,
+        "transactions": len(data),
+        "frauds": int(np.count_nonzero(data.frauds)),
+        "delay_days": plan.delay_days,
+        "command": command,
+        "date": datetime.now(UTC).date().isoformat(),
+        "versions": {
+            "python": platform.python_version(),
+            **{name: version(name) for name in _LIBRARIES},
+            "features": FEATURES_VERSION,
+        },
+        "measures": protocol.measures,
+        "published": list(published),
+        "candidates": [_candidate(name, protocol, data, folds, each) for name, each in scores.items()],
+    }
+
+
+def _candidate(
+    name: str, protocol: Protocol, data: Dataset, folds: Sequence[Fold], scores: Floats
+) -> dict[str, Any]:
+    tested = np.concatenate([fold.rows for fold in folds])
+    if missing := np.count_nonzero(np.isnan(scores[tested])):
+        raise FraudstreamError(
+            f"The candidate {name} left {missing} of {len(tested)} tested transactions unscored."
+        )
+    figures = [protocol.measure(data, fold, scores) for fold in folds]
+    table = reliability(data.frauds[tested], scores[tested])
+    return {
+        "name": name,
+        "about": CANDIDATES[name].sentence,
+        "mean": {measure: float(np.mean([each[measure] for each in figures])) for measure in figures[0]},
+        "std": {measure: float(np.std([each[measure] for each in figures])) for measure in figures[0]},
+        "folds": [
+            {
+                "name": fold.name,
+                "transactions": len(fold.rows),
+                "frauds": int(np.count_nonzero(data.frauds[fold.rows])),
+                **each,
+            }
+            for fold, each in zip(folds, figures, strict=True)
+        ],
+        "calibration": {"ece": calibration_error(table), "bins": [line._asdict() for line in table]},
+        "weeks": _weeks(data, scores),
+    }
+
+
+def _weeks(data: Dataset, scores: Floats) -> list[dict[str, Any]]:
+    """Share of each week's frauds among its highest scores, for weeks that were scored and have frauds."""
+    weeks, first = [], int(data.days[0])
+    cuts = np.searchsorted(data.times, DAY * np.arange(first, int(data.days[-1]) + 8, 7)).tolist()
+    for place, (start, stop) in enumerate(pairwise(cuts)):
+        scored, frauds = scores[start:stop], data.frauds[start:stop]
+        if np.isnan(scored).any() or not frauds.any():
+            continue
+        looked_at = np.argsort(-scored, kind="stable")[: max(1, round(ALERT_SHARE * len(scored)))]
+        day = datetime.fromtimestamp((first + 7 * place) * DAY, UTC).date()
+        caught = np.count_nonzero(frauds[looked_at]) / np.count_nonzero(frauds)
+        weeks.append(
+            {"from": day.isoformat(), "frauds": int(np.count_nonzero(frauds)), "caught": float(caught)}
+        )
+    return weeks

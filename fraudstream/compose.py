@@ -1,0 +1,189 @@
+"""The two sides of the service, composed from settings: what scores, and what learns."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from agents import labelling, learning, reputation, scoring
+from agents.broadcast import (
+    Broadcast,
+    PublishedVersions,
+    SnapshotHandler,
+    control_handler,
+    pin_handler,
+    refuse_snapshots,
+    reputation_handler,
+)
+from agents.health import expect_score
+from agents.learning import LearningState, Publication
+from agents.model_store import ModelFile
+from agents.scoring import Admission
+from models.alert_budget import AlertBudget
+from models.core import CANARY_SCORE, ScoringCore
+from models.decay import DAY
+from models.features import FEATURES, FEATURES_VERSION
+from models.labelling import LabellingRules
+from models.policy import FixedThreshold
+from models.prior import PriorModel
+from models.reputation import ReputationStore
+from models.shelf import ModelShelf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from agents.health import Check
+    from agents.runtime import App
+    from agents.telemetry import Telemetry
+    from fraudstream.settings import Settings
+    from models.online_model import OnlineModel
+    from models.policy import Policy
+    from models.scorer import Scorer
+
+
+def bind_scoring(app: App, settings: Settings, telemetry: Telemetry) -> dict[str, Check]:
+    """Add the scoring agent and the broadcast that it listens to; gives their readiness checks."""
+    topics, reputations, policy = settings.topics.names(), ReputationStore(), policy_factory(settings)
+    core = ScoringCore(PriorModel(), reputations, policy, timer=telemetry.stage)
+
+    def use(scorer: Scorer) -> None:
+        core.use_scorer(scorer)
+        telemetry.model_loaded(scorer.name)
+
+    shelf = ModelShelf(use)
+    key = settings.learning.signing_key
+    handlers = {
+        topics.reputations: reputation_handler(reputations),
+        topics.controls: control_handler(core.use_policy, policy, shelf.pin),
+    }
+    preparers = {}
+    if key is None:
+        handlers[topics.models] = refuse_snapshots
+    else:
+        snapshots = SnapshotHandler(shelf, key.get_secret_value().encode(), FEATURES_VERSION)
+        preparers[topics.models] = snapshots.prepare
+    broadcast = Broadcast(app.delivery.reader_properties(), handlers, telemetry, preparers=preparers)
+    app.service(broadcast)
+    scoring.bind(
+        app,
+        topics,
+        core,
+        telemetry,
+        admission=admission(settings),
+        clock=time.time,
+        prepared=broadcast.wait_caught_up,
+        take_labels=shelf.take_labels,
+    )
+    telemetry.model_loaded(core.scorer.name)
+    telemetry.read_scoring_at_scrape(
+        profiles=lambda: app.consumer.entries(scoring.NAME),
+        reputations=lambda: len(reputations),
+        broadcast_staleness=broadcast.staleness,
+        model_age=lambda: _age(shelf),
+    )
+    return {"canary": expect_score(core.canary, CANARY_SCORE), "broadcast": broadcast.check}
+
+
+def bind_learning_side(app: App, settings: Settings, telemetry: Telemetry) -> dict[str, Check]:
+    """Add whichever of labelling, reputation and learning run here; gives their readiness checks."""
+    topics, agents = settings.topics.names(), settings.worker.agents
+    if "labelling" in agents:
+        partitions = labelling.bind(
+            app,
+            topics,
+            telemetry,
+            rules=labelling_rules(settings),
+            folder=settings.worker.folder / "labelling",
+            grace=settings.labelling.grace_seconds,
+            monotonic=time.monotonic,
+        )
+        telemetry.read_labelling_at_scrape(cases=partitions.cases, disk_bytes=partitions.disk_bytes)
+    if "reputation" in agents:
+        reputation.bind(app, topics, telemetry)
+    return _bind_learning(app, settings, telemetry) if "learning" in agents else {}
+
+
+def _bind_learning(app: App, settings: Settings, telemetry: Telemetry) -> dict[str, Check]:
+    topics, chosen = settings.topics.names(), settings.learning
+    assert chosen.signing_key is not None, "the settings insist on it"
+    key = chosen.signing_key.get_secret_value().encode()
+    published = PublishedVersions(chosen.model)
+    broadcast = Broadcast(
+        app.delivery.reader_properties(),
+        {topics.models: published.take, topics.controls: pin_handler(published)},
+        telemetry,
+    )
+    app.service(broadcast)
+    file = ModelFile(settings.worker.folder / "learning" / _file_name(settings), key)
+    learning.bind(
+        app,
+        topics,
+        telemetry,
+        new_state=lambda: LearningState(
+            file, lambda: new_model(settings), chosen.checkpoint_seconds, time.monotonic
+        ),
+        publication=Publication(chosen.publish_seconds, chosen.publish_rows, chosen.kept_versions, key),
+        published=published,
+        prepared=broadcast.wait_caught_up,
+        clock=time.time,
+        monotonic=time.monotonic,
+    )
+    return {"broadcast": broadcast.check}
+
+
+def new_model(settings: Settings) -> OnlineModel:
+    """A model as the settings want it, that has learnt nothing."""
+    from models.learner import make_learner  # noqa: PLC0415 - brings River, which scorers do without
+    from models.online_model import OnlineModel  # noqa: PLC0415
+
+    chosen = settings.learning
+    return OnlineModel(
+        chosen.model,
+        make_learner(chosen.algorithm, len(FEATURES), chosen.seed),
+        features_version=FEATURES_VERSION,
+        seed=chosen.seed,
+        code_version=version("fraudstream"),
+    )
+
+
+def labelling_rules(settings: Settings) -> LabellingRules:
+    """Say when an outcome is final, and what one partition's part of the budget of examples is."""
+    chosen = settings.labelling
+    return LabellingRules(
+        horizon=chosen.horizon_days * DAY,
+        keep=chosen.keep_days * DAY,
+        genuine_share=chosen.genuine_share,
+        examples_per_second=chosen.examples_per_second / settings.topics.score_partitions,
+    )
+
+
+def policy_factory(settings: Settings) -> Callable[[], Policy]:
+    """Say how a score becomes a decision, as long as no control says otherwise."""
+    chosen = settings.scoring
+    if chosen.policy == "budget":
+        return partial(
+            AlertBudget,
+            chosen.alerts_per_10000,
+            floor=chosen.budget_floor,
+            ceiling=chosen.budget_ceiling,
+            decline=chosen.decline_threshold,
+        )
+    return partial(FixedThreshold, chosen.review_threshold, chosen.decline_threshold)
+
+
+def admission(settings: Settings) -> Admission:
+    """Say which transactions are scored."""
+    return Admission(settings.scoring.future_skew_seconds, settings.scoring.key_mismatch)
+
+
+def _file_name(settings: Settings) -> str:
+    """The checkpoint of one kind of learner: another kind, or other features, learns the log anew."""
+    chosen = settings.learning
+    return f"{chosen.model}-{chosen.algorithm}-{chosen.seed}-features{FEATURES_VERSION}.model"
+
+
+def _age(shelf: ModelShelf) -> float:
+    snapshot = shelf.in_force
+    return 0.0 if snapshot is None else max(0.0, time.time() - snapshot.created_at.timestamp())

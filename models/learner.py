@@ -1,0 +1,70 @@
+"""The seam between the fold of `examples` and whatever learns from it, and the learners to choose from."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from schemas.example import Maturity
+    from schemas.snapshot import Setting
+
+ALGORITHMS: Final = ("forest", "logistic", "tree", "two-heads")
+"""Names that ``make_learner`` knows; the first is the default."""
+
+
+class Learner(Protocol):
+    """Learns one row at a time; its score is of the world as it was sampled, not yet a probability.
+
+    Everything it knows is in itself and is pickled with it, its random numbers too: a copy from a pickle goes
+    on exactly as the original would have.
+    """
+
+    @property
+    def algorithm(self) -> str:
+        """Name of the learner, one of ``ALGORITHMS``."""
+
+    @property
+    def parameters(self) -> Mapping[str, Setting]:
+        """Its configuration."""
+
+    @property
+    def n_features(self) -> int:
+        """Length of each row."""
+
+    def learn(self, features: Sequence[float], outcome: bool, *, maturity: Maturity, weight: float) -> None:  # noqa: FBT001
+        """Learn that a row [k] was a fraud or not, counted ``weight`` times."""
+
+    def score(self, features: Sequence[float]) -> float:
+        """Raw score of a row [k], in [0, 1]."""
+
+    def compile(self) -> bytes:
+        """The scoring part as ONNX: ``features`` float32 [n, k] to ``score`` float32 [n, 1].
+
+        Of any float32 row it gives what ``score`` gives, to 1e-6.
+        """
+
+
+def make_learner(algorithm: str, n_features: int, seed: int) -> Learner:
+    """A learner that has learnt nothing yet.
+
+    River is not imported before the first learner is made, so that what only scores starts without it.
+
+    Raises:
+        ValueError: no learner has this name.
+    """
+    if algorithm not in ALGORITHMS:
+        raise ValueError(f"no learner is named {algorithm!r}; there are {', '.join(ALGORITHMS)}")
+    if algorithm == "logistic":
+        from models.logistic import LogisticLearner  # noqa: PLC0415
+
+        return LogisticLearner(n_features)
+    from models.tree_learners import ForestLearner, TreeLearner, TwoHeadsLearner  # noqa: PLC0415
+
+    made: dict[str, type[ForestLearner | TreeLearner | TwoHeadsLearner]] = {
+        "forest": ForestLearner,
+        "tree": TreeLearner,
+        "two-heads": TwoHeadsLearner,
+    }
+    return made[algorithm](n_features, seed)

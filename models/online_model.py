@@ -1,0 +1,177 @@
+"""A model as a fold of topic `examples`: what was learnt, in which order, and up to which offset.
+
+Each example is scored before it is learnt; these scores fit the calibration and measure the model without
+looking ahead. Packed and unpacked, a model goes on exactly as it would have: the same examples give the same
+model, wherever it was stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from models.calibration import Calibrator
+from models.signing import digest
+from schemas.errors import ErrorType, InvalidMessage
+from schemas.label import Outcome
+from schemas.snapshot import Learner as LearnerDescription
+from schemas.snapshot import ModelSnapshot
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from models.learner import Learner
+    from schemas.example import Example
+
+REMEMBERED_EXAMPLES: Final = 65_536
+"""Examples back that a repeat is recognised."""
+READY_FRAUDS: Final = 50
+READY_GENUINE: Final = 500
+"""Rows that must have been learnt before the model is better than the prior one."""
+REPORTED_LABELS: Final = 1_000
+_LAYOUT: Final = 1
+
+
+class OnlineModel:
+    """A learner and what surrounds it, as of one offset of `examples`.
+
+    Args:
+        name: of the model, in scores and snapshots.
+        learner: what learns; it belongs to this model.
+        features_version: of the rows to learn.
+        seed: that the learner was made with, to be told in snapshots.
+        code_version: version of this service, to be told in snapshots.
+    """
+
+    def __init__(
+        self, name: str, learner: Learner, *, features_version: int, seed: int, code_version: str
+    ) -> None:
+        self.name: Final = name
+        self.features_version: Final = features_version
+        self.examples_offset = -1
+        """Offset of the last example folded."""
+        self.frauds = 0
+        """Frauds learnt."""
+        self.examples = 0
+        """Examples learnt."""
+        self._learner = learner
+        self._seed = seed
+        self._code_version = code_version
+        self._calibrator = Calibrator()
+        self._last = deque[int](maxlen=REMEMBERED_EXAMPLES)
+        self._known = set[int]()
+        self._labels_recorded = deque[float](maxlen=REPORTED_LABELS)
+        self._parent: int | None = None
+
+    @property
+    def version(self) -> int:
+        """Number of examples folded."""
+        return self.examples_offset + 1
+
+    def fold(self, example: Example, offset: int) -> None:
+        """Learn an example, unless it repeats one of the last; one of an offset folded before is passed over.
+
+        Raises:
+            InvalidMessage: `FEATURES_MISMATCH`, where the example has other features; nothing is changed.
+        """
+        version, length = example.features_version, len(example.features)
+        if (version, length) != (self.features_version, self._learner.n_features):
+            raise InvalidMessage(
+                ErrorType.FEATURES_MISMATCH,
+                f"the example has {length} features of version {version}, the model takes "
+                f"{self._learner.n_features} of version {self.features_version}",
+            )
+        if offset <= self.examples_offset:
+            return
+        self.examples_offset = offset
+        if self._is_new(example):
+            self._learn(example)
+
+    def is_ready(self) -> bool:
+        """Whether enough was learnt of both outcomes to score."""
+        return self.frauds >= READY_FRAUDS and self.examples - self.frauds >= READY_GENUINE
+
+    def snapshot(self, created_at: datetime) -> tuple[ModelSnapshot, bytes]:
+        """Describe and compile the model as it is.
+
+        The labels learnt since the snapshot before are told once. Nothing else changes by it.
+
+        Raises:
+            ValueError: nothing was folded yet.
+        """
+        if self.examples_offset < 0:
+            raise ValueError("a model that has learnt nothing has no version")
+        onnx = self._learner.compile()
+        snapshot = ModelSnapshot(
+            name=self.name,
+            version=self.version,
+            parent=self._parent,
+            features_version=self.features_version,
+            examples_offset=self.examples_offset,
+            created_at=created_at,
+            learner=LearnerDescription(
+                algorithm=self._learner.algorithm,
+                parameters=dict(self._learner.parameters),
+                seed=self._seed,
+                code_version=self._code_version,
+            ),
+            quality={
+                "examples": float(self.examples),
+                "frauds": float(self.frauds),
+                **self._calibrator.quality(),
+            },
+            calibration=self._calibrator.fit().parameters(),
+            labels_recorded=tuple(self._labels_recorded),
+            onnx_size=len(onnx),
+            onnx_sha256=digest(onnx),
+        )
+        self._labels_recorded.clear()
+        self._parent = self.version
+        return snapshot, onnx
+
+    def pack(self) -> bytes:
+        """All of the model, as a pickle: whoever keeps it must make sure that nobody else writes it."""
+        return pickle.dumps((_LAYOUT, self.__dict__), protocol=5)
+
+    @classmethod
+    def unpack(cls, payload: bytes) -> OnlineModel:
+        """The model that was packed. A pickle runs code, so the payload must be known to be one's own.
+
+        Raises:
+            ValueError: it was packed in a layout that this version does not know.
+        """
+        layout, state = pickle.loads(payload)  # noqa: S301
+        if layout != _LAYOUT:
+            raise ValueError(f"a model was packed in layout {layout}, not {_LAYOUT}")
+        model = cls.__new__(cls)
+        model.__dict__.update(state)
+        return model
+
+    def _is_new(self, example: Example) -> bool:
+        """Remember an example; tell whether it is none of the last."""
+        key = _key(example)
+        if key in self._known:
+            return False
+        if len(self._last) == REMEMBERED_EXAMPLES:
+            self._known.remove(self._last[0])
+        self._last.append(key)
+        self._known.add(key)
+        return True
+
+    def _learn(self, example: Example) -> None:
+        fraud = example.outcome is Outcome.FRAUD
+        raw = self._learner.score(example.features)
+        self._calibrator.take(raw, fraud, example.sampling_rate)
+        self._learner.learn(example.features, fraud, maturity=example.maturity, weight=example.weight)
+        self.examples += 1
+        self.frauds += fraud
+        if example.label_recorded_at is not None:
+            self._labels_recorded.append(example.label_recorded_at.timestamp())
+
+
+def _key(example: Example) -> int:
+    """64 bits that tell examples apart: of which transaction, what became known, and when."""
+    told = f"{example.transaction_id} {example.outcome} {example.label_time}"
+    return int.from_bytes(hashlib.blake2b(told.encode(), digest_size=8).digest(), "big")

@@ -1,0 +1,169 @@
+"""The folding side of reputations: outcomes in, decayed sums out.
+
+Each key's events are folded one by one in their order, so the sums are the same to the last bit however the
+events were cut into messages.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+from typing import TYPE_CHECKING, Final
+
+from models.case import moment
+from models.decay import DAY, NEVER
+from schemas.reputation import EARLY_DAYS, MATURED_DAYS, Reputation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+
+    from schemas.outcome import OutcomeEvent
+
+_MATURED_RATES: Final = tuple(1.0 / (days * DAY) for days in MATURED_DAYS)
+_EARLY_RATES: Final = tuple(1.0 / (days * DAY) for days in EARLY_DAYS)
+_SUMS: Final = 2 * len(MATURED_DAYS) + 2 * len(EARLY_DAYS)
+_TIMES: Final = 5
+_PACKED: Final = struct.Struct(f"<{_TIMES + _SUMS}d")
+
+
+class UnknownReputationError(ValueError):
+    """A packed reputation has a size that this version cannot read."""
+
+
+class ReputationLedger:
+    """The reputations of one partition of keys: decayed sums of transactions, frauds and early frauds."""
+
+    def __init__(self) -> None:
+        self._entries: dict[str, _Entry] = {}
+        self._dirty: dict[str, None] = {}
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def fold(self, key: str, events: Sequence[OutcomeEvent]) -> None:
+        """Add events to the reputation of `key`, `kind:id`."""
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = _Entry()
+        for event in events:
+            entry.add(event)
+        self._dirty[key] = None
+
+    def reputation(self, key: str) -> Reputation:
+        """The reputation of a key.
+
+        Raises:
+            KeyError: there is none.
+        """
+        kind, _, name = key.partition(":")
+        return self._entries[key].reputation(kind, name)
+
+    def take_dirty(self) -> list[str]:
+        """Keys that changed since the last call, in the order of their first change."""
+        dirty = list(self._dirty)
+        self._dirty.clear()
+        return dirty
+
+    def pack(self, key: str) -> bytes:
+        """The sums of a key as bytes.
+
+        Raises:
+            KeyError: there are none.
+        """
+        return self._entries[key].pack()
+
+    def unpack(self, key: str, payload: bytes) -> None:
+        """Set the sums of a key from what `pack` gave.
+
+        Raises:
+            UnknownReputationError: the payload has another layout.
+        """
+        if len(payload) != _PACKED.size:
+            raise UnknownReputationError(f"a reputation of {len(payload)} bytes cannot be read")
+        self._entries[key] = _Entry(payload)
+
+
+class _Entry:
+    """The sums of one key as of `time`; the other times are those of the newest of each kind."""
+
+    __slots__ = (
+        *("time", "last_fraud", "last_genuine", "last_unexplained", "last_early"),
+        *("matured", "frauds", "early", "unexplained"),
+    )
+
+    def __init__(self, payload: bytes | None = None) -> None:
+        values = _PACKED.unpack(payload) if payload else ((NEVER,) * _TIMES + (0.0,) * _SUMS)
+        self.time, self.last_fraud, self.last_genuine, self.last_unexplained, self.last_early = values[:5]
+        self.matured, self.frauds = list(values[5:10]), list(values[10:15])
+        self.early, self.unexplained = list(values[15:17]), list(values[17:19])
+
+    def pack(self) -> bytes:
+        times = self.time, self.last_fraud, self.last_genuine, self.last_unexplained, self.last_early
+        return _PACKED.pack(*times, *self.matured, *self.frauds, *self.early, *self.unexplained)
+
+    def add(self, event: OutcomeEvent) -> None:
+        """Bring the sums to the event's time, or the event to theirs, and add."""
+        age = event.time - self.time
+        if age > 0.0:
+            self._fade(age)
+            self.time, age = event.time, 0.0
+        if event.matured or event.frauds:
+            long = [math.exp(age * rate) for rate in _MATURED_RATES]
+            _add(self.matured, event.matured, long)
+            _add(self.frauds, event.frauds, long)
+        if event.early_frauds or event.unexplained_frauds:
+            short = [math.exp(age * rate) for rate in _EARLY_RATES]
+            _add(self.early, event.early_frauds, short)
+            _add(self.unexplained, event.unexplained_frauds, short)
+        self._note_newest(event)
+
+    def _fade(self, age: float) -> None:
+        long = [math.exp(-age * rate) for rate in _MATURED_RATES]
+        short = [math.exp(-age * rate) for rate in _EARLY_RATES]
+        self.matured, self.frauds = _scaled(self.matured, long), _scaled(self.frauds, long)
+        self.early, self.unexplained = _scaled(self.early, short), _scaled(self.unexplained, short)
+
+    def _note_newest(self, event: OutcomeEvent) -> None:
+        """Note when the newest of each kind happened; a correction changes no such time."""
+        if event.frauds > 0:
+            self.last_fraud = max(self.last_fraud, event.happened)
+        elif event.matured:
+            self.last_genuine = max(self.last_genuine, event.happened)
+        if event.unexplained_frauds > 0:
+            self.last_unexplained = max(self.last_unexplained, event.happened)
+        if event.early_frauds > 0:
+            self.last_early = max(self.last_early, event.happened)
+
+    def reputation(self, kind: str, name: str) -> Reputation:
+        """What is published of the sums; a correction may leave less than nothing by a hair."""
+        return Reputation(
+            kind=kind,
+            id=name,
+            as_of=moment(self.time),
+            matured=_published(self.matured),
+            matured_frauds=_published(self.frauds),
+            early_frauds=_published(self.early),
+            unexplained_frauds=_published(self.unexplained),
+            last_matured_fraud=_moment_or_none(self.last_fraud),
+            last_matured_genuine=_moment_or_none(self.last_genuine),
+            last_unexplained_fraud=_moment_or_none(self.last_unexplained),
+            last_early_fraud=_moment_or_none(self.last_early),
+        )
+
+
+def _add(sums: list[float], amount: int, shares: list[float]) -> None:
+    for place, share in enumerate(shares):
+        sums[place] += amount * share
+
+
+def _scaled(sums: list[float], shares: list[float]) -> list[float]:
+    return [value * share for value, share in zip(sums, shares, strict=True)]
+
+
+def _published(sums: list[float]) -> tuple[float, ...]:
+    return tuple(max(value, 0.0) for value in sums)
+
+
+def _moment_or_none(time: float) -> datetime | None:
+    return None if time == NEVER else moment(time)

@@ -1,0 +1,64 @@
+"""Where cases are kept until their fate is known: the seam, and the plainest store of them, in memory."""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from models.case import Case
+
+
+class Rows(Protocol):
+    """Cases by key, and an agenda of the times at which each has to be looked at."""
+
+    def get(self, key: str) -> Case | None:
+        """The case, if there is one; what is changed of it must be put back."""
+
+    def put(self, key: str, case: Case) -> None:
+        """Keep a case."""
+
+    def forget(self, key: str) -> None:
+        """Keep it no longer."""
+
+    def schedule(self, due: float, key: str) -> None:
+        """Have `next_due` name the case at `due` (s since 1970)."""
+
+    def next_due(self, until: float) -> tuple[float, str] | None:
+        """Take the first entry of the agenda, by time, then key, that is due by `until`."""
+
+    def __len__(self) -> int:
+        """Count the cases."""
+
+
+class MemoryRows:
+    """Cases in a dictionary, their agenda in a heap."""
+
+    def __init__(self) -> None:
+        self._cases: dict[str, Case] = {}
+        self._agenda: list[tuple[float, str]] = []
+
+    def __len__(self) -> int:
+        return len(self._cases)
+
+    def get(self, key: str) -> Case | None:
+        """The case, if there is one."""
+        return self._cases.get(key)
+
+    def put(self, key: str, case: Case) -> None:
+        """Keep a case."""
+        self._cases[key] = case
+
+    def forget(self, key: str) -> None:
+        """Keep it no longer."""
+        self._cases.pop(key, None)
+
+    def schedule(self, due: float, key: str) -> None:
+        """Have `next_due` name the case at `due`."""
+        heappush(self._agenda, (due, key))
+
+    def next_due(self, until: float) -> tuple[float, str] | None:
+        """Take the first entry of the agenda that is due."""
+        if self._agenda and self._agenda[0][0] <= until:
+            return heappop(self._agenda)
+        return None

@@ -1,0 +1,72 @@
+"""Scores by a snapshot: its ONNX model, then its calibration. River is not needed for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import onnxruntime
+
+from models.calibration import Calibration
+from models.compile import INPUT
+from models.contributions import contributor
+from schemas.errors import ErrorType, InvalidMessage
+
+if TYPE_CHECKING:
+    from models.arrays import Floats, Singles
+    from schemas.snapshot import ModelSnapshot
+
+_ONLY_FATAL: Final = 4
+
+
+class SnapshotScorer:
+    """A ``Scorer`` made of a model's description and its ONNX bytes.
+
+    Args:
+        snapshot: the description.
+        onnx: the model; both are trusted, since their signature was checked.
+        features_version: version of the rows that will be scored.
+
+    Raises:
+        InvalidMessage: `FEATURES_MISMATCH`, where the model takes other features; `INVALID_VALUE`, where the
+            bytes are no model of ours or the calibration keeps no order.
+    """
+
+    def __init__(self, snapshot: ModelSnapshot, onnx: bytes, features_version: int) -> None:
+        if snapshot.features_version != features_version:
+            raise InvalidMessage(
+                ErrorType.FEATURES_MISMATCH,
+                f"the model takes features of version {snapshot.features_version}, not {features_version}",
+            )
+        self.name: Final = snapshot.scored_by
+        try:
+            self._calibration = Calibration.of(snapshot.calibration)
+            self._contributor = contributor(onnx)
+            self._session = _session(onnx)
+        except Exception as error:
+            raise InvalidMessage(
+                ErrorType.INVALID_VALUE, "the snapshot holds no model that can score"
+            ) from error
+
+    def raw(self, values: Singles) -> Floats:
+        """Raw scores [n] in [0, 1] of feature rows [n, k], as the learner gave them."""
+        [scores] = self._session.run(None, {INPUT: values})
+        raw: Floats = np.clip(scores[:, 0].astype(np.float64), 0.0, 1.0)
+        return raw
+
+    def score(self, values: Singles) -> Floats:
+        """Probabilities of fraud [n] of feature rows [n, k]."""
+        return self._calibration.apply(self.raw(values))
+
+    def contributions(self, values: Singles) -> Floats:
+        """How much each feature raised the sum behind each score, [n, k]."""
+        return self._contributor.contributions(values)
+
+
+def _session(onnx: bytes) -> onnxruntime.InferenceSession:
+    """One thread, so that scoring neither waits for others nor depends on how a batch was divided."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _ONLY_FATAL
+    return onnxruntime.InferenceSession(onnx, options, providers=["CPUExecutionProvider"])

@@ -1,0 +1,53 @@
+"""Scored rows and labels for the tests of labelling."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+
+from models.case import ScoredRow
+from models.decay import DAY
+from models.features import NAMES
+from models.labelling import LabellingCore, LabellingRules
+from models.rows import MemoryRows
+from schemas.label import Label, LabelOrigin, Outcome
+
+START = 1_800_000_000.0
+HORIZON = 7 * DAY
+RULES = LabellingRules(horizon=HORIZON, keep=30 * DAY, genuine_share=1.0, examples_per_second=1e9)
+
+
+def core(rules: LabellingRules = RULES) -> LabellingCore:
+    return LabellingCore(rules, MemoryRows())
+
+
+def row(name: str = "t1", day: float = 0.0, subject: str = "card_a", *, alerted: bool = False) -> ScoredRow:
+    return ScoredRow(
+        transaction_id=name,
+        subject=subject,
+        counterparty="terminal_a",
+        dimensions={"country": "FR"},
+        event_time=START + day * DAY,
+        score=0.25,
+        alerted=alerted,
+        scored_by="prior",
+        features=np.ones(len(NAMES), dtype=np.float32),
+        features_version=1,
+    )
+
+
+def label(
+    name: str = "t1",
+    day: float = 1.0,
+    outcome: Outcome = Outcome.FRAUD,
+    subject: str = "card_a",
+    origin: LabelOrigin = LabelOrigin.CUSTOMER,
+) -> Label:
+    return Label(
+        transaction_id=name,
+        subject=subject,
+        outcome=outcome,
+        origin=origin,
+        label_time=datetime.fromtimestamp(START + day * DAY, UTC),
+    )

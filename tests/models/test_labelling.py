@@ -1,0 +1,265 @@
+"""Labelling: one example for each thing that became known, at its time, in an order that data alone decide."""
+
+from __future__ import annotations
+
+from collections import Counter
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from models.case import Case, KnownLabel
+from models.decay import DAY
+from models.labelling import Emission, Fate, LabellingRules
+from schemas.example import Maturity
+from schemas.label import LabelOrigin, Outcome
+from tests.models.labelling_cases import HORIZON, START, core, label, row
+
+if TYPE_CHECKING:
+    from models.labelling import LabellingCore
+
+FRAUD, GENUINE = Outcome.FRAUD, Outcome.GENUINE
+
+
+def told(emission: Emission) -> list[tuple[str, Outcome, Maturity]]:
+    return [(each.transaction_id, each.outcome, each.maturity) for each in emission.examples]
+
+
+def at(day: float) -> float:
+    return START + day * DAY
+
+
+def totals(*emissions: Emission) -> dict[str, tuple[int, int, int]]:
+    """Transactions, frauds and early frauds counted for each thing named."""
+    counts: dict[str, Counter[str]] = {}
+    for emission in emissions:
+        for (kind, name), events in emission.outcomes.items():
+            count = counts.setdefault(f"{kind}:{name}", Counter())
+            for event in events:
+                count.update(matured=event.matured, frauds=event.frauds, early=event.early_frauds)
+    return {key: (count["matured"], count["frauds"], count["early"]) for key, count in counts.items()}
+
+
+def test_without_a_label_a_transaction_is_genuine_once_its_horizon_has_passed() -> None:
+    labelling = core()
+    labelling.take_score(row())
+    assert not labelling.advance(at(7) - 1).examples
+    emission = labelling.advance(at(7))
+    assert told(emission) == [("t1", GENUINE, Maturity.MATURED)]
+    assert totals(emission) == {"counterparty:terminal_a": (1, 0, 0), "country:FR": (1, 0, 0)}
+    assert not labelling.advance(at(20)).examples
+
+
+def test_an_early_label_is_learnt_at_its_own_time_and_not_again_at_the_horizon() -> None:
+    labelling = core()
+    labelling.take_score(row())
+    labelling.take_label(label(day=1), recorded_at=123.0)
+    assert not labelling.advance(at(1) - 1).examples, "a label planted early changes nothing before its time"
+    early = labelling.advance(at(1))
+    assert told(early) == [("t1", FRAUD, Maturity.EARLY)]
+    assert early.examples[0].label_recorded_at is not None
+    assert early.examples[0].label_recorded_at.timestamp() == 123.0
+    matured = labelling.advance(at(8))
+    assert not matured.examples
+    expected = {"counterparty:terminal_a": (1, 1, 1), "country:FR": (1, 1, 1), "subject:card_a": (0, 1, 1)}
+    assert totals(early, matured) == expected
+
+
+def test_a_label_just_at_the_horizon_is_matured_and_not_early() -> None:
+    labelling = core()
+    labelling.take_score(row())
+    labelling.take_label(label(day=7), 0.0)
+    emission = labelling.advance(at(7))
+    assert told(emission) == [("t1", FRAUD, Maturity.MATURED)]
+    assert totals(emission)["counterparty:terminal_a"] == (1, 1, 0)
+
+
+def test_a_label_after_the_horizon_corrects_what_was_learnt_and_counted() -> None:
+    labelling = core()
+    labelling.take_score(row())
+    before = labelling.advance(at(8))
+    labelling.take_label(label(day=20, origin=LabelOrigin.CHARGEBACK), 0.0)
+    after = labelling.advance(at(21))
+    assert told(before) + told(after) == [("t1", GENUINE, Maturity.MATURED), ("t1", FRAUD, Maturity.CORRECTED)]
+    assert totals(before, after)["counterparty:terminal_a"] == (1, 1, 0)
+
+
+def test_a_verdict_that_is_taken_back_is_counted_back() -> None:
+    labelling = core()
+    labelling.take_score(row())
+    labelling.take_label(label(day=1), 0.0)
+    labelling.take_label(label(day=2, outcome=GENUINE), 0.0)
+    emission = labelling.advance(at(9))
+    assert told(emission) == [("t1", FRAUD, Maturity.EARLY), ("t1", GENUINE, Maturity.CORRECTED)]
+    assert totals(emission)["counterparty:terminal_a"] == (1, 0, 0)
+
+
+def test_a_label_that_comes_again_or_too_late_to_matter_changes_nothing() -> None:
+    labelling = core()
+    labelling.take_score(row())
+    for day in (2, 2, 1):
+        labelling.take_label(label(day=day), 0.0)
+        labelling.advance(at(3))
+    labelling.take_label(label(day=5, origin=LabelOrigin.CHARGEBACK), 0.0)
+    emission = labelling.advance(at(9))
+    assert not emission.examples
+    assert emission.fates == {Fate.CONFIRMED: 1}
+
+
+def test_a_label_waits_for_its_transaction() -> None:
+    labelling = core()
+    labelling.take_label(label(day=1), 0.0)
+    assert not labelling.advance(at(2)).examples
+    labelling.take_score(row())
+    assert told(labelling.advance(at(2))) == [("t1", FRAUD, Maturity.EARLY)]
+
+
+def test_a_label_of_a_transaction_never_seen_is_given_up_in_the_end() -> None:
+    labelling = core()
+    labelling.take_label(label(day=1), 0.0)
+    emission = labelling.advance(at(31))
+    assert emission.fates == {Fate.UNSEEN: 1}
+    assert len(labelling) == 0
+
+
+def test_the_same_id_of_two_subjects_is_two_transactions() -> None:
+    labelling = core()
+    labelling.take_score(row(subject="card_a"))
+    labelling.take_score(row(subject="card_b"))
+    labelling.take_label(label(subject="card_b"), 0.0)
+    assert [each.subject for each in labelling.advance(at(2)).examples] == ["card_b"]
+
+
+def test_transactions_are_forgotten_in_the_end() -> None:
+    labelling = core()
+    labelling.take_score(row())
+    labelling.advance(at(29))
+    assert len(labelling) == 1
+    labelling.advance(at(30))
+    assert len(labelling) == 0
+
+
+def test_a_matured_transaction_is_observed_with_what_was_said_when_it_was_scored() -> None:
+    labelling = core()
+    labelling.take_score(row("t1", alerted=True))
+    labelling.take_score(row("t2"))
+    labelling.take_label(label("t1", day=3), 0.0)
+    first, second = labelling.advance(at(7)).observations
+    assert (first.alerted, first.is_fraud, first.label_delay) == (True, True, 3 * DAY)
+    assert (second.alerted, second.is_fraud, second.label_delay) == (False, False, None)
+
+
+def test_genuine_rows_are_sampled_by_their_id_and_say_so() -> None:
+    rules = LabellingRules(horizon=HORIZON, genuine_share=0.25, examples_per_second=1e9)
+    labelling, again = core(rules), core(rules)
+    for each in (labelling, again):
+        for number in range(400):
+            each.take_score(row(f"t{number}"))
+    kept = labelling.advance(at(7)).examples
+    assert {example.sampling_rate for example in kept} == {0.25}
+    assert 70 <= len(kept) <= 130
+    assert [each.transaction_id for each in kept] == [each.transaction_id for each in again.advance(at(7)).examples]
+
+
+def test_frauds_are_all_learnt_however_small_the_sample() -> None:
+    labelling = core(LabellingRules(genuine_share=1e-9))
+    for number in range(20):
+        labelling.take_score(row(f"t{number}"))
+        labelling.take_label(label(f"t{number}", day=7), 0.0)
+    examples = labelling.advance(at(7)).examples
+    assert [example.sampling_rate for example in examples] == [1.0] * 20
+
+
+EVENTS = st.lists(
+    st.one_of(
+        st.tuples(st.just("score"), st.integers(0, 4), st.floats(0, 10)),
+        st.tuples(st.sampled_from(["fraud", "genuine"]), st.integers(0, 4), st.floats(0, 20)),
+    ),
+    max_size=25,
+)
+
+
+def feed(labelling: LabellingCore, event: tuple[str, int, float]) -> None:
+    kind, number, day = event
+    if kind == "score":
+        labelling.take_score(row(f"t{number}", day=number))
+    else:
+        labelling.take_label(label(f"t{number}", day=day, outcome=Outcome(kind)), 0.0)
+
+
+@settings(max_examples=200)
+@given(events=EVENTS, cuts=st.lists(st.floats(0, 45), max_size=6))
+def test_how_often_the_clock_is_looked_at_changes_nothing(
+    events: list[tuple[str, int, float]], cuts: list[float]
+) -> None:
+    at_once, in_steps = core(), core()
+    for event in events:
+        feed(at_once, event)
+        feed(in_steps, event)
+    whole = at_once.advance(at(46))
+    parts = [in_steps.advance(at(day)) for day in [*sorted(cuts), 46]]
+    assert whole.examples == [example for part in parts for example in part.examples]
+    assert totals(whole) == totals(*parts)
+
+
+@settings(max_examples=200)
+@given(events=EVENTS, seed=st.integers(0, 1_000))
+def test_the_order_of_arrival_changes_nothing_as_long_as_all_came_before_their_time(
+    events: list[tuple[str, int, float]], seed: int
+) -> None:
+    shuffled = Random(seed).sample(events, len(events))
+    one, other = core(), core()
+    for event in events:
+        feed(one, event)
+    for event in shuffled:
+        feed(other, event)
+    assert one.advance(at(46)).examples == other.advance(at(46)).examples
+
+
+@settings(max_examples=200)
+@given(events=EVENTS, clock=st.floats(0, 25), seed=st.integers(0, 1_000))
+def test_what_came_late_ends_in_the_same_state_in_whatever_order(
+    events: list[tuple[str, int, float]], clock: float, seed: int
+) -> None:
+    """So a store that was lost can be filled again from the topics without telling anything twice."""
+    shuffled = Random(seed).sample(events, len(events))
+    one, other = core(), core()
+    for event in events:
+        feed(one, event)
+        one.advance(at(clock))
+    for event in shuffled:
+        feed(other, event)
+    other.advance(at(clock))
+    later = [one.advance(at(46)), other.advance(at(46))]
+    assert later[0].examples == later[1].examples
+    assert totals(later[0]) == totals(later[1])
+
+
+@given(
+    learnt=st.none() | st.booleans(),
+    times=st.lists(st.floats(0, 2e9), max_size=3),
+    has_row=st.booleans(),
+    matured=st.booleans(),
+)
+def test_a_case_comes_back_from_bytes(
+    times: list[float], *, learnt: bool | None, has_row: bool, matured: bool
+) -> None:
+    labels = [KnownLabel(time, is_fraud=True, origin=LabelOrigin.ISSUER, recorded_at=1.5) for time in times]
+    case = Case(row() if has_row else None, labels[1:], labels[0] if labels else None, learnt, matured)
+    back = Case.unpack(case.pack())
+    assert (back.waiting, back.label, back.learnt, back.is_matured) == (labels[1:], case.label, learnt, matured)
+    if has_row:
+        assert back.row is not None
+        assert case.row is not None
+        assert back.row.features.tolist() == case.row.features.tolist()
+        assert (back.row.key, back.row.dimensions) == (case.row.key, case.row.dimensions)
+
+
+def test_a_clock_that_is_set_back_stays() -> None:
+    labelling = core()
+    labelling.take_score(row())
+    labelling.advance(at(6))
+    labelling.advance(at(1))
+    assert labelling.clock == pytest.approx(at(6))
