@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from agents.telemetry import Telemetry
     from agents.topics import Topics
     from models.labelling import Emission, LabellingRules
+    from models.quality_live import LiveQuality
 
 SCORES: Final = "labelling"
 LABELS: Final = "labelling-labels"
@@ -46,19 +47,22 @@ _MOST_REPLAYED: Final = 1_000
 class LabellingPartition:
     """One partition of scores and its labels: the core, its store, and how far each source has come."""
 
-    def __init__(self, rules: LabellingRules, folder: Path, grace: float) -> None:
+    def __init__(self, rules: LabellingRules, folder: Path, grace: float, quality: LiveQuality) -> None:
+        self.quality = quality
         self.rows = RocksRows(folder)
         self.core = LabellingCore(rules, self.rows)
         self.watermark = Watermark(grace)
         self._positions: dict[str, int] = {}
         self._replayed = 0
         self._told_until = NEVER
+        self._is_settled = False
         if (sampler := self.rows.sampler()) is not None:
             self.core.sampler.unpack(sampler)
 
     def resume(self, source: str, note: str | None) -> int:
         """Say from where a source is to be read; `note` is that of its last commit."""
         self._told_until = max(self._told_until, float(note) if note else NEVER)
+        self._is_settled = False
         return self.rows.offset(source) or 0
 
     def replay(self, source: str, record: KafkaRecord) -> None:
@@ -71,10 +75,17 @@ class LabellingPartition:
             self.rows.freeze(self._positions, self.core.sampler.pack())
             self.rows.save()
 
+    def settle(self) -> bool:
+        """Pass over what was told before the last commit, some of it at a time; tell whether that was all.
+
+        This comes before the first new record, which may be late: what it changes nobody has told yet.
+        """
+        if not self._is_settled:
+            self._is_settled = self.core.advance(self._told_until, _MOST_AT_ONCE).is_whole
+        return self._is_settled
+
     def advance(self, now: float) -> Emission:
         """Tell what is due by the clock at `now` (monotonic s), some of it at a time."""
-        while self.core.clock < self._told_until:  # what was due by then was told before
-            self.core.advance(self._told_until)
         return self.core.advance(self.watermark.clock(now), _MOST_AT_ONCE)
 
     @property
@@ -191,14 +202,16 @@ class LabellingAgent:
         async for chunks in waiting:
             for chunk in chunks:
                 held = cast("LabellingState", chunk.states[source]).partition
+                while not held.settle():
+                    await asyncio.sleep(0)  # noqa: ASYNC110 - waits for nothing, lets others have their turn
                 for record in chunk.records:
                     try:
                         refuse_poison(chunk)
                         _TAKE[source](held, record)
                     except InvalidMessage as refusal:
                         self._refusals[source].put(record, refusal)
-                while not self._tell(held):
-                    await asyncio.sleep(0)  # noqa: ASYNC110 - waits for nothing, lets others have their turn
+                while not self._tell(held):  # noqa: ASYNC110 - waits for nothing, gives others their turn
+                    await asyncio.sleep(0)
             await self._outbox.room()
 
     def _tell(self, held: LabellingPartition) -> bool:
@@ -209,6 +222,7 @@ class LabellingAgent:
         for (kind, name), events in emission.outcomes.items():
             outcomes = Outcomes(kind=kind, id=name, events=tuple(events))
             self._outbox.put(self._topics.outcomes, outcomes.key.encode(), outcomes.to_json())
+        held.quality.take_matured(emission.observations)
         self._telemetry.labelled(emission)
         return emission.is_whole
 
@@ -234,7 +248,13 @@ def bind(
         grace: seconds by which a label may come after the scores of its time.
         monotonic: gives seconds that only rise.
     """
-    partitions = LabellingPartitions(lambda number: LabellingPartition(rules, folder / str(number), grace))
+    from models.quality_live import LiveQuality  # noqa: PLC0415 - brings River, which scorers do without
+
+    quality = LiveQuality()
+    telemetry.read_quality_at_scrape(quality)
+    partitions = LabellingPartitions(
+        lambda number: LabellingPartition(rules, folder / str(number), grace, quality)
+    )
     agent = LabellingAgent(app, topics, telemetry, monotonic=monotonic)
     for name, topic, process in (
         (SCORES, topics.scores, agent.take_scores),
@@ -247,6 +267,7 @@ def bind(
 def _take_score(held: LabellingPartition, record: KafkaRecord) -> None:
     row = ScoredRow.of_score(decode_score(record.value() or b""))
     held.core.take_score(row)
+    held.quality.take_score(row)
     held.watermark.saw_score(row.event_time)
 
 
@@ -257,5 +278,3 @@ def _take_label(held: LabellingPartition, record: KafkaRecord) -> None:
 
 
 _TAKE: Final = {SCORES: _take_score, LABELS: _take_label}
-
-

@@ -39,10 +39,11 @@ _WINDOW_SECONDS: Final = 60.0
 
 @dataclass
 class _Changes:
-    """What is not on disk yet: cases (None: forgotten), agenda entries (False: taken off)."""
+    """What is not on disk yet: cases (None: forgotten), agenda entries (False: taken off), and the rest."""
 
     cases: dict[str, bytes | None] = field(default_factory=dict)
     agenda: dict[Entry, bool] = field(default_factory=dict)
+    marks: dict[bytes, bytes] = field(default_factory=dict)
 
     def batch(self) -> Any:
         """As writes to the database."""
@@ -57,6 +58,8 @@ class _Changes:
                 batch.put(_agenda_key(*entry), b"")
             else:
                 batch.delete(_agenda_key(*entry))
+        for key, mark in self.marks.items():
+            batch.put(key, mark)
         return batch
 
 
@@ -74,7 +77,6 @@ class RocksRows:
         self._changed: dict[str, Case | None] = {}
         self._agenda: dict[Entry, bool] = {}
         self._frozen = _Changes()
-        self._batch: Any = None
         self._near: list[Entry] = []
         self._near_until = NEVER
         self._count = int(self._db.get(_COUNT) or 0)
@@ -102,7 +104,7 @@ class RocksRows:
 
     def schedule(self, due: float, key: str) -> None:
         """Have `next_due` name the case at `due`; times before 1970 count as 1970."""
-        entry = max(due, 0.0), key
+        entry = max(0.0, due), key  # in this order: -0.0 has other bytes than 0.0
         self._agenda[entry] = True
         if entry[0] <= self._near_until:
             heappush(self._near, entry)
@@ -132,19 +134,17 @@ class RocksRows:
     def freeze(self, offsets: Mapping[str, int], sampler: bytes) -> None:
         """Keep apart what was changed so far; these are the offsets of its sources."""
         cases = {key: case.pack() if case else None for key, case in self._changed.items()}
-        self._frozen = _Changes(self._frozen.cases | cases, self._frozen.agenda | self._agenda)
+        marks = {_OFFSET + source.encode(): str(offset).encode() for source, offset in offsets.items()}
+        marks |= {_SAMPLER: sampler, _COUNT: str(self._count).encode()}
+        before = self._frozen  # not saved yet: the other source's part in the same commit
+        self._frozen = _Changes(before.cases | cases, before.agenda | self._agenda, before.marks | marks)
         self._changed, self._agenda = {}, {}
-        self._batch = self._frozen.batch()
-        for source, offset in offsets.items():
-            self._batch.put(_OFFSET + source.encode(), str(offset).encode())
-        self._batch.put(_SAMPLER, sampler)
-        self._batch.put(_COUNT, str(self._count).encode())
 
     def save(self) -> None:
         """Write what was kept apart, at once or not at all."""
-        if self._batch is not None:
-            self._db.write(self._batch)
-            self._frozen, self._batch = _Changes(), None
+        if self._frozen.marks:
+            self._db.write(self._frozen.batch())
+            self._frozen = _Changes()
 
     def disk_bytes(self) -> int:
         """Size of the store's files."""

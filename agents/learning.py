@@ -4,8 +4,8 @@ In: `examples`, one ordered partition. Out: signed snapshots of the model on `mo
 back; dead letters for what is no example.
 Remembers: the model, in memory, and now and then on disk with the offset that it is of.
 Promises: the model is the fold of all examples in their order, whenever and wherever it was stopped; a
-version names the number of examples and is published once. A second worker stands by: the group gives the
-one partition to one of them.
+version names the place in that order, and none is published after a newer one. Examples of another list of
+features are counted and passed over. A second worker stands by: the group gives the one partition to one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from agents.refusals import Refusals, refuse_poison
 from models.signing import seal
-from schemas.errors import InvalidMessage
+from schemas.errors import ErrorType, InvalidMessage
 from schemas.example import decode_example
 from schemas.label import Outcome
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 
     from agents.broadcast.published import PublishedVersions
+    from agents.dead_letters import KafkaRecord
     from agents.model_store import ModelFile
     from agents.runtime import App, Chunk
     from agents.telemetry import Telemetry
@@ -78,6 +79,8 @@ class LearningState:
         self._written_at = monotonic()
         self._written = 0
         self.is_open = False
+        self.committed = 0
+        """Offset up to which the group had committed: dead letters of what stands before it were sent."""
         self.model = cast("OnlineModel", None)
 
     def __len__(self) -> int:
@@ -92,11 +95,15 @@ class LearningState:
         return []
 
     def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
-        """Go on from the checkpoint on disk, whatever the group has committed: the log is all there is."""
-        del partition, committed, note
+        """Go on from the checkpoint on disk, or from what the group has committed, where that is less.
+
+        What lies between is learnt already, but a dead letter of it may not have been sent.
+        """
+        del partition, note
         self.model = self._file.read() or self._new_model()
         self._written, self.is_open = self.model.version, True
-        return self.model.version
+        self.committed = committed or 0
+        return self.model.version if committed is None else min(committed, self.model.version)
 
     def note(self) -> str:
         """Nothing that a successor must know."""
@@ -157,24 +164,33 @@ class LearningAgent:
         async for chunks in waiting:
             for chunk in chunks:
                 state = cast("LearningState", chunk.states[NAME])
-                await self._learn(chunk, state.model)
+                await self._learn(chunk, state)
                 self._publish_in_time(state)
             await self._outbox.room()
 
-    async def _learn(self, chunk: Chunk, model: OnlineModel) -> None:
+    async def _learn(self, chunk: Chunk, state: LearningState) -> None:
         turn = self._monotonic()
         for record in chunk.records:
             try:
                 refuse_poison(chunk)
                 example = decode_example(record.value() or b"")
-                model.fold(example, record.offset())
+                state.model.fold(example, record.offset())
             except InvalidMessage as refusal:
-                self._refusals.put(record, refusal)
+                self._pass_over(record, refusal, state)
                 continue
             self._count(example)
+            if state.model.version <= self._published.newest:
+                state.model.goes_on_from(self._published.newest)
             if self._monotonic() - turn >= _TURN_SECONDS:
                 await asyncio.sleep(0)
                 turn = self._monotonic()
+
+    def _pass_over(self, record: KafkaRecord, refusal: InvalidMessage, state: LearningState) -> None:
+        """Set a bad example apart, once however often the log is read; one of other features is not bad."""
+        if refusal.error_type is ErrorType.FEATURES_MISMATCH:
+            self._telemetry.example_passed_over()
+        elif record.offset() >= state.committed:
+            self._refusals.put(record, refusal)
 
     def _count(self, example: Example) -> None:
         self._rows += 1

@@ -52,7 +52,7 @@ def bind_scoring(app: App, settings: Settings, telemetry: Telemetry) -> dict[str
         core.use_scorer(scorer)
         telemetry.model_loaded(scorer.name)
 
-    shelf = ModelShelf(use)
+    shelf = ModelShelf(settings.learning.model, use)
     key = settings.learning.signing_key
     handlers = {
         topics.reputations: reputation_handler(reputations),
@@ -66,6 +66,11 @@ def bind_scoring(app: App, settings: Settings, telemetry: Telemetry) -> dict[str
         preparers[topics.models] = snapshots.prepare
     broadcast = Broadcast(app.delivery.reader_properties(), handlers, telemetry, preparers=preparers)
     app.service(broadcast)
+
+    async def prepared() -> None:
+        await broadcast.wait_caught_up()
+        shelf.forget_labels()
+
     scoring.bind(
         app,
         topics,
@@ -73,7 +78,7 @@ def bind_scoring(app: App, settings: Settings, telemetry: Telemetry) -> dict[str
         telemetry,
         admission=admission(settings),
         clock=time.time,
-        prepared=broadcast.wait_caught_up,
+        prepared=prepared,
         take_labels=shelf.take_labels,
     )
     telemetry.model_loaded(core.scorer.name)
@@ -109,7 +114,7 @@ def _bind_learning(app: App, settings: Settings, telemetry: Telemetry) -> dict[s
     topics, chosen = settings.topics.names(), settings.learning
     assert chosen.signing_key is not None, "the settings insist on it"
     key = chosen.signing_key.get_secret_value().encode()
-    published = PublishedVersions(chosen.model)
+    published = PublishedVersions(chosen.model, key)
     broadcast = Broadcast(
         app.delivery.reader_properties(),
         {topics.models: published.take, topics.controls: pin_handler(published)},

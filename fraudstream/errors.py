@@ -4,6 +4,7 @@ FraudstreamError          one sentence, and the exit status that the command lin
   SettingsError           a setting is wrong or unknown (status 2)
   KafkaUnreachable        Kafka does not answer, or refuses a request
   TopicsRefused           Kafka would not make a topic, or a needed one is missing
+  ModelRefused            what was asked of a model cannot be done
   AddressRefused          a worker's web server cannot listen where it should
   LocalKafkaError         the local Kafka cannot start
     KafkaJarsError        its jars cannot be had

@@ -43,7 +43,7 @@ def compile_trees(table: TreeTable, n_features: int, *, base: float = 0.0, logis
         base: added to the sum.
         logistic: the sum is log-odds, and the score the probability of these odds.
     """
-    node = NodeProto(op_type=TREES, domain=_ML, input=[INPUT], output=[OUTPUT])
+    node = NodeProto(op_type=TREES, domain=_ML, input=[INPUT], output=["sum" if logistic else OUTPUT])
     leaves = np.flatnonzero(table.feature == LEAF)
     starts = np.flatnonzero(np.diff(table.tree, prepend=-1))
     own = np.arange(len(table)) - starts[table.tree]
@@ -66,11 +66,22 @@ def compile_trees(table: TreeTable, n_features: int, *, base: float = 0.0, logis
     _reals(node, "target_weights", table.value[leaves].tolist())
     if base:
         _reals(node, "base_values", [base])
-    if logistic:
-        node.attribute.append(
-            AttributeProto(name="post_transform", type=AttributeProto.STRING, s=b"LOGISTIC")
-        )
-    return model_bytes([node], n_features)
+    return model_bytes([node, *probability("sum")] if logistic else [node], n_features)
+
+
+def probability(log_odds: str) -> list[NodeProto]:
+    """From log-odds of this name, in any precision, to ``OUTPUT``; onnxruntime leaves LOGISTIC to us."""
+    return [
+        cast(log_odds, "log_odds_double", TensorProto.DOUBLE),
+        NodeProto(op_type="Sigmoid", input=["log_odds_double"], output=["probability"]),
+        cast("probability", OUTPUT, TensorProto.FLOAT),
+    ]
+
+
+def cast(source: str, to: str, data_type: int) -> NodeProto:
+    """Change the precision of a tensor."""
+    attribute = AttributeProto(name="to", type=AttributeProto.INT, i=data_type)
+    return NodeProto(op_type="Cast", input=[source], output=[to], attribute=[attribute])
 
 
 def model_bytes(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from onnx import AttributeProto, NodeProto, TensorProto
+from onnx import NodeProto, TensorProto
 
-from models.compile import INPUT, OUTPUT, model_bytes
+from models.compile import INPUT, cast, model_bytes, probability
 
 if TYPE_CHECKING:
     from models.arrays import Floats, Singles
@@ -45,7 +45,6 @@ def compile_logistic(means: Floats, scales: Floats, weights: Floats, bias: float
         "columns": np.array([1]),
     }
     steps = [
-        ("Cast", [INPUT], "x"),
         ("Abs", ["x"], "size"),
         ("Add", ["size", "one"], "more"),
         ("Log", ["more"], "logarithm"),
@@ -57,10 +56,7 @@ def compile_logistic(means: Floats, scales: Floats, weights: Floats, bias: float
         ("Mul", ["scaled", WEIGHTS], "terms"),
         ("ReduceSum", ["terms", "columns"], "sum"),
         ("Add", ["sum", "bias"], "log_odds"),
-        ("Sigmoid", ["log_odds"], "probability"),
-        ("Cast", ["probability"], OUTPUT),
     ]
     nodes = [NodeProto(op_type=kind, input=inputs, output=[output]) for kind, inputs, output in steps]
-    for cast, to in ((nodes[0], TensorProto.DOUBLE), (nodes[-1], TensorProto.FLOAT)):
-        cast.attribute.append(AttributeProto(name="to", type=AttributeProto.INT, i=to))
-    return model_bytes(nodes, len(weights), constants)
+    start = cast(INPUT, "x", TensorProto.DOUBLE)
+    return model_bytes([start, *nodes, *probability("log_odds")], len(weights), constants)

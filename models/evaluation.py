@@ -127,8 +127,10 @@ def reliability(outcomes: Flags, scores: Floats, edges: tuple[float, ...] = RELI
     sums = np.bincount(places, weights=scores, minlength=len(edges) - 1)
     frauds = np.bincount(places, weights=outcomes, minlength=len(edges) - 1)
     return [
-        Bin(*edges[place : place + 2], count, float(sums[place]) / count, float(frauds[place]) / count)
-        for place, count in enumerate(counts.tolist())
+        Bin(low, high, count, total / count, found / count)
+        for low, high, count, total, found in zip(
+            edges, edges[1:], counts.tolist(), sums.tolist(), frauds.tolist(), strict=False
+        )
         if count
     ]
 

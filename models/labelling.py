@@ -72,12 +72,10 @@ class Fate(StrEnum):
 
 
 class Observation(NamedTuple):
-    """A matured transaction: what was said when it was scored, and what is true."""
+    """A matured transaction: as it was scored, and what is true."""
 
-    score: float
-    alerted: bool
+    row: ScoredRow
     is_fraud: bool
-    scored_by: str
     label_delay: float | None
     """Seconds from the transaction to its label; None where none came by the horizon."""
 
@@ -229,7 +227,7 @@ def _mature(case: Case, matures: float, sampler: GenuineSampler, emission: Emiss
     case.is_matured = True
     emission.add_outcome(row, _matured_event(row, matures, 1, int(is_fraud)))
     delay = None if case.label is None else case.label.time - row.event_time
-    emission.observations.append(Observation(row.score, row.alerted, is_fraud, row.scored_by, delay))
+    emission.observations.append(Observation(row, is_fraud, delay))
     if case.learnt is not None:
         return
     case.learnt = is_fraud

@@ -67,7 +67,7 @@ class OnlineModel:
 
     @property
     def version(self) -> int:
-        """Number of examples folded."""
+        """Offset after the last example folded."""
         return self.examples_offset + 1
 
     def fold(self, example: Example, offset: int) -> None:
@@ -130,6 +130,11 @@ class OnlineModel:
         self._labels_recorded.clear()
         self._parent = self.version
         return snapshot, onnx
+
+    def goes_on_from(self, version: int) -> None:
+        """Note that the model as it is, or a later one, was published before: what it learnt was told."""
+        self._labels_recorded.clear()
+        self._parent = version
 
     def pack(self) -> bytes:
         """All of the model, as a pickle: whoever keeps it must make sure that nobody else writes it."""

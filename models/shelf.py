@@ -1,11 +1,12 @@
 """The versions of a model that a scorer may use, and which of them it does.
 
-The newest scores, unless an operator holds every scorer to one version. Versions only rise: an old record
-that somebody sends again is refused, signed or not.
+The newest scores, unless an operator holds every scorer to one version that is there. Versions only rise: an
+old record that somebody sends again is refused, signed or not.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from models.prior import PriorModel
@@ -20,23 +21,28 @@ if TYPE_CHECKING:
 
 PRIOR_VERSION: Final = 0
 """The version by which a pin names the prior model."""
+MOST_LABELS: Final = 10_000
+"""Labels remembered until they are told; a pin may keep them waiting for days."""
 
 
 class ModelShelf:
     """Snapshots by version, newest or pinned in force.
 
     Args:
+        name: of the model; a pin of another one holds nothing here.
         use: is told which scorer is in force, each time it changes.
     """
 
-    def __init__(self, use: Callable[[Scorer], None]) -> None:
+    def __init__(self, name: str, use: Callable[[Scorer], None]) -> None:
+        self.name: Final = name
         self._use = use
         self._prior: Final = PriorModel()
         self._scorers: dict[int, tuple[Scorer, ModelSnapshot]] = {}
+        self._gone: set[int] = set()
         self._pinned: int | None = None
         self._newest = PRIOR_VERSION
         self._in_force = PRIOR_VERSION
-        self._unseen_labels: list[float] = []
+        self._unseen_labels = deque[float](maxlen=MOST_LABELS)
 
     @property
     def in_force(self) -> ModelSnapshot | None:
@@ -61,12 +67,12 @@ class ModelShelf:
 
     def remove(self, version: int) -> None:
         """Forget a version that is kept no longer; the one in force stays until another takes its place."""
-        if version != self._in_force:
-            self._scorers.pop(version, None)
+        self._gone.add(version)
+        self._forget()
 
     def pin(self, pin: ModelPin | None) -> None:
-        """Hold to one version, as soon as it is there; None lets the newest score again."""
-        self._pinned = None if pin is None else pin.model_version
+        """Hold to one version, as soon as it is there; until then, and for None, the newest scores."""
+        self._pinned = pin.model_version if pin is not None and pin.name == self.name else None
         self._choose()
 
     def take_labels(self) -> list[float]:
@@ -76,16 +82,26 @@ class ModelShelf:
         """
         if self._in_force != self._newest:
             return []
-        labels, self._unseen_labels = self._unseen_labels, []
+        labels = list(self._unseen_labels)
+        self._unseen_labels.clear()
         return labels
 
+    def forget_labels(self) -> None:
+        """Tell none of the labels learnt so far: this scorer was not there when they were."""
+        self._unseen_labels.clear()
+
     def _choose(self) -> None:
-        wanted = self._newest if self._pinned is None else self._pinned
+        """Put in force what versions and pin say, whichever came first: all scorers come to the same."""
+        wanted = max(self._scorers, default=PRIOR_VERSION)
+        if self._pinned is not None and (self._pinned == PRIOR_VERSION or self._pinned in self._scorers):
+            wanted = self._pinned
         if wanted == self._in_force:
             return
-        if wanted == PRIOR_VERSION:
-            self._in_force = wanted
-            self._use(self._prior)
-        elif wanted in self._scorers:
-            self._in_force = wanted
-            self._use(self._scorers[wanted][0])
+        self._in_force = wanted
+        self._use(self._prior if wanted == PRIOR_VERSION else self._scorers[wanted][0])
+        self._forget()
+
+    def _forget(self) -> None:
+        for version in self._gone - {self._in_force}:
+            self._scorers.pop(version, None)
+        self._gone &= {self._in_force}

@@ -30,9 +30,9 @@ class ModelSnapshot(Message):
     """A model as of one offset of `examples`, ready to score."""
 
     name: Code
-    """Name of the model and key of the record."""
+    """Name of the model; the record's key is `name@version`."""
     version: Whole
-    """Number of examples learnt: the same log gives the same version."""
+    """Offset of the last example learnt plus one: it grows, and the same log gives the same version."""
     parent: Whole | None = None
     """Version that it went on from."""
     features_version: Whole
@@ -67,3 +67,9 @@ def decode_snapshot(data: bytes) -> ModelSnapshot:
         InvalidMessage: for whatever is wrong with it.
     """
     return decode(ModelSnapshot.model_validate, data)
+
+
+def version_of(key: bytes | None, name: str) -> int | None:
+    """The version that a record's key gives of a model; None for another model's key, or none at all."""
+    its_name, _, version = (key or b"").decode(errors="replace").rpartition("@")
+    return int(version) if its_name == name and version.isascii() and version.isdigit() else None

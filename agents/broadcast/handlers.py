@@ -16,6 +16,7 @@ from models.snapshot_scorer import SnapshotScorer
 from schemas import control
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.reputation import decode_reputation
+from schemas.snapshot import version_of
 
 if TYPE_CHECKING:
     from agents.broadcast.published import PublishedVersions
@@ -81,9 +82,12 @@ def pin_handler(published: PublishedVersions) -> Handler:
     """Tell the learner which version scorers are held to, so that it stays."""
 
     def take(key: bytes | None, value: bytes | None) -> None:
-        if key == control.MODEL.encode():
-            chosen = control.decode_control(value) if value is not None else None
-            published.pinned = chosen.model_version if isinstance(chosen, control.ModelPin) else None
+        if key != control.MODEL.encode():
+            return
+        chosen = None if value is None else control.decode_control(value)
+        if chosen is not None:
+            _check_key(key, chosen.control)
+        published.pin(chosen if isinstance(chosen, control.ModelPin) else None)
 
     return take
 
@@ -109,12 +113,18 @@ class SnapshotHandler:
             InvalidMessage: the record is refused.
         """
         if value is None:
-            version = (key or b"").decode(errors="replace").partition("@")[2]
-            return partial(self._shelf.remove, int(version) if version.isdigit() else 0)
+            version = version_of(key, self._shelf.name)
+            return _pass_over if version is None else partial(self._shelf.remove, version)
         snapshot, onnx = unseal(value, self._key)
         _check_key(key, snapshot.scored_by)
+        if snapshot.name != self._shelf.name:
+            return _pass_over
         scorer = SnapshotScorer(snapshot, onnx, self._features_version)
         return partial(self._shelf.put, snapshot, scorer)
+
+
+def _pass_over() -> None:
+    """Do nothing: the record is of another model, which others may score by."""
 
 
 def refuse_snapshots(_key: bytes | None, _value: bytes | None) -> None:

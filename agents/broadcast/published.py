@@ -4,19 +4,29 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from models.signing import unseal
+from schemas.errors import ErrorType, InvalidMessage
+from schemas.snapshot import version_of
+
 if TYPE_CHECKING:
+    from schemas.control import ModelPin
     from schemas.snapshot import ModelSnapshot
 
 
 class PublishedVersions:
     """The versions of one model, by their record keys.
 
+    Only what is signed counts: else any record under the key of a high version would keep the learner from
+    publishing for good.
+
     Args:
         name: of the model; other models' records are passed over.
+        key: that models must be signed with.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, key: bytes) -> None:
         self._name = name
+        self._key = key
         self._versions: set[int] = set()
         self.newest = 0
         """The newest version ever seen, 0 for none."""
@@ -24,15 +34,26 @@ class PublishedVersions:
         """A version that scorers are held to, which therefore stays."""
 
     def take(self, key: bytes | None, value: bytes | None) -> None:
-        """Note one record of the topic (a handler of `Broadcast`)."""
-        name, _, version = (key or b"").decode(errors="replace").partition("@")
-        if name != self._name or not version.isdigit():
+        """Note one record of the topic (a handler of `Broadcast`).
+
+        Raises:
+            InvalidMessage: it holds no model that was signed with the key; nothing is noted.
+        """
+        version = version_of(key, self._name)
+        if version is None:
             return
-        self.newest = max(self.newest, int(version))
         if value is None:
-            self._versions.discard(int(version))
-        else:
-            self._versions.add(int(version))
+            self._versions.discard(version)
+            return
+        snapshot, _ = unseal(value, self._key)
+        if (snapshot.name, snapshot.version) != (self._name, version):
+            raise InvalidMessage(ErrorType.KEY_MISMATCH, "the record's key is not that of its message")
+        self._versions.add(version)
+        self.newest = max(self.newest, version)
+
+    def pin(self, pin: ModelPin | None) -> None:
+        """Note which version scorers are held to, if it is of this model."""
+        self.pinned = pin.model_version if pin is not None and pin.name == self._name else None
 
     def add(self, snapshot: ModelSnapshot, kept: int) -> list[bytes]:
         """Note a version that is published now; gives the keys of those to take back, so that `kept` stay."""

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from models.labelling import Emission
+    from models.quality_live import LiveQuality
     from schemas.example import Maturity
     from schemas.label import Outcome
     from schemas.snapshot import ModelSnapshot
@@ -27,6 +28,10 @@ class LearningTelemetry(DeliveryTelemetry):
         """Read these whenever `/metrics` is asked for, in a worker that labels."""
         self.metrics.labelling_cases.set_function(cases)
         self.metrics.labelling_disk.set_function(disk_bytes)
+
+    def read_quality_at_scrape(self, quality: LiveQuality) -> None:
+        """Read live quality whenever `/metrics` is asked for."""
+        self.metrics.add_quality(quality)
 
     def labelled(self, emission: Emission) -> None:
         """Transactions and labels came to their time."""
@@ -46,6 +51,10 @@ class LearningTelemetry(DeliveryTelemetry):
     def example_learnt(self, outcome: Outcome, maturity: Maturity) -> None:
         """The learner took an example."""
         self.metrics.examples_learnt.labels(outcome, maturity).inc()
+
+    def example_passed_over(self) -> None:
+        """The learner met an example of another list of features, which its model cannot take."""
+        self.metrics.examples_passed_over.inc()
 
     def snapshot_published(self, snapshot: ModelSnapshot, size: int, seconds: float) -> None:
         """The learner handed a snapshot of so many bytes over, after so many seconds of compiling."""

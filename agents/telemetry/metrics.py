@@ -21,9 +21,12 @@ from prometheus_client import (
 )
 
 from agents.telemetry.histogram import BatchHistogram
+from agents.telemetry.quality import QualityMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from models.quality_live import LiveQuality
 
 STAGE_BUCKETS = (
     *(0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5),
@@ -69,6 +72,10 @@ class Metrics:
         self._define_commits()
         self._define_partitions()
         self._define_worker()
+
+    def add_quality(self, quality: LiveQuality) -> None:
+        """Show live quality from now on."""
+        QualityMetrics(quality, self._registry)
 
     def _define_scores(self) -> None:
         self.transactions_scored = self._counter(
@@ -150,7 +157,7 @@ class Metrics:
     def _define_labelling(self) -> None:
         self.labels_settled = self._counter(
             "fraudstream_labels_settled_total",
-            "Labels whose time came: early, matured, corrected, confirmed, stale, or of an unseen transaction.",
+            "Labels whose time came: early, matured, corrected, confirmed, stale, or unseen (no transaction).",
             "fate",
         )
         self.examples_made = self._counter(
@@ -160,7 +167,7 @@ class Metrics:
         )
         self.label_delay = BatchHistogram(
             "fraudstream_label_delay_seconds",
-            "Time from a transaction to the label in force at its horizon, for those that have one.",
+            "Time from a transaction to the label in force at its horizon, where there is one by then.",
             DELAY_BUCKETS,
             self._registry,
         )
@@ -180,6 +187,10 @@ class Metrics:
             "Examples that the learner took from the log.",
             *("outcome", "maturity"),
         )
+        self.examples_passed_over = self._counter(
+            "fraudstream_examples_passed_over_total",
+            "Examples of another list of features, made before or after an upgrade.",
+        )
         self.snapshots_published = self._counter(
             "fraudstream_snapshots_published_total", "Snapshots of the model that the learner published."
         )
@@ -188,7 +199,8 @@ class Metrics:
             "fraudstream_snapshot_seconds", "Time to compile and sign a snapshot.", LATENCY_BUCKETS
         )
         self.learner_version = self._gauge(
-            "fraudstream_learner_version", "Version of the newest snapshot: examples folded into it."
+            "fraudstream_learner_version",
+            "Version of the newest snapshot: the offset after its last example.",
         )
         self.learner_quality = self._gauge(
             "fraudstream_learner_quality",

@@ -43,6 +43,8 @@ def choose(
     """
     if (file is not None) != (name is ProtocolName.FILE):
         raise FraudstreamError("--protocol file and --data FILE go together.")
+    if name is ProtocolName.HANDBOOK and delay_days != int(delay_days):
+        raise FraudstreamError("--protocol handbook counts in whole days: give a whole --delay-days.")
     return Plan(name, _source(name, file, columns, seed, customers), _protocol(name, delay_days), delay_days)
 
 

@@ -99,11 +99,14 @@ def _check(name: str, process: BaseProcess, messages: Queue[Message], tell: Told
 def _work(plan: Plan, name: str, path: Path, messages: Queue[Message]) -> None:
     """Run one candidate, in its own process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its children
+    parent = multiprocessing.parent_process()
     told = 0
 
     def report(done: int, total: int) -> None:
         nonlocal told
         if done == total or done - told >= _ROWS_A_MESSAGE:
+            if parent is None or not parent.is_alive():
+                raise SystemExit(1)  # it was killed; nobody will read the scores
             told = done
             messages.put(Message(name, done, total))
 

@@ -16,16 +16,22 @@ A field whose column has the same name need not be mapped. All ids are replaced 
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import compute, csv, parquet
+from pyarrow import csv, parquet
 
 from fraudstream.backtest.dataset import NEVER_LABELLED, Dataset, Names, whole_ticks
+from fraudstream.backtest.file_columns import (
+    read_amounts,
+    read_frauds,
+    read_times,
+    read_tokens,
+    tokenised,
+)
 from fraudstream.errors import FraudstreamError
 from fraudstream.simulate.world import token
 
@@ -45,7 +51,6 @@ DIMENSIONS: Final = {
 """Optional fields and the kinds of reputation that they become."""
 _NO_TEXT: Final = {"event_time", "label_time", "amount", "fraud"}
 FIELDS: Final = (*REQUIRED, "transaction_id", "label_time", *DIMENSIONS)
-_MICROSECONDS: Final = 1e6
 
 
 @dataclass(frozen=True)
@@ -97,11 +102,11 @@ class FileSource:
         if not table.num_rows:
             raise FraudstreamError(f"{self.path} has no transactions.")
         read = partial(_column, table, self.path)
-        times = whole_ticks(_times(read("event_time"), "event_time", self.path))
+        times = whole_ticks(read_times(read("event_time"), "event_time", self.path))
         rows = _rows_in_order(times, table)
-        frauds = _frauds(read("fraud"), self.path)
-        subjects, subject_names = _tokens("subject", read("subject"))
-        counterparties, counterparty_names = _tokens("counterparty", read("counterparty"))
+        frauds = read_frauds(read("fraud"), self.path)
+        subjects, subject_names = read_tokens("subject", read("subject"))
+        counterparties, counterparty_names = read_tokens("counterparty", read("counterparty"))
         facts, fact_list = _facts(table)
         dropped = table.num_rows - len(rows)
         repeats = f", {dropped:,} rows with the id of an earlier one left out" if dropped else ""
@@ -112,7 +117,7 @@ class FileSource:
             subjects=subjects[rows],
             counterparties=counterparties[rows],
             facts=facts[rows],
-            amounts=_amounts(read("amount"), self.path)[rows],
+            amounts=read_amounts(read("amount"), self.path)[rows],
             frauds=frauds[rows],
             label_times=self._label_times(table, times, frauds, delay)[rows],
             subject_names=subject_names,
@@ -126,7 +131,7 @@ class FileSource:
         column = table.column("label_time")
         told = column.is_valid().to_numpy()
         label_times = np.full(len(times), NEVER_LABELLED)
-        label_times[told] = _times(column.drop_null(), "label_time", self.path)
+        label_times[told] = read_times(column.drop_null(), "label_time", self.path)
         if too_early := np.count_nonzero(label_times < times):
             raise FraudstreamError(
                 f"{self.path} has {too_early:,} rows whose label_time is before event_time."
@@ -197,38 +202,6 @@ def _column(table: Any, path: Path, field: str) -> Any:
     return column
 
 
-def _times(column: Any, field: str, path: Path) -> Floats:
-    """Times as seconds since 1970."""
-    for kind in (pa.timestamp("us"), pa.timestamp("us", "UTC")):
-        try:
-            if pa.types.is_timestamp(column.type) or pa.types.is_string(column.type):
-                seconds: Floats = column.cast(kind, safe=False).cast(pa.int64()).to_numpy() / _MICROSECONDS
-                return seconds
-        except pa.ArrowInvalid:
-            continue
-    raise FraudstreamError(
-        f"{path} has {field} that is no time: give timestamps or ISO 8601, such as 2026-11-24T10:15:30Z."
-    )
-
-
-def _amounts(column: Any, path: Path) -> Floats:
-    try:
-        amounts: Floats = column.cast(pa.float64()).to_numpy()
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise FraudstreamError(f"{path} has an amount that is no number.") from None
-    if not (np.isfinite(amounts) & (amounts >= 0.0)).all():
-        raise FraudstreamError(f"{path} has an amount that is negative or no number: leave refunds out.")
-    return amounts
-
-
-def _frauds(column: Any, path: Path) -> Flags:
-    values = compute.utf8_lower(column.cast(pa.string()))
-    known = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
-    if unknown := set(values.unique().to_pylist()) - known.keys():
-        raise FraudstreamError(f"{path} has a fraud of {min(unknown)!r}: it must be true or false, 1 or 0.")
-    return np.array([known[value] for value in values.to_pylist()], dtype=np.bool_)
-
-
 def _rows_in_order(times: Floats, table: Any) -> Integers:
     """Rows by time, without those whose id came before."""
     order: Integers = np.argsort(times, kind="stable").astype(np.int64)
@@ -247,13 +220,6 @@ def _ids(table: Any, rows: Integers) -> list[str]:
     return [token("transaction", name) for name in names]
 
 
-def _tokens(kind: str, column: Any) -> tuple[Integers, list[str]]:
-    """Numbers of the values and a token for each number."""
-    encoded = column.cast(pa.string()).combine_chunks().dictionary_encode()
-    codes: Integers = encoded.indices.to_numpy(zero_copy_only=False).astype(np.int64)
-    return codes, [token(kind, name) for name in encoded.dictionary.to_pylist()]
-
-
 def _facts(table: Any) -> tuple[Integers, list[tuple[tuple[str, str], ...]]]:
     """Numbers of what else the rows name, and each combination once."""
     combinations = Names[tuple[tuple[str, str], ...]]()
@@ -262,13 +228,8 @@ def _facts(table: Any) -> tuple[Integers, list[tuple[tuple[str, str], ...]]]:
     kinds = [DIMENSIONS[field] for field in present]
     for values in zip(*columns, strict=True) if columns else [()] * table.num_rows:
         named = zip(kinds, values, strict=True)
-        combinations.add(tuple((kind, _name(kind, value)) for kind, value in named if value))
+        combinations.add(tuple((kind, tokenised(kind, value)) for kind, value in named if value))
     return combinations.column(), combinations.names()
-
-
-def _name(kind: str, value: str) -> str:
-    """A country code as it is, a token of anything else: it may hold what no message can."""
-    return value if kind == "country" and re.fullmatch("[A-Z]{2}", value) else token(kind, value)
 
 
 def _first_line(error: Exception) -> str:

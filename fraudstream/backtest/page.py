@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PLOTTED: Final = 3
 """Measures that get a bar chart: those that matter most."""
+DRAWN: Final = 50
+"""Transactions that a bin must have to be drawn: a share among fewer says nothing."""
 _CEILING: Final = "oracle"
 _STYLE: Final = """
 body{font:15px/1.5 system-ui,sans-serif;color:#1d2329;max-width:860px;margin:2rem auto;padding:0 1rem}
@@ -116,7 +118,11 @@ def _calibration(candidates: Candidates) -> str:
     chart = [
         plots.Series(
             each["name"],
-            [(line["mean_score"], line["fraud_share"]) for line in each["calibration"]["bins"]],
+            [
+                (line["mean_score"], line["fraud_share"])
+                for line in each["calibration"]["bins"]
+                if line["transactions"] >= DRAWN
+            ],
             colour,
         )
         for each, colour in candidates

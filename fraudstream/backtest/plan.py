@@ -11,6 +11,7 @@ import numpy as np
 from fraudstream.backtest.bench import Bench
 from fraudstream.backtest.candidates import CANDIDATES
 from fraudstream.backtest.files import Folder
+from fraudstream.errors import FraudstreamError
 from models.decay import DAY
 from models.features import FEATURES_VERSION
 
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from fraudstream.backtest.dataset import Dataset
     from fraudstream.backtest.names import ProtocolName
-    from fraudstream.backtest.protocol import Protocol
+    from fraudstream.backtest.protocol import Fold, Protocol
     from fraudstream.backtest.sources import Source
 
 
@@ -54,6 +56,22 @@ class Plan:
             "features_version": FEATURES_VERSION,
         }
 
+    def folds(self, data: Dataset) -> list[Fold]:
+        """The protocol's test folds.
+
+        Raises:
+            FraudstreamError: one has no fraud, or nothing else.
+        """
+        folds = self.protocol.folds(data)
+        for fold in folds:
+            frauds = np.count_nonzero(data.frauds[fold.rows])
+            if not 0 < frauds < len(fold.rows):
+                raise FraudstreamError(
+                    f"Of {len(fold.rows)} transactions tested from {fold.name} {frauds} are frauds: "
+                    "nothing can be measured; give more data."
+                )
+        return folds
+
     def run(self, candidate: str, path: Path, report: Callable[[int, int], None]) -> None:
         """Have one candidate score the data, and keep its scores in the folder.
 
@@ -63,7 +81,7 @@ class Plan:
             report: is told how many rows are behind, and of how many.
         """
         folder, data = Folder(path), self.source.load(self.horizon)
-        tested = np.concatenate([fold.rows for fold in self.protocol.folds(data)])
+        tested = np.concatenate([fold.rows for fold in self.folds(data)])
         bench = Bench(
             name=candidate,
             data=data,

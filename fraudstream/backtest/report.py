@@ -51,7 +51,7 @@ def summarise(
         FraudstreamError: a candidate has no score for some tested transaction.
     """
     protocol = plan.protocol
-    folds = protocol.folds(data)
+    folds = plan.folds(data)
     return {
         "schema_version": SCHEMA_VERSION,
         "protocol": plan.name,

@@ -33,15 +33,10 @@ class HandbookSource:
     customers: int = 5_000
     seed: int = 0
 
-    @property
-    def is_published(self) -> bool:
-        """Whether published figures are of these data."""
-        return self == HandbookSource()
-
     def load(self, delay: float) -> Dataset:
         """Draw the world."""
         world = Handbook.of_size(self.customers, HANDBOOK_DAYS, HANDBOOK_START, self.seed)
-        which = "the published data set" if self.is_published else f"seed {self.seed}: another world"
+        which = "the published data set" if self == HandbookSource() else f"seed {self.seed}: another world"
         sentence = f"Fraud-Detection-Handbook generator, {self.customers:,} customers, {which}"
         return of_world(CardWorld(world), sentence, delay)
 

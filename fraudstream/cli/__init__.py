@@ -11,7 +11,19 @@ import sys
 
 import typer
 
-from fraudstream.cli import alerts, backtest, config, demo, dev, doctor, schema, simulate, topics, worker
+from fraudstream.cli import (
+    alerts,
+    backtest,
+    config,
+    demo,
+    dev,
+    doctor,
+    model,
+    schema,
+    simulate,
+    topics,
+    worker,
+)
 from fraudstream.errors import FraudstreamError
 
 app = typer.Typer(
@@ -26,6 +38,7 @@ app.add_typer(topics.app, name="topics")
 app.command()(simulate.simulate)
 app.command()(alerts.alerts)
 app.command()(backtest.backtest)
+app.add_typer(model.app, name="model")
 app.command()(doctor.doctor)
 app.add_typer(config.app, name="config")
 app.add_typer(schema.app, name="schema")

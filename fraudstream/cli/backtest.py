@@ -99,6 +99,8 @@ def _progress_bars() -> Iterator[Told]:
             if message.candidate not in tasks:
                 tasks[message.candidate] = bars.add_task(message.candidate)
             bars.update(tasks[message.candidate], completed=message.done, total=message.total)
+            if message.done == message.total and not console.is_terminal:
+                say(f"{message.candidate}: {message.total:,} transactions behind it.")
 
         yield tell
 

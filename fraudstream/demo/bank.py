@@ -6,12 +6,12 @@ then a message is malformed, or a transaction is sent again by a sender that mis
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
 from heapq import merge
-from itertools import islice
+from itertools import dropwhile, islice
 from math import ceil
 from operator import attrgetter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from fraudstream.simulate.stream import RecordKind, stream
 from fraudstream.simulate.world import WorldName
@@ -23,17 +23,20 @@ if TYPE_CHECKING:
 
     from fraudstream.simulate.stream import StreamRecord
 
-CUSTOMERS = 300
+CUSTOMERS: Final = 600
 """Customers of either world: few, so that a minute shows weeks of each card and account."""
+DAYS_BEFORE: Final = 28
+"""Days of the bank's life before the stream begins, in which criminals settle in: a terminal of the Handbook
+stays compromised for so long, so from then on as many are found out as fall."""
 
-_FEWEST_A_DAY = 690  # they make about 810 together
-_SEED = 3
-_MALFORMED_SHARE = 0.001
-_REPEAT_EVERY = 2_000
+_FEWEST_A_DAY: Final = 1_380  # they make about 1,620 together
+_SEED: Final = 3
+_MALFORMED_SHARE: Final = 0.001
+_REPEAT_EVERY: Final = 2_000
 
 
 def bank_records(transactions: int, today: date) -> Iterator[StreamRecord]:
-    """Yield the records of so many transactions, in order of simulated time.
+    """Yield the records of so many transactions, in order of simulated time, from a midnight on.
 
     Args:
         transactions: how many, repeats and malformed messages not counted.
@@ -41,8 +44,11 @@ def bank_records(transactions: int, today: date) -> Iterator[StreamRecord]:
     """
     days = ceil(transactions / _FEWEST_A_DAY) + 1
     first_day = today - timedelta(days=days)
-    worlds = [make_world(name, CUSTOMERS, days, first_day, _SEED) for name in WorldName]
-    bank = merge(*worlds, key=attrgetter("event_time"))
+    birth = first_day - timedelta(days=DAYS_BEFORE)
+    start = datetime.combine(first_day, time(), UTC).timestamp()
+    worlds = [make_world(name, CUSTOMERS, DAYS_BEFORE + days, birth, _SEED) for name in WorldName]
+    life = merge(*worlds, key=attrgetter("event_time"))
+    bank = dropwhile(lambda transaction: transaction.event_time < start, life)
     return with_repeats(stream(islice(bank, transactions), _SEED, _MALFORMED_SHARE), _REPEAT_EVERY)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from fraudstream.demo.tally import Figures
+    from fraudstream.demo.figures import Figures
 
 _LINE_SECONDS = 5.0
 

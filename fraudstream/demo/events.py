@@ -32,6 +32,7 @@ class ScoreRead(NamedTuple):
 
     transaction_id: str
     at: float
+    scored_by: str
 
 
 class AlertRead(NamedTuple):
@@ -51,7 +52,7 @@ class LabelRead(NamedTuple):
 
 
 class WorkerScraped(NamedTuple):
-    """What a worker says of itself, since its start.
+    """What a worker that scores says of itself, since its start.
 
     Attributes:
         slot: the worker's name.
@@ -60,6 +61,7 @@ class WorkerScraped(NamedTuple):
         repeats: transactions skipped since their id had been seen.
         arrival_to_score: how many scores were handed to the producer within so many seconds of the arrival of
             their transaction; cumulative, ascending, the last bound infinite.
+        time_to_learn: how many labels told within so many seconds of their own arrival, alike.
     """
 
     slot: str
@@ -67,6 +69,19 @@ class WorkerScraped(NamedTuple):
     scored: int
     repeats: int
     arrival_to_score: Mapping[float, int]
+    time_to_learn: Mapping[float, int]
+
+
+class LearnerScraped(NamedTuple):
+    """What the worker that learns says of itself, since its start.
+
+    Attributes:
+        examples: that it learnt.
+        frauds: among these.
+    """
+
+    examples: int
+    frauds: int
 
 
 Event: TypeAlias = (
@@ -78,4 +93,5 @@ Event: TypeAlias = (
     | DeadLetterRead
     | LabelRead
     | WorkerScraped
+    | LearnerScraped
 )

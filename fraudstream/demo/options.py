@@ -20,13 +20,13 @@ class DemoOptions:
     Attributes:
         seconds: how long transactions are sent.
         rate: transactions per second.
-        workers: how many worker processes share them.
+        workers: how many worker processes share them; one more learns.
         mode: how the workers deliver.
         keep: whether Kafka and the workers stay until Ctrl-C.
     """
 
-    seconds: float = 60.0
-    rate: float = 600.0
+    seconds: float = 90.0
+    rate: float = 800.0
     workers: int = 2
     mode: Mode = Mode.EXACTLY_ONCE
     keep: bool = False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from fraudstream.demo import words
 
 if TYPE_CHECKING:
-    from fraudstream.demo.tally import Figures
+    from fraudstream.demo.figures import Figures
     from schemas.alert import Alert
 
 

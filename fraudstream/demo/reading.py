@@ -74,7 +74,8 @@ def _event(message: Message, topics: Topics, now: float) -> Event:
         raise DemoFailed(f"The demo cannot read from Kafka any more: {message.error().str()}.")
     topic, value = message.topic(), message.value()
     if topic == topics.scores:
-        return ScoreRead(orjson.loads(value)["transaction_id"], now)
+        score = orjson.loads(value)
+        return ScoreRead(score["transaction_id"], now, score["scored_by"])
     if topic == topics.alerts:
         return AlertRead(decode_alert(value))
     if topic == topics.dead_letters:

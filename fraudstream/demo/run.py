@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import tempfile
 import time
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fraudstream.demo.display import display_on, say
+from fraudstream.demo.environment import demo_topics, topic_environment
 from fraudstream.demo.errors import DemoFailed
 from fraudstream.demo.summary import summary
 from fraudstream.demo.watch import watch
@@ -17,7 +19,6 @@ from fraudstream.demo.workers import Workers
 from fraudstream.kafka_admin import kafka_admin
 from fraudstream.local_kafka import HOST, LocalKafka
 from fraudstream.settings import KafkaSettings
-from fraudstream.settings.sections import TopicSettings
 from fraudstream.topics import create_topics
 
 if TYPE_CHECKING:
@@ -26,8 +27,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from fraudstream.demo.options import DemoOptions
+    from fraudstream.settings.sections import TopicSettings
 
-_AROUND_SECONDS = 20
+_AROUND_SECONDS = 30
+_KEY_BYTES = 32
 
 
 def run(options: DemoOptions, console: Console) -> None:
@@ -44,16 +47,17 @@ def run(options: DemoOptions, console: Console) -> None:
     """
     say(console, _introduction(options))
     with _run_folder(console) as folder, _local_kafka(folder, console) as broker:
-        kafka, topics = KafkaSettings(bootstrap_servers=broker.bootstrap_servers), TopicSettings()
+        kafka, topics = KafkaSettings(bootstrap_servers=broker.bootstrap_servers), demo_topics(options)
         _make_topics(kafka, topics, console)
-        with Workers.start(options, broker.bootstrap_servers, folder) as workers:
+        signing_key = secrets.token_hex(_KEY_BYTES)
+        with Workers.start(options, broker.bootstrap_servers, signing_key, folder) as workers:
             _wait_until_ready(workers, options, console)
             check = _check(broker, workers)
             outcome = watch(options, kafka, topics, workers.all, display_on(console), check)
             console.print()
             console.print(summary(outcome.figures, outcome.sent))
             if options.keep:
-                _keep(broker, workers, folder, console, check)
+                _keep(broker, topics, workers, folder, console, check)
             _stop_in_order(workers)
     say(console, "Kafka and the workers have ended, and nothing is left behind.")
     if not options.keep:
@@ -62,9 +66,10 @@ def run(options: DemoOptions, console: Console) -> None:
 
 def _introduction(options: DemoOptions) -> str:
     return (
-        f"This starts a real Apache Kafka on this machine and fraudstream workers ({options.workers}), sends "
-        f"them the card payments and transfers of a simulated bank, {options.rate:,.0f} a second, and shows "
-        f"what they find. It takes about {options.seconds + _AROUND_SECONDS:.0f} s; Ctrl-C ends it."
+        f"This starts a real Apache Kafka on this machine, fraudstream workers that score ({options.workers}) "
+        f"and one that learns. It sends them the card payments and transfers of a simulated bank, "
+        f"{options.rate:,.0f} a second, and the labels as late as a bank gets them, and shows what they find. "
+        f"It takes about {options.seconds + _AROUND_SECONDS:.0f} s; Ctrl-C ends it."
     )
 
 
@@ -108,7 +113,7 @@ def _wait_until_ready(workers: Workers, options: DemoOptions, console: Console) 
     with console.status("Starting the workers"):
         workers.wait_until_ready()
     names = ", ".join(worker.slot for worker in workers.all)
-    say(console, f"Ready to score after {time.monotonic() - start:.1f} s ({options.mode}): {names}.")
+    say(console, f"Ready after {time.monotonic() - start:.1f} s ({options.mode}): {names}.")
 
 
 def _check(broker: LocalKafka, workers: Workers) -> Callable[[], None]:
@@ -122,12 +127,19 @@ def _check(broker: LocalKafka, workers: Workers) -> Callable[[], None]:
     return check
 
 
-def _keep(
-    broker: LocalKafka, workers: Workers, folder: Path, console: Console, check: Callable[[], None]
+def _keep(  # noqa: PLR0913, PLR0917 - it names all that goes on
+    broker: LocalKafka,
+    topics: TopicSettings,
+    workers: Workers,
+    folder: Path,
+    console: Console,
+    check: Callable[[], None],
 ) -> None:
     """Leave everything running until Ctrl-C, which is how this is meant to end."""
     say(console, f"\nKafka and the workers go on, logs in {folder}; Ctrl-C ends them. In another terminal:")
     say(console, f"  export FRAUDSTREAM_KAFKA__BOOTSTRAP_SERVERS={broker.bootstrap_servers}")
+    for name, value in topic_environment(topics).items():
+        say(console, f"  export {name}={value}")
     say(console, "  fraudstream alerts --from-beginning")
     say(console, "  fraudstream doctor")
     for worker in workers.all:

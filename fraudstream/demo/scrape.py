@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from http.client import HTTPConnection, HTTPException
 from typing import TYPE_CHECKING
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from fraudstream.demo.events import WorkerScraped
+from fraudstream.demo.events import LearnerScraped, WorkerScraped
 from fraudstream.local_kafka import HOST
+from schemas.label import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -28,7 +30,10 @@ def scrape(workers: Iterable[Worker], tell: Callable[[Event], None], stop: Flag)
     while not stop.wait(_EVERY_SECONDS):
         for worker in workers:
             if exposition := fetch(worker.port, "/metrics"):
-                tell(worker_figures(worker.slot, time.time(), exposition))
+                if worker.learns:
+                    tell(learner_figures(exposition))
+                else:
+                    tell(worker_figures(worker.slot, time.time(), exposition))
 
 
 def fetch(port: int, path: str) -> str | None:
@@ -48,10 +53,21 @@ def fetch(port: int, path: str) -> str | None:
     return text if response.status == _OK else None
 
 
+def learner_figures(exposition: str) -> LearnerScraped:
+    """Read the learner's figures out of what its worker's /metrics gave, in Prometheus's text format."""
+    counts: Counter[str] = Counter()
+    for family in text_string_to_metric_families(exposition):
+        for sample in family.samples:
+            if sample.name == "fraudstream_examples_learnt_total":
+                counts[sample.labels["outcome"]] += int(sample.value)
+    return LearnerScraped(counts.total(), counts[Outcome.FRAUD])
+
+
 def worker_figures(slot: str, at: float, exposition: str) -> WorkerScraped:
     """Read a worker's figures out of what its /metrics gave at that time, in Prometheus's text format."""
     scored = repeats = 0.0
     arrival_to_score: dict[float, int] = {}
+    time_to_learn: dict[float, int] = {}
     for family in text_string_to_metric_families(exposition):
         for sample in family.samples:
             if sample.name == "fraudstream_transactions_scored_total":
@@ -60,4 +76,6 @@ def worker_figures(slot: str, at: float, exposition: str) -> WorkerScraped:
                 repeats += sample.value if sample.labels["reason"] == "repeat" else 0.0
             elif sample.name == "fraudstream_arrival_to_score_seconds_bucket":
                 arrival_to_score[float(sample.labels["le"])] = int(sample.value)
-    return WorkerScraped(slot, at, int(scored), int(repeats), arrival_to_score)
+            elif sample.name == "fraudstream_time_to_learn_seconds_bucket":
+                time_to_learn[float(sample.labels["le"])] = int(sample.value)
+    return WorkerScraped(slot, at, int(scored), int(repeats), arrival_to_score, time_to_learn)

@@ -14,7 +14,7 @@ from fraudstream.demo import words
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fraudstream.demo.tally import Figures
+    from fraudstream.demo.figures import Figures
     from schemas.alert import Alert
 
 _STYLES = {"review": "yellow", "decline": "bold red"}

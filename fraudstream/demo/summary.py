@@ -12,7 +12,7 @@ from fraudstream.demo.tally import WARM_UP_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from fraudstream.demo.tally import Figures
+    from fraudstream.demo.figures import Figures
     from fraudstream.simulate.produce import Progress
 
 _MEASURE = "From a transaction's arrival in Kafka until a reader of committed records has its score"

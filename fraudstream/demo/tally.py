@@ -8,22 +8,25 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter, deque
-from dataclasses import dataclass
 from math import inf
 from typing import TYPE_CHECKING, NamedTuple
 
+from fraudstream.demo.catches import CatchesByDay
 from fraudstream.demo.events import (
     AlertRead,
     DeadLetterRead,
     Event,
     LabelRead,
     LabelSent,
+    LearnerScraped,
     MalformedSent,
     ScoreRead,
     TransactionSent,
     WorkerScraped,
 )
-from fraudstream.demo.latency import Percentiles, histogram_percentiles, percentiles
+from fraudstream.demo.figures import Figures
+from fraudstream.demo.latency import histogram_percentiles, percentiles
+from fraudstream.demo.lessons import LessonCounts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,85 +38,6 @@ WINDOW_SECONDS = 5.0
 WARM_UP_SECONDS = 10.0
 """A Java that has just started compiles itself while it works, which shows in the latencies of this time."""
 _LATEST_ALERTS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Figures:
-    """A demo at one instant. Rates are per second, latencies in seconds; `recent`: of the last five seconds.
-
-    Attributes:
-        transactions: sent, repeats included, malformed messages not.
-        malformed: sent to where transactions go.
-        frauds: different transactions sent that are fraud.
-        scored: different transactions whose score was read.
-        scored_again: scores read of transactions whose score had been read.
-        repeats: transactions that the workers counted as repeats.
-        dead_letters: by type of error.
-        alerts: by decision, each alert once.
-        frauds_alerted: different frauds among the alerted transactions.
-        latest_alerts: the newest first.
-        labels_sent: labels sent.
-        labels_taken: labels read as validated and keyed.
-        unscored: different transactions sent whose score was not read.
-        sent_rate: of transactions, recent.
-        scored_rate: of transactions, recent.
-        recent_latency: from arrival in Kafka to the reader, recent.
-        latency: the same, over all.
-        warm_latency: the same, of transactions sent after the warm-up.
-        slowest: the longest of these latencies.
-        own_latency: from arrival in Kafka to the producer, as the workers' histograms say, after the warm-up
-            (before its end: over all).
-        shares: transactions scored by each worker.
-        simulated_time: event time of the newest transaction sent, since the epoch.
-    """
-
-    transactions: int
-    malformed: int
-    frauds: int
-    scored: int
-    scored_again: int
-    repeats: int
-    dead_letters: Mapping[str, int]
-    alerts: Mapping[str, int]
-    frauds_alerted: int
-    latest_alerts: tuple[Alert, ...]
-    labels_sent: int
-    labels_taken: int
-    unscored: int
-    sent_rate: float
-    scored_rate: float
-    recent_latency: Percentiles | None
-    latency: Percentiles | None
-    warm_latency: Percentiles | None
-    slowest: float
-    own_latency: Percentiles | None
-    shares: Mapping[str, int]
-    simulated_time: float
-
-    @property
-    def messages(self) -> int:
-        """All that was sent to where transactions go."""
-        return self.transactions + self.malformed
-
-    @property
-    def refused(self) -> int:
-        """Dead letters of every type."""
-        return sum(self.dead_letters.values())
-
-    @property
-    def alerted(self) -> int:
-        """Alerts of either decision."""
-        return sum(self.alerts.values())
-
-    @property
-    def on_the_way(self) -> int:
-        """Messages sent of which nothing has been read yet."""
-        return self.messages - self.scored - self.refused - self.repeats
-
-    @property
-    def is_accounted_for(self) -> bool:
-        """Whether in = scored + dead letters + repeats, each transaction has a score, each label is in."""
-        return not (self.on_the_way or self.unscored) and self.labels_taken == self.labels_sent
 
 
 class _Mark(NamedTuple):
@@ -131,7 +55,7 @@ class Tally:
         self._sent: Counter[type[Event]] = Counter()
         self._known: set[str] = set()
         self._frauds: set[str] = set()
-        self._awaited: dict[str, float] = {}
+        self._awaited: dict[str, TransactionSent] = {}
         self._latencies = array("d")
         self._warm_latencies = array("d")
         self._warm_from = inf
@@ -142,6 +66,8 @@ class Tally:
         self._cold_workers: dict[str, WorkerScraped] = {}
         self._simulated_time = 0.0
         self._marks: deque[_Mark] = deque()
+        self._catches = CatchesByDay()
+        self._lessons = LessonCounts()
 
     def take(self, event: Event) -> None:
         """Add one event."""
@@ -152,11 +78,13 @@ class Tally:
             case ScoreRead():
                 self._score_read(event)
             case AlertRead(alert):
-                self._alerts[alert.alert_id] = alert
+                self._alert_read(alert)
             case DeadLetterRead(error_type):
                 self._dead_letters[error_type] += 1
             case WorkerScraped():
                 self._worker_scraped(event)
+            case LearnerScraped():
+                self._lessons.learner_scraped(event)
             case LabelSent() | LabelRead() | MalformedSent():
                 pass  # counted above
 
@@ -166,21 +94,32 @@ class Tally:
         if sent.transaction_id in self._known:
             return
         self._known.add(sent.transaction_id)
-        self._awaited[sent.transaction_id] = sent.at
+        self._awaited[sent.transaction_id] = sent
         if sent.fraud:
             self._frauds.add(sent.transaction_id)
 
     def _score_read(self, read: ScoreRead) -> None:
-        arrived = self._awaited.pop(read.transaction_id, None)
-        if arrived is None:
+        sent = self._awaited.pop(read.transaction_id, None)
+        if sent is None:
             self._scored_again += 1
             return
-        self._latencies.append(read.at - arrived)
-        if arrived >= self._warm_from:
-            self._warm_latencies.append(read.at - arrived)
+        self._latencies.append(read.at - sent.at)
+        if sent.at >= self._warm_from:
+            self._warm_latencies.append(read.at - sent.at)
+        self._catches.scored(sent.simulated_time, fraud=sent.fraud)
+        self._lessons.scored(read)
+
+    def _alert_read(self, alert: Alert) -> None:
+        if alert.alert_id in self._alerts:
+            return
+        self._alerts[alert.alert_id] = alert
+        transaction = alert.transaction
+        is_fraud = transaction.transaction_id in self._frauds
+        self._catches.alerted(transaction.event_timestamp, fraud=is_fraud)
 
     def _worker_scraped(self, scraped: WorkerScraped) -> None:
         self._workers[scraped.slot] = scraped
+        self._lessons.worker_scraped(scraped)
         if scraped.at < self._warm_from:
             self._cold_workers[scraped.slot] = scraped
 
@@ -212,6 +151,8 @@ class Tally:
             own_latency=histogram_percentiles(self._own_latency(is_warm=bool(self._warm_latencies))),
             shares={slot: worker.scored for slot, worker in sorted(self._workers.items())},
             simulated_time=self._simulated_time,
+            catches=self._catches.catches(),
+            lessons=self._lessons.lessons(),
         )
 
     def _mark(self, now: float) -> _Mark:

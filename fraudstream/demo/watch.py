@@ -19,13 +19,14 @@ from fraudstream.demo.errors import DemoFailed
 from fraudstream.demo.reading import read
 from fraudstream.demo.scrape import scrape
 from fraudstream.demo.sending import send
-from fraudstream.demo.tally import Figures, Tally
+from fraudstream.demo.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from fraudstream.demo.display import Display
     from fraudstream.demo.events import Event
+    from fraudstream.demo.figures import Figures
     from fraudstream.demo.options import DemoOptions
     from fraudstream.demo.workers import Worker
     from fraudstream.settings import KafkaSettings, TopicSettings

@@ -16,18 +16,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
 from fraudstream import tether
+from fraudstream.demo.environment import common_environment, worker_environment
 from fraudstream.demo.errors import DemoFailed
 from fraudstream.demo.scrape import fetch
 from fraudstream.local_kafka import HOST
-from fraudstream.settings.tree import PREFIX
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
     from types import TracebackType
 
     from fraudstream.demo.options import DemoOptions
 
+LEARNER: Final = "demo-learning"
+"""Name of the worker that labels and learns."""
 _READY_SECONDS = 60.0
 _STOP_SECONDS = 20.0
 
@@ -41,16 +43,18 @@ class Worker:
         port: of its web server, on loopback.
         log: the file that holds its log lines and whatever else it says.
         process: the process itself.
+        learns: whether it labels and learns; the others score.
     """
 
     slot: str
     port: int
     log: Path
     process: subprocess.Popen[bytes]
+    learns: bool = False
 
     @property
     def is_ready(self) -> bool:
-        """Whether it says that it can score."""
+        """Whether it says that it can work."""
         return fetch(self.port, "/readyz") is not None
 
     @property
@@ -79,12 +83,20 @@ class Workers:
         self.all: Final = tuple(workers)
 
     @classmethod
-    def start(cls, options: DemoOptions, bootstrap_servers: str, folder: Path) -> Self:
-        """Start as many as wanted, with their logs in `folder`; `wait_until_ready` tells when they score."""
-        slots = [f"demo-{number}" for number in range(1, options.workers + 1)]
+    def start(cls, options: DemoOptions, bootstrap_servers: str, signing_key: str, folder: Path) -> Self:
+        """Start as many as wanted and one that learns; `wait_until_ready` tells when all are at work.
+
+        Args:
+            options: how many score, and how they deliver.
+            bootstrap_servers: the cluster.
+            signing_key: by which they know each other's models.
+            folder: holds their logs and what they keep.
+        """
+        common = common_environment(options, bootstrap_servers, signing_key)
+        slots = [*(f"demo-{number}" for number in range(1, options.workers + 1)), LEARNER]
         return cls(
-            _launch(slot, port, worker_environment(options, bootstrap_servers, slot, port), folder)
-            for slot, port in zip(slots, free_ports(options.workers), strict=True)
+            _launch(slot, port, common, folder)
+            for slot, port in zip(slots, free_ports(len(slots)), strict=True)
         )
 
     def __enter__(self) -> Self:
@@ -96,7 +108,7 @@ class Workers:
         self.stop()
 
     def wait_until_ready(self) -> None:
-        """Return once every worker says that it can score.
+        """Return once every worker says that it can work.
 
         Raises:
             DemoFailed: a worker left, or is not ready within a minute.
@@ -132,19 +144,8 @@ class Workers:
         return {worker.slot: worker.wait() for worker in self.all}
 
 
-def worker_environment(options: DemoOptions, bootstrap_servers: str, slot: str, port: int) -> dict[str, str]:
-    """A worker's environment: the person's own, with the demo's settings of the service instead of theirs."""
-    inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
-    return inherited | {
-        "FRAUDSTREAM_KAFKA__BOOTSTRAP_SERVERS": bootstrap_servers,
-        "FRAUDSTREAM_DELIVERY__MODE": options.mode,
-        "FRAUDSTREAM_WORKER__SLOT": slot,
-        "FRAUDSTREAM_WEB__PORT": str(port),
-        "FRAUDSTREAM_LOG__FORMAT": "json",
-    }
-
-
-def _launch(slot: str, port: int, environment: dict[str, str], folder: Path) -> Worker:
+def _launch(slot: str, port: int, common: Mapping[str, str], folder: Path) -> Worker:
+    learns = slot == LEARNER
     # -P: a folder named like one of our packages, where the person happens to stand, is not imported.
     command = [sys.executable, "-P", "-m", "fraudstream", "worker"]
     launcher = [sys.executable, "-I", "-S", str(tether.__file__), str(os.getpid())]
@@ -152,13 +153,13 @@ def _launch(slot: str, port: int, environment: dict[str, str], folder: Path) -> 
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our command
             [*launcher, *command],
-            env=environment,
+            env=worker_environment(common, slot, port, folder, learns=learns),
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return Worker(slot, port, log, process)
+    return Worker(slot, port, log, process, learns)
 
 
 def free_ports(count: int) -> list[int]:

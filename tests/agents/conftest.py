@@ -60,6 +60,7 @@ class Put(NamedTuple):
     value: bytes | None
     headers: dict[str, bytes | None]
     timestamp_ms: int
+    partition: int = -1
 
 
 @dataclass
@@ -71,7 +72,7 @@ class FakeApp:
         default_factory=dict
     )
     sources: dict[str, str] = field(default_factory=dict)
-    state: PartitionState | None = None
+    states: dict[str, PartitionState] = field(default_factory=dict)
     changelog: str | None = None
 
     @property
@@ -84,10 +85,11 @@ class FakeApp:
         key: bytes | None,
         value: bytes | None,
         *,
+        partition: int = -1,
         headers: list[tuple[str, bytes | None]] | None = None,
         timestamp_ms: int = 0,
     ) -> None:
-        self.put_records.append(Put(topic, key, value, dict(headers or []), timestamp_ms))
+        self.put_records.append(Put(topic, key, value, dict(headers or []), timestamp_ms, partition))
 
     async def room(self) -> None:
         """There is always room."""
@@ -104,12 +106,12 @@ class FakeApp:
         self.processes[name] = process
         self.sources[name] = topic
         self.changelog = changelog
-        self.state = new_state() if new_state else None
+        if new_state:
+            self.states[name] = new_state()
 
     async def run(self, name: str, *records: FakeRecord, is_poison: bool = False) -> None:
         """Let an agent take one chunk, to its end."""
-        states = {name: self.state} if self.state is not None else {}
-        chunk = Chunk(self.sources[name], 2, records, states, is_poison, is_poison)
+        chunk = Chunk(self.sources[name], 2, records, self.states, is_poison, is_poison)
 
         async def chunks() -> Any:
             yield [chunk]

@@ -18,17 +18,37 @@ from structlog.testing import capture_logs
 from agents.runtime.observer import Observer
 from agents.telemetry import Telemetry, new_registry
 from agents.telemetry.histogram import BatchHistogram
+from agents.telemetry.quality import MEASURES
 from models.core import Scored
+from models.features import NAMES
+from models.quality_live import LiveQuality
 from schemas.errors import ErrorType
-from schemas.label import Label, LabelOrigin, Outcome
+from schemas.example import Maturity
+from schemas.label import Outcome
 from schemas.score import Decision
+from schemas.snapshot import Learner, ModelSnapshot
 from schemas.transaction import CardTransaction
+from tests.models.labelling_cases import HORIZON, START, core, label, row
+from tests.models.quality_cases import quality_of_all
 
 BOUNDED = {
-    *("agent", "check", "decision", "error_type", "kind", "model", "origin", "outcome", "partition"),
-    *("reason", "result", "scored_by", "stage", "topic"),
+    *("agent", "check", "decision", "direction", "error_type", "fate", "feature", "kind", "maturity"),
+    *(
+        "measure",
+        "model",
+        "origin",
+        "outcome",
+        "partition",
+        "reason",
+        "result",
+        "scored_by",
+        "stage",
+        "topic",
+    ),
 }
 """Labels of a metric: each takes its values from a list in the code or from a handful of names."""
+
+QUALITY = quality_of_all()
 
 
 @pytest.fixture
@@ -62,6 +82,7 @@ def scored(
         scored_by=scored_by,
         policy_version="fixed",
         reasons=[],
+        dimensions={},
     )
 
 
@@ -70,20 +91,16 @@ def tell_everything(telemetry: Telemetry) -> None:
     telemetry.worker_started({"fraudstream": "0.1.0"}, {"group": "fraudstream", "slot": "0"})
     telemetry.read_at_scrape(producer_queue=lambda: 3.0, progress_age=lambda: 0.5)
     telemetry.read_scoring_at_scrape(
-        profiles=lambda: 7.0, reputations=lambda: 9.0, broadcast_staleness=lambda: 1.5
+        profiles=lambda: 7.0,
+        reputations=lambda: 9.0,
+        broadcast_staleness=lambda: 1.5,
+        model_age=lambda: 2.5,
     )
     with telemetry.stage("decode"):
         pass
     telemetry.transactions_scored([scored()], np.array([0.0]), 0.01)
     telemetry.transactions_skipped("repeat")
-    label = Label(
-        transaction_id="T-1",
-        subject="card-1",
-        outcome=Outcome.FRAUD,
-        origin=LabelOrigin.ANALYST,
-        label_time=datetime.fromtimestamp(0, UTC),
-    )
-    telemetry.labels_accepted([label])
+    telemetry.labels_accepted([label()])
     telemetry.dead_lettered("transactions", ErrorType.NOT_JSON, "is not JSON", partition=0, offset=1)
     telemetry.model_loaded("forest@12")
     telemetry.broadcast_applied("reputations", 2)
@@ -97,6 +114,37 @@ def tell_everything(telemetry: Telemetry) -> None:
     telemetry.lag({("transactions", 0): 5})
     telemetry.agent_failed("scoring", ValueError("broken"))
     telemetry.leaving("stalled")
+    tell_of_learning(telemetry)
+
+
+def tell_of_learning(telemetry: Telemetry) -> None:
+    """Have every event of the learning side happen once."""
+    telemetry.read_labelling_at_scrape(cases=lambda: 11.0, disk_bytes=lambda: 4_096.0)
+    telemetry.read_quality_at_scrape(QUALITY)
+    labelling = core()
+    labelling.take_score(row())
+    labelling.take_label(label(day=1.0), 0.0)
+    telemetry.labelled(labelling.advance(START + HORIZON))
+    telemetry.reputations_published(2)
+    telemetry.example_learnt(Outcome.FRAUD, Maturity.EARLY)
+    telemetry.snapshot_published(snapshot(), 10_000, 0.01)
+    telemetry.labels_learnt([100.0], 102.0)
+
+
+def snapshot() -> ModelSnapshot:
+    return ModelSnapshot(
+        name="forest",
+        version=12,
+        features_version=1,
+        examples_offset=11,
+        created_at=datetime.fromtimestamp(0, UTC),
+        learner=Learner(algorithm="forest", parameters={}, seed=1, code_version="0.1.0"),
+        quality={"auc": 0.9},
+        calibration={},
+        labels_recorded=(),
+        onnx_size=1,
+        onnx_sha256="0" * 64,
+    )
 
 
 def test_every_event_shows_in_a_metric_of_its_own(registry: CollectorRegistry, telemetry: Telemetry) -> None:
@@ -168,10 +216,13 @@ def test_what_is_read_at_scrape_is_the_value_of_that_moment(
     registry: CollectorRegistry, telemetry: Telemetry
 ) -> None:
     tell_everything(telemetry)
-    names = ("producer_queue_records", "progress_age_seconds", "profiles", "reputations")
+    names = (
+        *("producer_queue_records", "progress_age_seconds", "profiles", "reputations"),
+        *("broadcast_staleness_seconds", "model_age_seconds"),
+        *("labelling_transactions", "labelling_disk_bytes"),
+    )
     values = [registry.get_sample_value(f"fraudstream_{name}") for name in names]
-    assert values == [3.0, 0.5, 7.0, 9.0]
-    assert registry.get_sample_value("fraudstream_broadcast_staleness_seconds") == 1.5
+    assert values == [3.0, 0.5, 7.0, 9.0, 1.5, 2.5, 11.0, 4_096.0]
 
 
 def test_versions_and_place_are_labels_of_an_info(registry: CollectorRegistry, telemetry: Telemetry) -> None:
@@ -203,6 +254,54 @@ def test_only_the_model_in_force_has_a_version(registry: CollectorRegistry, tele
     telemetry.model_loaded("forest@12")
     assert registry.get_sample_value("fraudstream_model_version", {"model": "forest"}) == 12
     assert registry.get_sample_value("fraudstream_model_version", {"model": "prior"}) is None
+
+
+def test_live_quality_is_told_whole_with_the_definition_of_each(
+    registry: CollectorRegistry, telemetry: Telemetry
+) -> None:
+    telemetry.read_quality_at_scrape(QUALITY)
+    measures, stability = QUALITY.measures(), QUALITY.stability()
+    assert measures.keys() == MEASURES.keys()
+    for name, value in measures.items():
+        assert registry.get_sample_value(f"fraudstream_live_{name}") == value
+    for direction, count in QUALITY.loss_changes().items():
+        labels = {"direction": direction}
+        assert count > 0
+        assert registry.get_sample_value("fraudstream_live_loss_changes_total", labels) == count
+    assert registry.get_sample_value("fraudstream_score_stability_index") == stability["score"]
+    for name in NAMES:
+        index = registry.get_sample_value("fraudstream_feature_stability_index", {"feature": name})
+        assert index == stability[name]
+
+
+def test_quality_that_rests_on_nothing_has_no_value(
+    registry: CollectorRegistry, telemetry: Telemetry
+) -> None:
+    telemetry.read_quality_at_scrape(LiveQuality())
+    samples = [
+        (sample.name, sample.value)
+        for metric in registry.collect()
+        if "_live_" in metric.name or "stability" in metric.name
+        for sample in metric.samples
+    ]
+    assert samples == [
+        ("fraudstream_live_matured_transactions", 0.0),
+        ("fraudstream_live_loss_changes_total", 0),
+        ("fraudstream_live_loss_changes_total", 0),
+    ]
+
+
+def test_what_labels_came_to_is_counted(registry: CollectorRegistry, telemetry: Telemetry) -> None:
+    tell_of_learning(telemetry)
+    value = registry.get_sample_value
+    early_fraud = {"outcome": "fraud", "maturity": "early"}
+    assert value("fraudstream_labels_settled_total", {"fate": "early"}) == 1
+    assert value("fraudstream_examples_made_total", early_fraud) == 1
+    assert value("fraudstream_examples_learnt_total", early_fraud) == 1
+    assert value("fraudstream_label_delay_seconds_sum") == 86_400.0
+    assert value("fraudstream_learner_version") == 12
+    assert value("fraudstream_learner_quality", {"measure": "auc"}) == 0.9
+    assert value("fraudstream_time_to_learn_seconds_sum") == 2.0
 
 
 def test_a_refusal_is_a_line_with_its_place(telemetry: Telemetry) -> None:

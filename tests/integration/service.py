@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from agents.topics import Topics
 
 PARTITIONS = 4
+SIGNING_KEY = "a key for tests alone"
+LEARNING_SIDE = "labelling,reputation,learning"
 
 
 @dataclass
@@ -37,6 +39,7 @@ class Service:
     servers: str
     folder: Path
     settings: dict[str, str] = field(default_factory=dict)
+    partitions: int = PARTITIONS
     prefix: str = field(default_factory=lambda: f"t{uuid4().hex[:8]}.")
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -49,16 +52,24 @@ class Service:
     def _settings(self) -> Settings:
         return Settings(
             kafka={"bootstrap_servers": self.servers},
-            topics={"prefix": self.prefix, "partitions": PARTITIONS, "score_partitions": PARTITIONS},
+            topics={
+                "prefix": self.prefix,
+                "partitions": self.partitions,
+                "score_partitions": self.partitions,
+                "reputation_partitions": self.partitions,
+            },
         )
 
     def environment(self, **extra: str) -> dict[str, str]:
         own = {
             "KAFKA__BOOTSTRAP_SERVERS": self.servers,
             "TOPICS__PREFIX": self.prefix,
-            "TOPICS__PARTITIONS": str(PARTITIONS),
-            "TOPICS__SCORE_PARTITIONS": str(PARTITIONS),
+            "TOPICS__PARTITIONS": str(self.partitions),
+            "TOPICS__SCORE_PARTITIONS": str(self.partitions),
+            "TOPICS__REPUTATION_PARTITIONS": str(self.partitions),
             "WORKER__GROUP": f"{self.prefix}group",
+            "WORKER__FOLDER": str(self.folder / "state"),
+            "LEARNING__SIGNING_KEY": SIGNING_KEY,
             "DELIVERY__SESSION_TIMEOUT_SECONDS": "6",
             "DELIVERY__TRANSACTION_TIMEOUT_SECONDS": "10",
             "WEB__PORT": str(free_port()),
@@ -66,6 +77,10 @@ class Service:
             **extra,
         }
         return {**os.environ, **{f"FRAUDSTREAM_{name}": value for name, value in own.items()}}
+
+    def start_learning(self, **extra: str) -> subprocess.Popen[bytes]:
+        """Start a worker of the learning side."""
+        return self.start(WORKER__AGENTS=LEARNING_SIDE, **extra)
 
     def start(self, **extra: str) -> subprocess.Popen[bytes]:
         """Start a worker; it may not have partitions yet."""
@@ -111,23 +126,30 @@ class Service:
         assert self.lag() == 0, self.logs()
 
     def lag(self) -> int:
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self.servers,
-                "group.id": f"{self.prefix}group",
-                "isolation.level": "read_uncommitted",
-            }
-        )
-        places = [
-            TopicPartition(topic, p)
-            for topic in (self.topics.transactions, self.topics.labels)
-            for p in range(PARTITIONS)
-        ]
-        try:
+        """Records of `transactions` and `labels` that no worker has committed."""
+        return self._lag("group", self.topics.transactions, self.topics.labels)
+
+    def has_learnt(self, records: Iterable[Any]) -> bool:
+        """Whether the learning side has committed all of these records of its sources (markers do not count)."""
+        last = {(each.topic, each.partition): each.offset for each in records}
+        with self._consumer("group.learning") as consumer:
+            done = consumer.committed([TopicPartition(*place) for place in last], timeout=20)
+        return all(place.offset > last[place.topic, place.partition] for place in done)
+
+    def _lag(self, group: str, *topics: str) -> int:
+        places = [TopicPartition(topic, p) for topic in topics for p in range(self.partitions)]
+        with self._consumer(group) as consumer:
             done = consumer.committed(places, timeout=20)
             return sum(
                 consumer.get_watermark_offsets(place, timeout=20)[1] - max(0, place.offset) for place in done
             )
+
+    @contextmanager
+    def _consumer(self, group: str) -> Iterator[Consumer]:
+        properties = {"bootstrap.servers": self.servers, "group.id": f"{self.prefix}{group}"}
+        consumer = Consumer({**properties, "isolation.level": "read_uncommitted"})
+        try:
+            yield consumer
         finally:
             consumer.close()
 
@@ -169,9 +191,9 @@ class Service:
 
 
 @contextmanager
-def service(servers: str, folder: Path, **settings: str) -> Iterator[Service]:
+def service(servers: str, folder: Path, partitions: int = PARTITIONS, **settings: str) -> Iterator[Service]:
     """A service whose workers do not outlive the test."""
-    running = Service(servers, folder, settings)
+    running = Service(servers, folder, settings, partitions)
     try:
         yield running
     finally:

@@ -147,8 +147,8 @@ def test_a_matured_transaction_is_observed_with_what_was_said_when_it_was_scored
     labelling.take_score(row("t2"))
     labelling.take_label(label("t1", day=3), 0.0)
     first, second = labelling.advance(at(7)).observations
-    assert (first.alerted, first.is_fraud, first.label_delay) == (True, True, 3 * DAY)
-    assert (second.alerted, second.is_fraud, second.label_delay) == (False, False, None)
+    assert (first.row.alerted, first.is_fraud, first.label_delay) == (True, True, 3 * DAY)
+    assert (second.row.alerted, second.is_fraud, second.label_delay) == (False, False, None)
 
 
 def test_genuine_rows_are_sampled_by_their_id_and_say_so() -> None:

@@ -1,0 +1,117 @@
+"""Reads topics of one ordered log from their beginning to their end of now, committed records only."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NamedTuple
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+from fraudstream.errors import FraudstreamError
+from fraudstream.kafka_admin import KafkaUnreachable, kafka_admin
+from fraudstream.topics import TopicsRefused, count_partitions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from confluent_kafka import Message
+
+    from fraudstream.settings import KafkaSettings
+
+_ANSWER_SECONDS = 10.0
+_MOST_AT_ONCE = 1_000
+_POLL_SECONDS = 0.1
+
+
+class ModelRefused(FraudstreamError):
+    """What was asked of a model cannot be done; the text is one sentence."""
+
+
+class Span(NamedTuple):
+    """The offsets of a partition: that of its first record, and the one after its last."""
+
+    first: int
+    end: int
+
+
+def expect_topics(settings: KafkaSettings, *names: str) -> None:
+    """See that Kafka answers and has these topics.
+
+    Raises:
+        KafkaUnreachable: it does not answer.
+        TopicsRefused: it lacks one.
+    """
+    with kafka_admin(settings) as admin:
+        counts = count_partitions(admin, names)
+    for name in names:
+        if counts[name] is None:
+            raise TopicsRefused(f"Topic {name} is missing: `fraudstream topics create` makes it.")
+
+
+class Log:
+    """The one partition of a topic, read without a group.
+
+    Args:
+        consumer: reads it.
+        settings: of the connection, to be named in sentences.
+        topic: its name.
+    """
+
+    def __init__(self, consumer: Consumer, settings: KafkaSettings, topic: str) -> None:
+        self._consumer = consumer
+        self._servers = settings.bootstrap_servers
+        self._topic = topic
+
+    def span(self) -> Span:
+        """What Kafka has of it.
+
+        Raises:
+            KafkaUnreachable: Kafka does not say.
+        """
+        try:
+            return Span(*self._consumer.get_watermark_offsets(self._place(), timeout=_ANSWER_SECONDS))
+        except KafkaException as error:
+            raise self._unreachable(error.args[0]) from error
+
+    def records(self) -> Iterator[Message]:
+        """Every record, up to the end that it has when it is reached.
+
+        Raises:
+            KafkaUnreachable: Kafka refuses to give them.
+        """
+        self._consumer.assign([self._place(OFFSET_BEGINNING)])
+        while True:
+            for message in self._consumer.consume(_MOST_AT_ONCE, _POLL_SECONDS):
+                if message.error() is None:
+                    yield message
+                elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's name
+                    return
+                elif not message.error().retriable():
+                    raise self._unreachable(message.error())
+
+    def _place(self, offset: int = OFFSET_BEGINNING) -> TopicPartition:
+        return TopicPartition(self._topic, 0, offset)
+
+    def _unreachable(self, error: KafkaError) -> KafkaUnreachable:
+        return KafkaUnreachable(
+            f"Kafka at {self._servers} does not give the records of {self._topic} ({error.name()})."
+        )
+
+
+@contextmanager
+def log(settings: KafkaSettings, topic: str) -> Iterator[Log]:
+    """The one partition of a topic, for the time of the block."""
+    consumer = Consumer(
+        {
+            **settings.librdkafka(),
+            "group.id": "fraudstream-model",  # librdkafka wants a name; a reader that assigns joins no group
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "log_level": 0,  # what goes wrong is said once, in a sentence
+        }
+    )
+    try:
+        yield Log(consumer, settings, topic)
+    finally:
+        consumer.close()

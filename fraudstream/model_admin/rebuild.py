@@ -1,0 +1,128 @@
+"""Builds a version of the model again from topic `examples` alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fraudstream.model_admin.reading import ModelRefused, expect_topics, log
+from fraudstream.model_admin.versions import read_versions
+from schemas.errors import InvalidMessage
+from schemas.example import decode_example
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from datetime import datetime
+
+    from confluent_kafka import Message
+
+    from fraudstream.model_admin.reading import Span
+    from fraudstream.settings import Settings
+    from models.online_model import OnlineModel
+    from schemas.snapshot import ModelSnapshot
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A version of the model, made anew.
+
+    Attributes:
+        snapshot: its description; when it was made is when it was made anew.
+        onnx: the model itself.
+        passed_over: records that are no examples, or have other features than this release.
+    """
+
+    snapshot: ModelSnapshot
+    onnx: bytes
+    passed_over: int
+
+
+def rebuild(
+    settings: Settings,
+    new_model: Callable[[Settings], OnlineModel],
+    to: int,
+    created_at: datetime,
+    tell: Callable[[int, int], None],
+) -> Rebuilt:
+    """Fold the log of examples from its beginning up to and including an offset.
+
+    Args:
+        settings: where the log is.
+        new_model: makes the model that has learnt nothing.
+        to: offset of the last example to learn.
+        created_at: the time of now.
+        tell: is told, after each record, how many were taken and how many there are.
+
+    Raises:
+        ModelRefused: the log's beginning is gone, or it does not reach so far.
+        KafkaUnreachable: Kafka does not answer.
+        TopicsRefused: there are no examples.
+    """
+    topic = settings.topics.names().examples
+    expect_topics(settings.kafka, topic)
+    with log(settings.kafka, topic) as examples:
+        refuse_gaps(topic, examples.span(), to)
+        model = new_model(settings)
+        passed_over = fold(model, examples.records(), to, tell)
+    if model.examples_offset < 0:
+        raise ModelRefused(f"Topic {topic} holds no example up to offset {to} that can be learnt.")
+    return Rebuilt(*model.snapshot(created_at), passed_over)
+
+
+def refuse_gaps(topic: str, span: Span, to: int) -> None:
+    """See that the log is whole up to an offset.
+
+    Raises:
+        ModelRefused: it is not.
+    """
+    if span.first > 0:
+        raise ModelRefused(
+            f"Topic {topic} begins at offset {span.first}: its retention removed what came before, so no "
+            "version can be built again from it."
+        )
+    if to >= span.end:
+        raise ModelRefused(
+            f"Topic {topic} is empty."
+            if span.end == 0
+            else f"Topic {topic} ends at offset {span.end - 1}, before {to}."
+        )
+
+
+def fold(model: OnlineModel, records: Iterable[Message], to: int, tell: Callable[[int, int], None]) -> int:
+    """Have a model learn the records up to an offset, as the learning agent does; gives those passed over."""
+    passed_over = 0
+    for record in records:
+        if record.offset() > to:
+            break
+        try:
+            model.fold(decode_example(record.value() or b""), record.offset())
+        except InvalidMessage:
+            passed_over += 1
+        tell(record.offset() + 1, to + 1)
+        if record.offset() == to:
+            break
+    return passed_over
+
+
+def compare(settings: Settings, rebuilt: ModelSnapshot) -> str:
+    """Say in a sentence that the published version is the same model, or that there is none to compare with.
+
+    Raises:
+        ModelRefused: the published version is another model.
+    """
+    name = rebuilt.scored_by
+    try:
+        published = read_versions(settings).find(rebuilt.version).snapshot
+    except ModelRefused as refusal:
+        return f"{name} cannot be compared. {refusal}"
+    assert published is not None, "found versions are signed"
+    if published.onnx_sha256 == rebuilt.onnx_sha256:
+        return f"{name} is the same as published, byte for byte."
+    raise ModelRefused(f"{name} is not the same as published{_why(published, rebuilt)}.")
+
+
+def _why(published: ModelSnapshot, rebuilt: ModelSnapshot) -> str:
+    """What may have made the difference, as far as the descriptions tell."""
+    before, now = published.learner.model_dump(), rebuilt.learner.model_dump()
+    differing = [part for part in before if before[part] != now[part]]
+    return f": its learner had another {' and another '.join(differing)}" if differing else ""

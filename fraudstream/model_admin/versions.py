@@ -1,0 +1,163 @@
+"""What is on topic `models`, and what of it scorers have in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from fraudstream.model_admin.reading import ModelRefused, expect_topics, log
+from models.shelf import PRIOR_VERSION
+from models.signing import unseal
+from schemas import control
+from schemas.errors import InvalidMessage
+from schemas.snapshot import version_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from confluent_kafka import Message
+
+    from fraudstream.settings import Settings
+    from schemas.control import ModelPin
+    from schemas.snapshot import ModelSnapshot
+
+
+@dataclass(frozen=True)
+class Published:
+    """One version on the topic.
+
+    Attributes:
+        version: as the record's key says.
+        size: bytes of the record's value.
+        snapshot: what it says of itself; None where the signature is not right, since anybody may have
+            written it then.
+        fault: why it is refused, as a sentence without a full stop; None where it is not.
+    """
+
+    version: int
+    size: int
+    snapshot: ModelSnapshot | None
+    fault: str | None
+
+
+@dataclass(frozen=True)
+class Versions:
+    """The versions of a model, oldest first, and the pin.
+
+    Attributes:
+        name: of the model.
+        published: what is on the topic.
+        pin: what an operator holds the scorers to.
+    """
+
+    name: str
+    published: tuple[Published, ...]
+    pin: ModelPin | None
+
+    @property
+    def signed(self) -> tuple[Published, ...]:
+        """Those that scorers take."""
+        return tuple(each for each in self.published if each.snapshot is not None)
+
+    @property
+    def newest(self) -> int:
+        """The newest version that scorers take; 0, the prior model, where there is none."""
+        return max((each.version for each in self.signed), default=PRIOR_VERSION)
+
+    @property
+    def in_force(self) -> int:
+        """The version that scores: the pinned one, if it is there, else the newest."""
+        held = {PRIOR_VERSION, *(each.version for each in self.signed)}
+        is_held = self.pin is not None and self.pin.model_version in held
+        return self.pin.model_version if self.pin is not None and is_held else self.newest
+
+    def find(self, version: int) -> Published:
+        """One version that scorers take.
+
+        Raises:
+            ModelRefused: it is not on the topic, or not rightly signed.
+        """
+        for each in self.published:
+            if each.version == version and each.snapshot is None:
+                raise ModelRefused(f"Scorers refuse version {version} of {self.name}: {each.fault}.")
+            if each.version == version:
+                return each
+        raise ModelRefused(
+            f"Version {version} of {self.name} is not on the topic: `fraudstream model list` shows those "
+            "that are."
+        )
+
+
+def signing_key(settings: Settings) -> bytes:
+    """The key that tells true models.
+
+    Raises:
+        ModelRefused: none is set.
+    """
+    key = settings.learning.signing_key
+    if key is None:
+        raise ModelRefused(
+            "FRAUDSTREAM_LEARNING__SIGNING_KEY is not set, so no model can be told from a false one: set it "
+            "to what the workers have."
+        )
+    return key.get_secret_value().encode()
+
+
+def read_versions(settings: Settings) -> Versions:
+    """Read topics `models` and `controls` whole.
+
+    Raises:
+        ModelRefused: no key is set, or there is no version at all.
+        KafkaUnreachable: Kafka does not answer.
+        TopicsRefused: a topic is missing.
+    """
+    key, name, topics = signing_key(settings), settings.learning.model, settings.topics.names()
+    expect_topics(settings.kafka, topics.models, topics.controls)
+    with log(settings.kafka, topics.models) as models:
+        published = fold_models(models.records(), name, key)
+    if not published:
+        raise ModelRefused(f"Topic {topics.models} holds no version of {name} yet: the prior model scores.")
+    with log(settings.kafka, topics.controls) as controls:
+        return Versions(name, published, fold_pin(controls.records(), name))
+
+
+def fold_models(records: Iterable[Message], name: str, key: bytes) -> tuple[Published, ...]:
+    """The versions that the records of topic `models` leave, oldest first; other models' are passed over."""
+    published: dict[int, Published] = {}
+    for record in records:
+        version, value = version_of(record.key(), name), record.value()
+        if version is None:
+            continue
+        if value is None:
+            published.pop(version, None)
+        else:
+            published[version] = _published(version, f"{name}@{version}", value, key)
+    return tuple(published[version] for version in sorted(published))
+
+
+def fold_pin(records: Iterable[Message], name: str) -> ModelPin | None:
+    """The pin that the records of topic `controls` leave, as scorers take it: a bad one changes nothing."""
+    pin: ModelPin | None = None
+    for record in records:
+        if record.key() != control.MODEL.encode():
+            continue
+        if record.value() is None:
+            pin = None
+            continue
+        try:
+            chosen = control.decode_control(record.value())
+        except InvalidMessage:
+            continue
+        if isinstance(chosen, control.ModelPin):
+            pin = chosen if chosen.name == name else None
+    return pin
+
+
+def _published(version: int, scored_by: str, value: bytes, key: bytes) -> Published:
+    try:
+        snapshot, _ = unseal(value, key)
+    except InvalidMessage as refusal:
+        return Published(version, len(value), None, refusal.reason)
+    if snapshot.scored_by != scored_by:
+        return Published(version, len(value), None, "its record has the key of another version")
+    return Published(version, len(value), snapshot, None)

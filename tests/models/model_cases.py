@@ -1,0 +1,92 @@
+"""Examples, models and snapshots for the tests of learning and of what comes after it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from models.online_model import OnlineModel
+from models.signing import digest, seal
+from schemas.control import ModelPin
+from schemas.example import Example, Maturity
+from schemas.label import Outcome
+from schemas.snapshot import Learner, ModelSnapshot
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+KEY = b"a key for tests alone"
+NAME = "forest"
+FEATURES_VERSION = 3
+N_FEATURES = 2
+
+
+class CountingLearner:
+    """Stands for a learner: its ONNX bytes say all that it learnt, in its order."""
+
+    algorithm = "logistic"
+    n_features = N_FEATURES
+
+    def __init__(self) -> None:
+        self.parameters: dict[str, Any] = {"rate": 0.1}
+        self.learnt: list[tuple[float, ...]] = []
+
+    def learn(self, features: Any, outcome: bool, *, maturity: Maturity, weight: float) -> None:  # noqa: FBT001
+        self.learnt.append((*features, float(outcome), weight, float(maturity is Maturity.EARLY)))
+
+    def score(self, features: Any) -> float:
+        return float(1.0 / (1.0 + np.exp(-np.sum(features) / 10.0)))
+
+    def compile(self) -> bytes:
+        return repr(self.learnt).encode()
+
+
+def example(number: int, *, fraud: bool = False, **changes: Any) -> Example:
+    """The example of transaction `number`; its label was recorded `number` seconds after the start."""
+    fields = {
+        "transaction_id": f"t-{number}",
+        "subject": "card_a",
+        "event_time": START,
+        "score": 0.5,
+        "scored_by": "prior",
+        "features": (float(number % 7), 1.0),
+        "features_version": FEATURES_VERSION,
+        "outcome": Outcome.FRAUD if fraud else Outcome.GENUINE,
+        "maturity": Maturity.EARLY if fraud else Maturity.MATURED,
+        "weight": 1.0,
+        "sampling_rate": 1.0 if fraud else 0.1,
+        "learn_time": START + timedelta(seconds=number),
+        "label_time": START + timedelta(seconds=number) if fraud else None,
+        "label_recorded_at": START + timedelta(seconds=number) if fraud else None,
+    }
+    return Example(**fields | changes)
+
+
+def new_model(name: str = NAME) -> OnlineModel:
+    return OnlineModel(
+        name, CountingLearner(), features_version=FEATURES_VERSION, seed=7, code_version="0.1.0"
+    )
+
+
+def snapshot(version: int, onnx: bytes = b"onnx", **changes: Any) -> ModelSnapshot:
+    fields = {
+        "name": NAME,
+        "version": version,
+        "features_version": FEATURES_VERSION,
+        "examples_offset": max(0, version - 1),
+        "created_at": START,
+        "learner": Learner(algorithm="logistic", parameters={}, seed=7, code_version="0.1.0"),
+        "quality": {"examples": 900.0, "frauds": 60.0, "average_precision": 0.7312},
+        "calibration": {},
+        "onnx_size": len(onnx),
+        "onnx_sha256": digest(onnx),
+    }
+    return ModelSnapshot(**fields | changes)
+
+
+def sealed(version: int, key: bytes = KEY, **changes: Any) -> bytes:
+    return seal(snapshot(version, **changes), changes.get("onnx", b"onnx"), key)
+
+
+def pin(version: int, name: str = NAME) -> ModelPin:
+    return ModelPin(name=name, model_version=version, issued_at=START)
