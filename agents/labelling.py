@@ -202,8 +202,8 @@ class LabellingAgent:
         async for chunks in waiting:
             for chunk in chunks:
                 held = cast("LabellingState", chunk.states[source]).partition
-                while not held.settle():
-                    await asyncio.sleep(0)  # noqa: ASYNC110 - waits for nothing, lets others have their turn
+                while not held.settle():  # noqa: ASYNC110 - waits for nothing, gives others their turn
+                    await asyncio.sleep(0)
                 for record in chunk.records:
                     try:
                         refuse_poison(chunk)

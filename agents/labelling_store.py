@@ -58,8 +58,8 @@ class _Changes:
                 batch.put(_agenda_key(*entry), b"")
             else:
                 batch.delete(_agenda_key(*entry))
-        for key, mark in self.marks.items():
-            batch.put(key, mark)
+        for name, mark in self.marks.items():
+            batch.put(name, mark)
         return batch
 
 

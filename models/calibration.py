@@ -95,20 +95,20 @@ class Calibrator:
         self._rows = np.zeros((2, _BINS))
         self._kept = np.zeros((2, 2))
 
-    def take(self, raw: float, outcome: bool, sampling_rate: float) -> None:  # noqa: FBT001
+    def take(self, raw: float, *, fraud: bool, sampling_rate: float) -> None:
         """Take the score that a row had before it was learnt.
 
         Args:
             raw: score in [0, 1].
-            outcome: whether it was a fraud.
+            fraud: what the row turned out to be.
             sampling_rate: share of rows of this outcome that were kept.
         """
         place = int(_log_odds(np.array(raw)) / _PER_BIN + _BINS / 2)
         fade = np.exp(-1.0 / MEMORY)
         self._rows *= fade
         self._kept *= fade
-        self._rows[int(outcome), min(place, _BINS - 1)] += 1.0 / sampling_rate
-        self._kept[int(outcome)] += 1.0, 1.0 / sampling_rate
+        self._rows[int(fraud), min(place, _BINS - 1)] += 1.0 / sampling_rate
+        self._kept[int(fraud)] += 1.0, 1.0 / sampling_rate
 
     def fit(self) -> Calibration:
         """The calibration of what was taken so far.

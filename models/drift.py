@@ -13,12 +13,13 @@ nothing has changed the index is about (bins - 1) (1 / n + 1 / m) for n and m ro
 from __future__ import annotations
 
 from heapq import heappush, heapreplace
-from math import log
+from math import inf, log
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from models.batch import stable_hashes
+from models.decay import NEVER
 
 if TYPE_CHECKING:
     from models.arrays import Floats, Integers, Singles
@@ -48,10 +49,16 @@ class RecentSample:
         self._rows = np.empty((size, width), dtype=np.float32)
         self._kept: list[tuple[float, int]] = []
         """A heap of (key, place in the rows), least key first."""
+        self._first, self._newest = inf, NEVER
 
     def __len__(self) -> int:
         """Rows kept."""
         return len(self._kept)
+
+    @property
+    def span(self) -> float:
+        """Seconds of event time between the oldest and the newest row that ever came, below 0 before any."""
+        return self._newest - self._first
 
     def take(self, name: str, time: float, score: float, features: Singles) -> None:
         """Keep a row of a score and features [width - 1], or let it go.
@@ -62,6 +69,7 @@ class RecentSample:
             score: its first column.
             features: its other columns.
         """
+        self._first, self._newest = min(self._first, time), max(self._newest, time)
         share = (int(stable_hashes([name])[0]) + 0.5) / (_HASHES + 1.0)
         key = time / self._memory - log(-log(share))
         place = len(self._kept)

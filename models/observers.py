@@ -51,12 +51,12 @@ class Observers:
         self._planes[LOW] = np.inf
         self._planes[HIGH] = -np.inf
 
-    def update(self, values: Floats, outcome: bool, weight: float) -> None:  # noqa: FBT001
+    def update(self, values: Floats, *, fraud: bool, weight: float) -> None:
         """Take a row's observed features [m]; one that the row lacks is NaN.
 
         Source: West, *Updating Mean and Variance Estimates: An Improved Method*, CACM 1979.
         """
-        planes = self._planes[:, int(outcome)]
+        planes = self._planes[:, int(fraud)]
         known = ~np.isnan(values)
         if not known.all():
             chosen = planes[:, known]

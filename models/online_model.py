@@ -168,7 +168,7 @@ class OnlineModel:
     def _learn(self, example: Example) -> None:
         fraud = example.outcome is Outcome.FRAUD
         raw = self._learner.score(example.features)
-        self._calibrator.take(raw, fraud, example.sampling_rate)
+        self._calibrator.take(raw, fraud=fraud, sampling_rate=example.sampling_rate)
         self._learner.learn(example.features, fraud, maturity=example.maturity, weight=example.weight)
         self.examples += 1
         self.frauds += fraud

@@ -47,7 +47,7 @@ class PackedLeaf:
             values = np.array([x[name] for name in self.feature_indices])
         except KeyError:
             values = np.array([x.get(name, np.nan) for name in self.feature_indices])
-        self.observers.update(values, y, w)
+        self.observers.update(values, fraud=y, weight=w)
 
     def best_split_suggestions(self, criterion: Any, tree: Any) -> list[BranchFactory]:
         """The best split and the merit that it must beat; only nothing where one class has almost all."""

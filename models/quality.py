@@ -31,7 +31,8 @@ BIN: Final = 0.05
 """Width of a bin of scores, log-odds: scores this near to each other are taken for equal."""
 _BINS: Final = 480
 _CELLS: Final = (_BINS, 2, 2, 2)
-_LEVELS: Final = len(RELIABILITY_EDGES) - 1
+_EDGES: Final = np.array(RELIABILITY_EDGES)
+_LEVELS: Final = len(_EDGES) - 1
 
 
 class MaturedQuality:
@@ -61,7 +62,7 @@ class MaturedQuality:
         labelled = np.array([each.label_delay is not None for each in observations])
         weights = self._fade_to(times)
         self._cells += _sums(np.stack([_bins(scores), alerted, frauds, labelled]), weights, _CELLS)
-        levels = np.clip(np.searchsorted(RELIABILITY_EDGES, scores, side="right") - 1, 0, _LEVELS - 1)
+        levels = np.clip(np.searchsorted(_EDGES, scores, side="right") - 1, 0, _LEVELS - 1)
         self._levels[0] += np.bincount(levels, weights * scores, _LEVELS)
         self._levels[1] += np.bincount(levels, weights * frauds, _LEVELS)
         self._loss += float(weights @ bounded_losses(frauds, scores))

@@ -1,7 +1,7 @@
 """All that a worker can tell of its scores' quality while it runs.
 
 It is held in memory and begins anew with each start: measures come back as transactions mature, drift as soon
-as both samples hold enough rows.
+as both samples hold rows enough.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from models.decay import DAY
 from models.drift import RecentSample, stability_indices
 from models.features import FEATURES_VERSION, NAMES
 from models.quality import MEMORY, MaturedQuality
@@ -25,6 +26,8 @@ SAMPLE: Final = 2_000
 """Rows of either sample that drift compares."""
 LEAST_SAMPLE: Final = 1_000
 """Below so many rows in either, chance alone could look like drift."""
+LEAST_SPAN: Final = DAY
+"""Seconds of event time that either must span, else the hours of the day would look like drift."""
 SCORE: Final = "score"
 COLUMNS: Final = (SCORE, *NAMES)
 
@@ -63,11 +66,15 @@ class LiveQuality:
         return {"worse": self._loss.worse, "better": self._loss.better}
 
     def stability(self) -> dict[str, float]:
-        """Population stability index of the score and of each feature, once there are enough rows."""
-        if min(len(self._reference), len(self._current)) < LEAST_SAMPLE:
+        """Population stability index of the score and of each feature, once there are rows enough."""
+        if not (_is_enough(self._reference) and _is_enough(self._current)):
             return {}
         indices = stability_indices(self._reference.rows(), self._current.rows())
         return dict(zip(COLUMNS, indices.tolist(), strict=True))
+
+
+def _is_enough(sample: RecentSample) -> bool:
+    return len(sample) >= LEAST_SAMPLE and sample.span >= LEAST_SPAN
 
 
 def _put(sample: RecentSample, row: ScoredRow) -> None:

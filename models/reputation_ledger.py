@@ -93,7 +93,7 @@ class _Entry:
     )
 
     def __init__(self, payload: bytes | None = None) -> None:
-        values = _PACKED.unpack(payload) if payload else ((NEVER,) * _TIMES + (0.0,) * _SUMS)
+        values: tuple[float, ...] = _PACKED.unpack(payload) if payload else ((NEVER,) * _TIMES + (0.0,) * _SUMS)
         self.time, self.last_fraud, self.last_genuine, self.last_unexplained, self.last_early = values[:5]
         self.matured, self.frauds = list(values[5:10]), list(values[10:15])
         self.early, self.unexplained = list(values[15:17]), list(values[17:19])

@@ -157,7 +157,7 @@ class Metrics:
     def _define_labelling(self) -> None:
         self.labels_settled = self._counter(
             "fraudstream_labels_settled_total",
-            "Labels whose time came: early, matured, corrected, confirmed, stale, or unseen (no transaction).",
+            "Labels whose time came: early, matured, corrected, confirmed, stale, or unseen.",
             "fate",
         )
         self.examples_made = self._counter(

@@ -1,4 +1,4 @@
-"""`fraudstream demo`: a real Kafka, real workers and a simulated bank, watched for a minute."""
+"""`fraudstream demo`: a real Kafka and a simulated bank, and workers that learn while it is watched."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ _INTERRUPTED = 130
 
 def demo(
     *,
-    seconds: Annotated[float, typer.Option(min=1, help="How long transactions are sent.")] = 60,
-    rate: Annotated[float, typer.Option(min=1, help="Transactions a second.")] = 600,
-    workers: Annotated[int, typer.Option(min=1, max=8, help="Worker processes.")] = 2,
+    seconds: Annotated[float, typer.Option(min=1, help="How long transactions are sent.")] = 90,
+    rate: Annotated[float, typer.Option(min=1, help="Transactions a second.")] = 800,
+    workers: Annotated[
+        int, typer.Option(min=1, max=8, help="Worker processes that score; one more learns.")
+    ] = 2,
     mode: Annotated[Mode, typer.Option(help="How the workers deliver.")] = Mode.EXACTLY_ONCE,
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave Kafka and workers running until Ctrl-C.")

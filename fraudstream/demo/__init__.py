@@ -1,4 +1,4 @@
-"""`fraudstream demo`: a real Kafka, real workers and a simulated bank; the service learns while it is watched.
+"""`fraudstream demo`: a real Kafka and a simulated bank, and workers that learn while it is watched.
 
 run        the demo from its start to its clean end
 bank       what is sent: card payments, transfers, late labels, malformed messages, repeats

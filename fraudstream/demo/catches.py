@@ -33,7 +33,7 @@ class Catch(NamedTuple):
 
     @property
     def caught_share(self) -> float:
-        """Share of the frauds that were alerted; an alert that is read before its score makes no more of it."""
+        """Share of the frauds that were alerted, at most 1: an alert may be read before its score."""
         return min(1.0, self.caught / self.frauds) if self.frauds else 0.0
 
     @property
@@ -95,7 +95,9 @@ class CatchesByDay:
         day = int(time // DAY)
         if self._first is None:
             self._first = day
-        number = max(0, day - self._first)  # partitions are read apart: a day may begin with its second record
+        number = max(
+            0, day - self._first
+        )  # partitions are read apart: a day may begin with its second record
         self._days += [Catch()] * (number + 1 - len(self._days))
         self._days[number] = total((self._days[number], catch))
 

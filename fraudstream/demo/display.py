@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from rich.live import Live
 from rich.text import Text
 
-from fraudstream.demo.plain import alert_line, line
+from fraudstream.demo.plain import alert_line, learning_line, line
 from fraudstream.demo.screen import screen
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class LiveDisplay:
 
 
 class PlainDisplay:
-    """Writes a line of figures and the newest alert, every five seconds."""
+    """Writes a line of figures, one of learning and the newest alert, every five seconds."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -80,6 +80,7 @@ class PlainDisplay:
             return
         self._next = now + _LINE_SECONDS
         say(self._console, line(figures, now - self._start))
+        say(self._console, learning_line(figures))
         if figures.latest_alerts and figures.latest_alerts[0].alert_id != self._newest:
             self._newest = figures.latest_alerts[0].alert_id
             say(self._console, alert_line(figures.latest_alerts[0]))

@@ -27,6 +27,19 @@ def line(figures: Figures, seconds: float) -> str:
     return f"{seconds:3.0f} s  " + "; ".join(parts)
 
 
+def learning_line(figures: Figures) -> str:
+    """What is learnt and what comes of it, on one line, with a plot of the share of frauds caught."""
+    lessons, catches = figures.lessons, figures.catches
+    plot = words.bars(day.caught_share for day in catches.days)
+    parts = (
+        f"caught {plot} {words.share(catches.now.caught_share)} of the frauds of 7 days",
+        f"{words.share(catches.now.right_share)} of the alerts right",
+        f"model {words.model(lessons.model)}, {lessons.versions:,} versions so far",
+        f"labels learnt {lessons.labels_learnt:,}",
+    )
+    return "       " + "; ".join(parts)
+
+
 def alert_line(alert: Alert) -> str:
     """An alert with all its reasons on one line."""
     reasons = " ".join(words.reason(each) for each in alert.reasons)

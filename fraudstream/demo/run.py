@@ -66,9 +66,9 @@ def run(options: DemoOptions, console: Console) -> None:
 
 def _introduction(options: DemoOptions) -> str:
     return (
-        f"This starts a real Apache Kafka on this machine, fraudstream workers that score ({options.workers}) "
-        f"and one that learns. It sends them the card payments and transfers of a simulated bank, "
-        f"{options.rate:,.0f} a second, and the labels as late as a bank gets them, and shows what they find. "
+        f"This starts a real Apache Kafka on this machine, fraudstream workers ({options.workers}) that score "
+        f"and one that learns, sends them the card payments and transfers of a simulated bank, "
+        f"{options.rate:,.0f} a second, its labels as late as banks get them, and shows what they find. "
         f"It takes about {options.seconds + _AROUND_SECONDS:.0f} s; Ctrl-C ends it."
     )
 
@@ -127,7 +127,7 @@ def _check(broker: LocalKafka, workers: Workers) -> Callable[[], None]:
     return check
 
 
-def _keep(  # noqa: PLR0913, PLR0917 - it names all that goes on
+def _keep(
     broker: LocalKafka,
     topics: TopicSettings,
     workers: Workers,

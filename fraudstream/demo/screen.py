@@ -10,18 +10,22 @@ from rich.table import Table
 from rich.text import Text
 
 from fraudstream.demo import words
+from fraudstream.demo.environment import ALERTS_PER_10000
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from fraudstream.demo.catches import Catches
     from fraudstream.demo.figures import Figures
+    from fraudstream.demo.lessons import Lessons
     from schemas.alert import Alert
 
 _STYLES = {"review": "yellow", "decline": "bold red"}
-_LINES_OF_FIGURES = 14
+_LINES_OF_FIGURES = 18
 _LINES_OF_AN_ALERT = 3
 _REASONS = 2
-_NAMES = 12  # rich would rather shorten the names than a long value
+_BARS = 56
+_NAMES = 13  # rich would rather shorten the names than a long value
 
 
 def screen(figures: Figures, phase: str, height: int) -> Group:
@@ -62,10 +66,25 @@ def _rows(figures: Figures) -> Iterator[tuple[str, str]]:
     )
     yield "", f"{words.latency(figures.own_latency)}   arrival in Kafka to score written, by the workers"
     yield "alerts", words.counts(figures.alerts) or "none yet"
+    yield from _learning(figures.catches, figures.lessons)
     yield "dead letters", _total(figures.refused, words.counts(figures.dead_letters))
     yield "repeats", f"{figures.repeats:,}   sent again by the bank, counted, not scored twice"
-    yield "labels", f"{figures.labels_taken:,} of {figures.labels_sent:,} taken in"
+    learnt = f"{figures.lessons.labels_learnt:,} learnt"
+    yield "labels", f"{figures.labels_taken:,} of {figures.labels_sent:,} taken in, {learnt}"
     yield "workers", words.shares(figures.shares) or "-"
+
+
+def _learning(catches: Catches, lessons: Lessons) -> Iterator[tuple[str, str]]:
+    """The model, and what of the frauds it catches: a bar for each of the last days that fit."""
+    days = catches.days[-_BARS:]
+    caught, right = (day.caught_share for day in days), (day.right_share for day in days)
+    yield (
+        "model",
+        f"{words.model(lessons.model)}   for {lessons.in_force:.0f} s; {lessons.versions:,} versions so far",
+    )
+    yield "frauds caught", f"{words.share(catches.now.caught_share):>5}  {words.bars(caught)}"
+    yield "alerts right", f"{words.share(catches.now.right_share):>5}  {words.bars(right)}"
+    yield "", f"of seven days each, by {ALERTS_PER_10000} alerts in 10,000 transactions"
 
 
 def _total(count: int, parts: str) -> str:

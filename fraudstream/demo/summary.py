@@ -10,9 +10,11 @@ from fraudstream.demo import words
 from fraudstream.demo.tally import WARM_UP_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from fraudstream.demo.catches import Catch
     from fraudstream.demo.figures import Figures
+    from fraudstream.demo.lessons import Lessons
     from fraudstream.simulate.produce import Progress
 
 _MEASURE = "From a transaction's arrival in Kafka until a reader of committed records has its score"
@@ -40,8 +42,10 @@ def summary_rows(figures: Figures, sent: Progress) -> Iterator[tuple[str, str]]:
     yield "latency", _latency(figures)
     yield "alerts", f"{figures.alerted:,}: {words.counts(figures.alerts) or 'none'}"
     yield "frauds", _frauds(figures)
-    yield "the model", "The prior model scored: weights set by hand. It does not learn from the labels yet."
-    yield "labels", f"{figures.labels_taken:,} came late and were taken in, keyed by card or account."
+    yield from _weeks(figures.catches.weeks)
+    yield "the model", _model(figures.lessons)
+    yield "time to learn", _time_to_learn(figures.lessons)
+    yield "labels", _labels(figures)
     yield "dead letters", f"{figures.refused:,}: {words.counts(figures.dead_letters) or 'none'}"
     yield "workers", words.shares(figures.shares)
 
@@ -79,4 +83,51 @@ def _frauds(figures: Figures) -> str:
         f"Of {figures.frauds:,} frauds sent {figures.frauds_alerted:,} were alerted "
         f"({words.percent(figures.frauds_alerted, figures.frauds)}); of {figures.alerted:,} alerts "
         f"{figures.frauds_alerted:,} were frauds ({words.percent(figures.frauds_alerted, figures.alerted)})."
+    )
+
+
+def _labels(figures: Figures) -> str:
+    return (
+        f"{figures.labels_sent:,} came late = {figures.labels_taken:,} taken in, keyed by card or account; "
+        f"{figures.lessons.labels_learnt:,} of them learnt so far."
+    )
+
+
+def _weeks(weeks: Sequence[Catch]) -> Iterator[tuple[str, str]]:
+    """The first week and the last whole one."""
+    if len(weeks) < 2:  # noqa: PLR2004 - a first and another
+        yield "learning", "There is no second whole week to compare the first one with."
+        return
+    yield "first week", _week(weeks[0])
+    yield "last week", f"{_week(weeks[-1])} It is the bank's {len(weeks)}th."
+    plot = words.bars(week.caught_share for week in weeks)
+    yield "week by week", f"{plot} of the frauds caught. Profiles were empty at first: a part is their gain."
+
+
+def _week(week: Catch) -> str:
+    return (
+        f"{week.caught:,} of {week.frauds:,} frauds caught ({words.share(week.caught_share)}) by "
+        f"{week.alerts_per_10000:.0f} alerts in 10,000; {words.share(week.right_share)} of the alerts right."
+    )
+
+
+def _model(lessons: Lessons) -> str:
+    prior = f"The prior model, its weights set by hand, scored {lessons.scored_by_prior:,}"
+    if not lessons.versions:
+        return f"{prior}; there was not enough to learn from for another."
+    return (
+        f"{prior}; then {lessons.versions:,} versions that learnt scored {lessons.scored_by_learnt:,}, the "
+        f"last of them {words.model(lessons.model)}. Learnt from: {lessons.examples:,} transactions, "
+        f"{lessons.frauds:,} of them frauds."
+    )
+
+
+def _time_to_learn(lessons: Lessons) -> str:
+    if lessons.time_to_learn is None:
+        return "No label was learnt after a first model."
+    labels = lessons.labels_learnt - lessons.labels_before
+    return (
+        f"From a label's arrival in Kafka until a worker scores by a model that has learnt it: "
+        f"{words.seconds(lessons.time_to_learn)}, of {labels:,} labels; {lessons.labels_before:,} before them "
+        "waited for the first model."
     )

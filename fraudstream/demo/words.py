@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from fraudstream.demo.latency import Percentiles
     from schemas.alert import Alert, Reason
+
+_BARS: Final = "▁▂▃▄▅▆▇█"
 
 
 def latency(percentiles: Percentiles | None) -> str:
@@ -40,6 +42,43 @@ def percent(part: int, whole: int) -> str:
     ('33 %', '-')
     """
     return f"{100 * part / whole:.0f} %" if whole else "-"
+
+
+def share(part: float) -> str:
+    """A share in whole percent.
+
+    >>> share(0.414)
+    '41 %'
+    """
+    return f"{100 * part:.0f} %"
+
+
+def bars(shares: Iterable[float]) -> str:
+    """A plot on one line: a bar for each share, as high as the line for 1.
+
+    >>> bars([0.0, 0.25, 0.5, 1.0])
+    '▁▃▅█'
+    """
+    return "".join(_BARS[min(len(_BARS) - 1, int(share * len(_BARS)))] for share in shares)
+
+
+def model(scored_by: str) -> str:
+    """The name of a model with its version, a dash of none.
+
+    >>> model("forest@3021"), model("prior"), model("")
+    ('forest@3,021', 'prior', '-')
+    """
+    name, _, version = scored_by.partition("@")
+    return f"{name}@{int(version):,}" if version else name or "-"
+
+
+def seconds(percentiles: Percentiles | None) -> str:
+    """Both percentiles in seconds, a dash for none.
+
+    >>> seconds(None)
+    '-'
+    """
+    return "-" if percentiles is None else f"p50 {percentiles.p50:.1f} s, p99 {percentiles.p99:.1f} s"
 
 
 def moment(timestamp: float) -> str:

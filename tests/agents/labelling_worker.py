@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, cast
 
-from tests.agents.conftest import FakeApp, FakeRecord
 from prometheus_client import CollectorRegistry
 
 from agents import labelling
@@ -20,6 +19,7 @@ from models.features import NAMES
 from models.labelling import LabellingRules
 from schemas.label import Label, LabelOrigin, Outcome
 from schemas.score import Decision, Source, encode_score
+from tests.agents.conftest import FakeApp, FakeRecord
 
 if TYPE_CHECKING:
     from pathlib import Path

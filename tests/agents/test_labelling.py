@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from tests.agents.labelling_worker import RULES, START, Committed, Worker, label, log, score
 
 from agents.labelling import LABELS, SCORES
 from models.decay import DAY
@@ -18,6 +17,7 @@ from schemas.errors import ErrorType
 from schemas.example import Example, Maturity, decode_example
 from schemas.label import Outcome
 from schemas.outcome import OutcomeEvent, decode_outcomes
+from tests.agents.labelling_worker import RULES, START, Committed, Worker, label, log, score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -40,7 +40,9 @@ def worker(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
     """Makes a worker that reads these records; all are closed in the end."""
     made: list[Worker] = []
 
-    def make(scores: list[FakeRecord], labels: list[FakeRecord], committed: Committed | None = None) -> Worker:
+    def make(
+        scores: list[FakeRecord], labels: list[FakeRecord], committed: Committed | None = None
+    ) -> Worker:
         made.append(Worker(tmp_path, {SCORES: scores, LABELS: labels}, committed or Committed()))
         return made[-1]
 
@@ -63,7 +65,11 @@ def test_an_early_label_becomes_an_example_in_the_one_log_with_the_time_of_its_r
     [put] = running.app.on("examples")
     assert (put.key, put.partition) == (None, 0)
     [example] = examples(running.app)
-    assert (example.transaction_id, example.outcome, example.maturity) == ("t1", Outcome.FRAUD, Maturity.EARLY)
+    assert (example.transaction_id, example.outcome, example.maturity) == (
+        "t1",
+        Outcome.FRAUD,
+        Maturity.EARLY,
+    )
     assert (example.score, example.scored_by, example.features_version) == (0.25, "prior", 2)
     assert example.label_recorded_at is not None
     assert example.label_recorded_at.timestamp() == at(1.5)

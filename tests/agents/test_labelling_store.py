@@ -8,14 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.labelling_store import RocksRows
-from models.case import Case, KnownLabel, ScoredRow
+from models.case import Case, KnownLabel
 from schemas.label import LabelOrigin
+from tests.models.labelling_cases import row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,8 +32,8 @@ def folder() -> Iterator[Path]:
 
 def case(mark: int) -> Case:
     """A case that is told apart by its mark."""
-    row = ScoredRow("t", "card", "shop", {"country": "FR"}, 5.0, 0.5, True, "prior", np.full(3, mark, "<f4"), 2)  # noqa: FBT003
-    return Case(row, waiting=[KnownLabel(float(mark), True, LabelOrigin.CUSTOMER, 1.5)])  # noqa: FBT003
+    label = KnownLabel(float(mark), is_fraud=True, origin=LabelOrigin.CUSTOMER, recorded_at=1.5)
+    return Case(row(amount_ratio=float(mark)), waiting=[label])
 
 
 def packed(rows: Any, key: str) -> bytes | None:
@@ -50,7 +50,12 @@ class Model:
 
     def _copy(self) -> dict[str, Any]:
         now = self.now
-        return {**now, "cases": dict(now["cases"]), "agenda": set(now["agenda"]), "offsets": dict(now["offsets"])}
+        return {
+            **now,
+            "cases": dict(now["cases"]),
+            "agenda": set(now["agenda"]),
+            "offsets": dict(now["offsets"]),
+        }
 
     def next_due(self, until: float) -> tuple[float, str] | None:
         first = min(self.now["agenda"], default=None)
@@ -227,7 +232,7 @@ def test_times_before_1970_count_as_1970(place: Path, due: float) -> None:
 
 def test_one_process_at_a_time_holds_the_folder(place: Path) -> None:
     rows = RocksRows(place)
-    with pytest.raises(Exception, match="(?i)lock"):
+    with pytest.raises(Exception, match=r"(?i)lock"):
         RocksRows(place)
     rows.close()
     RocksRows(place)

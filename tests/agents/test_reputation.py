@@ -84,7 +84,9 @@ def test_junk_is_a_dead_letter_and_what_stands_beside_it_is_folded(
     junk = [b"?", None, b'{"kind": "country", "id": "FR", "events": [[1.0, 1.0, 1]]}']
     app = taken(*(record(at, value=value) for at, value in enumerate([*junk, outcomes().to_json()])))
     assert [put.value for put in app.on("dead-letters")] == junk
-    assert {put.headers["__connect.errors.connector.name"] for put in app.on("dead-letters")} == {b"reputation"}
+    assert {put.headers["__connect.errors.connector.name"] for put in app.on("dead-letters")} == {
+        b"reputation"
+    }
     assert len(published(app)) == 1
 
 

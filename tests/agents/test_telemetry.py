@@ -127,6 +127,7 @@ def tell_of_learning(telemetry: Telemetry) -> None:
     telemetry.labelled(labelling.advance(START + HORIZON))
     telemetry.reputations_published(2)
     telemetry.example_learnt(Outcome.FRAUD, Maturity.EARLY)
+    telemetry.example_passed_over()
     telemetry.snapshot_published(snapshot(), 10_000, 0.01)
     telemetry.labels_learnt([100.0], 102.0)
 
@@ -269,9 +270,13 @@ def test_live_quality_is_told_whole_with_the_definition_of_each(
         assert count > 0
         assert registry.get_sample_value("fraudstream_live_loss_changes_total", labels) == count
     assert registry.get_sample_value("fraudstream_score_stability_index") == stability["score"]
-    for name in NAMES:
-        index = registry.get_sample_value("fraudstream_feature_stability_index", {"feature": name})
-        assert index == stability[name]
+    by_feature = {
+        sample.labels["feature"]: sample.value
+        for metric in registry.collect()
+        if metric.name == "fraudstream_feature_stability_index"
+        for sample in metric.samples
+    }
+    assert by_feature == {name: stability[name] for name in NAMES}
 
 
 def test_quality_that_rests_on_nothing_has_no_value(

@@ -8,7 +8,7 @@ import numpy as np
 
 from models.case import ScoredRow
 from models.decay import DAY
-from models.features import NAMES
+from models.features import FEATURES_VERSION, NAMES
 from models.labelling import LabellingCore, LabellingRules
 from models.rows import MemoryRows
 from schemas.label import Label, LabelOrigin, Outcome
@@ -22,7 +22,16 @@ def core(rules: LabellingRules = RULES) -> LabellingCore:
     return LabellingCore(rules, MemoryRows())
 
 
-def row(name: str = "t1", day: float = 0.0, subject: str = "card_a", *, alerted: bool = False) -> ScoredRow:
+def row(
+    name: str = "t1",
+    day: float = 0.0,
+    subject: str = "card_a",
+    *,
+    alerted: bool = False,
+    amount_ratio: float = 1.0,
+) -> ScoredRow:
+    features = np.ones(len(NAMES), dtype=np.float32)
+    features[NAMES.index("amount_ratio")] = amount_ratio
     return ScoredRow(
         transaction_id=name,
         subject=subject,
@@ -32,8 +41,8 @@ def row(name: str = "t1", day: float = 0.0, subject: str = "card_a", *, alerted:
         score=0.25,
         alerted=alerted,
         scored_by="prior",
-        features=np.ones(len(NAMES), dtype=np.float32),
-        features_version=1,
+        features=features,
+        features_version=FEATURES_VERSION,
     )
 
 

@@ -39,7 +39,14 @@ def quality_of_all() -> LiveQuality:
         for number in range(2_000):
             fraud = number % 10 == 0
             score = 0.1 * chance.random() + (0.8 if fraud and not missed else 0.0)
-            each = observed(score, fraud=fraud, alerted=score > 0.5, labelled=fraud, name=f"{phase}-{number}")
+            each = observed(
+                score,
+                fraud=fraud,
+                alerted=score > 0.5,
+                labelled=fraud,
+                day=phase + number / 2_000,
+                name=f"{phase}-{number}",
+            )
             quality.take_score(each.row)
             quality.take_matured([each])
     return quality

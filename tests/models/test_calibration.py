@@ -39,7 +39,7 @@ def sampled(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarra
 def fitted(rows: int) -> Calibrator:
     calibrator = Calibrator()
     for raw, fraud, rate in zip(*(column.tolist() for column in sampled(rows)), strict=True):
-        calibrator.take(raw, fraud, rate)
+        calibrator.take(raw, fraud=fraud, sampling_rate=rate)
     return calibrator
 
 
@@ -78,8 +78,8 @@ def test_fitted_to_one_part_of_a_stream_it_is_right_on_the_next() -> None:
 
 def test_a_few_rows_do_not_bend_it() -> None:
     calibrator = Calibrator()
-    calibrator.take(0.9, False, 1.0)
-    calibrator.take(0.1, True, 1.0)
+    calibrator.take(0.9, fraud=False, sampling_rate=1.0)
+    calibrator.take(0.1, fraud=True, sampling_rate=1.0)
     calibration = calibrator.fit()
     assert calibration.a == pytest.approx(1.0, abs=0.5)
     assert calibration.b == pytest.approx(1.0, abs=0.5)
@@ -90,11 +90,11 @@ def test_old_rows_fade() -> None:
     """After the outcomes of two scores change places, the new ones count in the end."""
     calibrator = Calibrator()
     for _ in range(2_000):
-        calibrator.take(0.5, True, 1.0)
-        calibrator.take(0.5, False, 1.0)
+        calibrator.take(0.5, fraud=True, sampling_rate=1.0)
+        calibrator.take(0.5, fraud=False, sampling_rate=1.0)
     before = calibrator.fit().apply(np.array([0.5]))[0]
     for _ in range(60_000):
-        calibrator.take(0.5, False, 1.0)
+        calibrator.take(0.5, fraud=False, sampling_rate=1.0)
     assert before == pytest.approx(0.5, abs=0.01)
     assert calibrator.fit().apply(np.array([0.5]))[0] < 0.01
 
@@ -119,7 +119,7 @@ def test_whatever_was_taken_the_calibration_is_finite_and_within_bounds(
 ) -> None:
     calibrator = Calibrator()
     for raw, fraud, rate in rows:
-        calibrator.take(raw, fraud, rate)
+        calibrator.take(raw, fraud=fraud, sampling_rate=rate)
     calibration = calibrator.fit()
     fit = np.array([calibration.a, calibration.b, calibration.c])
     assert (fit >= LEAST).all()
@@ -128,11 +128,11 @@ def test_whatever_was_taken_the_calibration_is_finite_and_within_bounds(
 
 
 @pytest.mark.parametrize("fraud", [False, True])
-def test_a_model_that_is_always_wrong_is_flattened_not_turned_over(fraud: bool) -> None:
+def test_a_model_that_is_always_wrong_is_flattened_not_turned_over(*, fraud: bool) -> None:
     calibrator = Calibrator()
     for _ in range(3_000):
-        calibrator.take(0.9, fraud, 1.0)
-        calibrator.take(0.1, not fraud, 1.0)
+        calibrator.take(0.9, fraud=fraud, sampling_rate=1.0)
+        calibrator.take(0.1, fraud=not fraud, sampling_rate=1.0)
     low, high = calibrator.fit().apply(np.array([0.1, 0.9]))
     assert low < high
 
@@ -155,9 +155,9 @@ def test_quality_counts_rows_as_often_as_they_stand_for() -> None:
     """Frauds score 0.9, genuine rows 0.1, but one of ten kept at a rate of one in ten scores 0.9 too."""
     calibrator = Calibrator()
     for _ in range(100):
-        calibrator.take(0.9, True, 1.0)
+        calibrator.take(0.9, fraud=True, sampling_rate=1.0)
         for score in [0.1] * 9 + [0.9]:
-            calibrator.take(score, False, 0.1)
+            calibrator.take(score, fraud=False, sampling_rate=0.1)
     quality = calibrator.quality()
     assert quality["auc"] == pytest.approx(0.9 + 0.1 / 2, abs=0.001)
     assert quality["average_precision"] == pytest.approx(1 / 11, abs=0.001)
@@ -167,13 +167,13 @@ def test_quality_counts_rows_as_often_as_they_stand_for() -> None:
 
 def test_quality_needs_both_outcomes() -> None:
     calibrator = Calibrator()
-    calibrator.take(0.3, False, 1.0)
+    calibrator.take(0.3, fraud=False, sampling_rate=1.0)
     assert calibrator.quality() == {}
 
 
 def test_it_goes_on_from_a_pickle() -> None:
     calibrator = fitted(1_000)
-    copy = pickle.loads(pickle.dumps(calibrator))
+    copy = pickle.loads(pickle.dumps(calibrator))  # noqa: S301 - its own
     for each in (calibrator, copy):
-        each.take(0.3, True, 1.0)
+        each.take(0.3, fraud=True, sampling_rate=1.0)
     assert copy.fit() == calibrator.fit()

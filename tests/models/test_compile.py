@@ -1,4 +1,4 @@
-"""Trees in ONNX: sum, base and link as asked for, in an order that no batch changes, in a form that is ours."""
+"""Models in ONNX: what a score is made of, to the last bit of every constant."""
 
 from __future__ import annotations
 

@@ -67,15 +67,15 @@ def test_before_any_row_it_says_one_half() -> None:
 def test_a_leaf_without_rows_says_the_share_of_all_rows() -> None:
     learnt = FraudForest(seed=0, n_models=1)
     for _ in range(98):
-        learnt.learn_one({0: 1.0}, False)
+        learnt.learn_one({0: 1.0}, y=False)
     assert learnt.leaf_value(None) == pytest.approx(0.01)
 
 
 def test_a_weight_counts_as_so_many_rows() -> None:
     once, often = FraudForest(seed=0, n_models=2), FraudForest(seed=0, n_models=2)
     for row, _ in world(100):
-        once.learn_one(row, False)
-        often.learn_one(row, False, 10.0)
+        once.learn_one(row, y=False)
+        often.learn_one(row, y=False, w=10.0)
     [leaf, _], [heavy, _] = once.roots(), often.roots()
     assert heavy.total_weight == pytest.approx(10.0 * leaf.total_weight)
 
@@ -97,4 +97,4 @@ def test_no_tree_grows_deeper_than_allowed_and_the_deepest_packs() -> None:
     [tree] = learnt
     assert tree.height > 30
     assert tree.height <= 41
-    assert shape(pickle.loads(pickle.dumps(learnt))[0].root) == shape(tree.root)
+    assert shape(pickle.loads(pickle.dumps(learnt))[0].root) == shape(tree.root)  # noqa: S301 - its own

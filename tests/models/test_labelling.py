@@ -1,4 +1,4 @@
-"""Labelling: one example for each thing that became known, at its time, in an order that data alone decide."""
+"""Labelling: an example for each thing that became known, at its time, in an order that data alone decide."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.case import Case, KnownLabel
 from models.decay import DAY
 from models.labelling import Emission, Fate, LabellingRules
+from models.profile_fold import HIGH_RATIO
 from schemas.example import Maturity
 from schemas.label import LabelOrigin, Outcome
+from schemas.outcome import OutcomeEvent
 from tests.models.labelling_cases import HORIZON, START, core, label, row
 
 if TYPE_CHECKING:
@@ -82,7 +83,10 @@ def test_a_label_after_the_horizon_corrects_what_was_learnt_and_counted() -> Non
     before = labelling.advance(at(8))
     labelling.take_label(label(day=20, origin=LabelOrigin.CHARGEBACK), 0.0)
     after = labelling.advance(at(21))
-    assert told(before) + told(after) == [("t1", GENUINE, Maturity.MATURED), ("t1", FRAUD, Maturity.CORRECTED)]
+    assert told(before) + told(after) == [
+        ("t1", GENUINE, Maturity.MATURED),
+        ("t1", FRAUD, Maturity.CORRECTED),
+    ]
     assert totals(before, after)["counterparty:terminal_a"] == (1, 1, 0)
 
 
@@ -160,7 +164,9 @@ def test_genuine_rows_are_sampled_by_their_id_and_say_so() -> None:
     kept = labelling.advance(at(7)).examples
     assert {example.sampling_rate for example in kept} == {0.25}
     assert 70 <= len(kept) <= 130
-    assert [each.transaction_id for each in kept] == [each.transaction_id for each in again.advance(at(7)).examples]
+    assert [each.transaction_id for each in kept] == [
+        each.transaction_id for each in again.advance(at(7)).examples
+    ]
 
 
 def test_frauds_are_all_learnt_however_small_the_sample() -> None:
@@ -189,7 +195,7 @@ def feed(labelling: LabellingCore, event: tuple[str, int, float]) -> None:
         labelling.take_label(label(f"t{number}", day=day, outcome=Outcome(kind)), 0.0)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(events=EVENTS, cuts=st.lists(st.floats(0, 45), max_size=6))
 def test_how_often_the_clock_is_looked_at_changes_nothing(
     events: list[tuple[str, int, float]], cuts: list[float]
@@ -204,7 +210,7 @@ def test_how_often_the_clock_is_looked_at_changes_nothing(
     assert totals(whole) == totals(*parts)
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(events=EVENTS, seed=st.integers(0, 1_000))
 def test_the_order_of_arrival_changes_nothing_as_long_as_all_came_before_their_time(
     events: list[tuple[str, int, float]], seed: int
@@ -218,7 +224,7 @@ def test_the_order_of_arrival_changes_nothing_as_long_as_all_came_before_their_t
     assert one.advance(at(46)).examples == other.advance(at(46)).examples
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(events=EVENTS, clock=st.floats(0, 25), seed=st.integers(0, 1_000))
 def test_what_came_late_ends_in_the_same_state_in_whatever_order(
     events: list[tuple[str, int, float]], clock: float, seed: int
@@ -237,24 +243,63 @@ def test_what_came_late_ends_in_the_same_state_in_whatever_order(
     assert totals(later[0]) == totals(later[1])
 
 
-@given(
-    learnt=st.none() | st.booleans(),
-    times=st.lists(st.floats(0, 2e9), max_size=3),
-    has_row=st.booleans(),
-    matured=st.booleans(),
-)
-def test_a_case_comes_back_from_bytes(
-    times: list[float], *, learnt: bool | None, has_row: bool, matured: bool
+@settings(max_examples=100)
+@given(events=EVENTS, at_most=st.integers(1, 5))
+def test_looking_at_some_of_what_is_due_at_a_time_tells_the_same_in_the_end(
+    events: list[tuple[str, int, float]], at_most: int
 ) -> None:
-    labels = [KnownLabel(time, is_fraud=True, origin=LabelOrigin.ISSUER, recorded_at=1.5) for time in times]
-    case = Case(row() if has_row else None, labels[1:], labels[0] if labels else None, learnt, matured)
-    back = Case.unpack(case.pack())
-    assert (back.waiting, back.label, back.learnt, back.is_matured) == (labels[1:], case.label, learnt, matured)
-    if has_row:
-        assert back.row is not None
-        assert case.row is not None
-        assert back.row.features.tolist() == case.row.features.tolist()
-        assert (back.row.key, back.row.dimensions) == (case.row.key, case.row.dimensions)
+    at_once, in_parts = core(), core()
+    for event in events:
+        feed(at_once, event)
+        feed(in_parts, event)
+    parts = [in_parts.advance(at(46), at_most)]
+    while not parts[-1].is_whole:
+        assert in_parts.clock < at(46), "what is left is not counted as told"
+        parts.append(in_parts.advance(at(46), at_most))
+    whole = at_once.advance(at(46))
+    assert whole.examples == [example for part in parts for example in part.examples]
+    observed = [observation.row.key for part in parts for observation in part.observations]
+    assert [observation.row.key for observation in whole.observations] == observed
+    assert totals(whole) == totals(*parts)
+    assert in_parts.clock == at_once.clock == at(46)
+
+
+def events_of(emission: Emission, kind: str) -> list[OutcomeEvent]:
+    return [event for (named, _), events in emission.outcomes.items() if named == kind for event in events]
+
+
+def test_early_frauds_fade_from_when_they_happened_and_matured_ones_from_the_horizon() -> None:
+    labelling = core()
+    labelling.take_score(row(day=1))
+    labelling.take_label(label(day=3), 0.0)
+    emission = labelling.advance(at(8))
+    assert events_of(emission, "counterparty") == [
+        OutcomeEvent(at(1), at(1), 0, 0, 1, 0),
+        OutcomeEvent(at(8), at(1), 1, 1, 0, 1),
+    ]
+    assert events_of(emission, "subject") == [
+        OutcomeEvent(at(1), at(1), 0, 0, 1, 0),
+        OutcomeEvent(at(8), at(1), 0, 1, 0, 1),
+    ]
+
+
+@pytest.mark.parametrize(("ratio", "unexplained"), [(HIGH_RATIO, 1), (HIGH_RATIO + 0.1, 0)])
+def test_a_fraud_whose_amount_was_unusual_for_who_paid_is_explained_by_it(
+    ratio: float, unexplained: int
+) -> None:
+    labelling = core()
+    labelling.take_score(row(amount_ratio=ratio))
+    [event] = events_of(labelling.advance(at(8)), "counterparty")
+    assert event.unexplained_frauds == 0, "genuine so far"
+    labelling.take_label(label(day=20), 0.0)
+    [correction] = events_of(labelling.advance(at(20)), "counterparty")
+    assert (correction.frauds, correction.unexplained_frauds) == (1, unexplained)
+
+
+def test_of_genuine_transactions_the_one_who_paid_hears_nothing() -> None:
+    labelling = core()
+    labelling.take_score(row())
+    assert events_of(labelling.advance(at(8)), "subject") == []
 
 
 def test_a_clock_that_is_set_back_stays() -> None:

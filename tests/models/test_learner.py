@@ -91,7 +91,7 @@ def test_before_any_row_it_scores_and_compiles(algorithm: str) -> None:
 def test_a_copy_from_a_pickle_goes_on_as_the_original(algorithm: str) -> None:
     values, frauds = world(1_500)
     original = teach(make_learner(algorithm, FEATURES, seed=1), values[:700], frauds[:700])
-    copy = pickle.loads(pickle.dumps(original))
+    copy = pickle.loads(pickle.dumps(original))  # noqa: S301 - its own
     assert copy.compile() == original.compile()
     teach(original, values[700:], frauds[700:])
     teach(copy, values[700:], frauds[700:])
@@ -114,7 +114,7 @@ def test_a_weight_of_ten_teaches_more_than_one(algorithm: str) -> None:
     teach(light, values, frauds)
     teach(heavy, values, frauds)
     for learner, weight in ((light, 1.0), (heavy, 10.0)):
-        learner.learn(values[0].tolist(), True, maturity=MATURED, weight=weight)
+        learner.learn(values[0].tolist(), outcome=True, maturity=MATURED, weight=weight)
     assert heavy.score(values[0].tolist()) > light.score(values[0].tolist())
 
 
@@ -148,6 +148,6 @@ def test_the_head_of_verdicts_learns_early_labels_alone() -> None:
         learner.learn(features, fraud, maturity=Maturity.CORRECTED, weight=1.0)
     assert learner.verdicts.predict_proba_one({0: 1.0}) == {False: 0.5, True: 0.5}
     before = learner.all_labels.predict_proba_one(dict(enumerate(values[0].tolist())))[True]
-    learner.learn(values[0].tolist(), True, maturity=EARLY, weight=20.0)
+    learner.learn(values[0].tolist(), outcome=True, maturity=EARLY, weight=20.0)
     assert learner.verdicts.predict_proba_one(dict(enumerate(values[0].tolist())))[True] > 0.5
     assert learner.all_labels.predict_proba_one(dict(enumerate(values[0].tolist())))[True] > before

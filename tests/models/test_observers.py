@@ -24,7 +24,7 @@ ROWS = st.lists(
 def observed(rows: list[tuple[tuple[float, ...], bool, float]]) -> tuple[Observers, list[GaussianSplitter]]:
     observers, splitters = Observers(FEATURES, 10), [GaussianSplitter() for _ in range(FEATURES)]
     for values, outcome, weight in rows:
-        observers.update(np.array(values), outcome, weight)
+        observers.update(np.array(values), fraud=outcome, weight=weight)
         for value, splitter in zip(values, splitters, strict=True):
             splitter.update(value, outcome, weight)
     return observers, splitters
@@ -38,7 +38,9 @@ def test_a_split_has_the_merit_of_rivers_best_ones(
     observers, splitters = observed(rows)
     weights = {outcome: float(sum(w for _, o, w in rows if o is outcome)) for outcome in (False, True)}
     merits = sorted(
-        splitter.best_evaluated_split_suggestion(InfoGainSplitCriterion(LEAST), weights, place, True).merit
+        splitter.best_evaluated_split_suggestion(
+            InfoGainSplitCriterion(LEAST), weights, place, binary_only=True
+        ).merit
         for place, splitter in enumerate(splitters)
     )
     split = observers.best_split((weights[False], weights[True]), LEAST)
@@ -80,8 +82,8 @@ def test_the_feature_that_tells_the_outcomes_apart_splits_between_them() -> None
 def test_a_missing_feature_is_not_observed() -> None:
     observers, whole = Observers(2, 10), Observers(2, 10)
     for value, fraud in ((1.0, False), (2.0, False), (8.0, True), (9.0, True)) * 3:
-        observers.update(np.array([value, np.nan]), fraud, 1.0)
-        whole.update(np.array([value, 0.0]), fraud, 1.0)
+        observers.update(np.array([value, np.nan]), fraud=fraud, weight=1.0)
+        whole.update(np.array([value, 0.0]), fraud=fraud, weight=1.0)
     assert observers.best_split((6.0, 6.0), LEAST) == whole.best_split((6.0, 6.0), LEAST)
 
 
@@ -91,7 +93,7 @@ def test_observers_go_on_from_a_pickle() -> None:
         (tuple(draws.normal(fraud, 1.0, FEATURES)), bool(fraud), 1.0) for fraud in draws.integers(0, 2, 80)
     ]
     observers, _ = observed(rows[:40])
-    copy = pickle.loads(pickle.dumps(observers))
+    copy = pickle.loads(pickle.dumps(observers))  # noqa: S301 - its own
     for values, outcome, weight in rows[40:]:
-        copy.update(np.array(values), outcome, weight)
+        copy.update(np.array(values), fraud=outcome, weight=weight)
     assert copy.best_split((40.0, 40.0), LEAST) == observed(rows)[0].best_split((40.0, 40.0), LEAST)

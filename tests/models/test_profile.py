@@ -161,7 +161,9 @@ def test_a_row_is_792_bytes_and_says_its_layout() -> None:
     packed = store.pack("card")
     assert len(packed) == 792
     with pytest.raises(UnknownLayoutError, match="layout 1 with 800 bytes"):
-        store.unpack("card", b"\x01" + packed[1:] + bytes(8))  # as it was before known frauds left the profile
+        store.unpack(
+            "card", b"\x01" + packed[1:] + bytes(8)
+        )  # as it was before known frauds left the profile
     with pytest.raises(UnknownLayoutError, match="layout 2 with 791 bytes"):
         store.unpack("card", packed[:-1])
 

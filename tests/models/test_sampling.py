@@ -40,7 +40,9 @@ def test_no_more_than_the_budget_is_kept_over_a_long_time() -> None:
     assert all(0.049 < rate < 0.051 for rate in settled)
     assert len(settled) == pytest.approx(budget * (seconds - 6 * HOUR), rel=0.05)
     estimate = sum(1.0 / rate for rate in settled)
-    assert estimate == pytest.approx((seconds - 6 * HOUR) * 10, rel=0.05), "rates make up for what is left out"
+    assert estimate == pytest.approx((seconds - 6 * HOUR) * 10, rel=0.05), (
+        "rates make up for what is left out"
+    )
 
 
 def test_after_a_rush_the_share_comes_back() -> None:

@@ -1,4 +1,4 @@
-"""Trees as columns: float32 thresholds that decide as float64 ones, and nodes that know what is below them."""
+"""Trees as columns: float32 thresholds decide as float64 ones, and nodes know what is below them."""
 
 from __future__ import annotations
 

@@ -15,7 +15,9 @@ steps = st.lists(
 )
 
 
-def run(watermark: Watermark, history: list[tuple[str, float, float]]) -> list[tuple[float, float, float, float]]:
+def run(
+    watermark: Watermark, history: list[tuple[str, float, float]]
+) -> list[tuple[float, float, float, float]]:
     """At each look: reader's time, clock, newest score and newest label."""
     now, newest, looks = 0.0, {"score": NEVER, "label": NEVER}, []
     for kind, time, waited in history:

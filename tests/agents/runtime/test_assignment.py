@@ -14,12 +14,20 @@ from agents.runtime.observer import Silent
 from agents.runtime.options import DeliveryOptions
 from agents.runtime.state import Binding
 from agents.runtime.suspects import Suspect
+from tests.agents.runtime.conftest import FakeMessage, FakeStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agents.runtime.partition import Partition
-    from agents.runtime.restore import Restoration
+    from agents.runtime.restore import Replay, Restoration
+
+
+class Replaying(FakeStore):
+    """A store that wants what it lacks before its partition is read on."""
+
+    def replay(self, record: FakeMessage) -> None:
+        self.steps.append(("replay", record.offset()))
 
 
 class Worker:
@@ -30,6 +38,7 @@ class Worker:
         self.restored: dict[tuple[str, int], Restoration] = {}
         self.bindings = [Binding("counting", "in", "changelog", make_state)]
         self.assignment = Assignment(DeliveryOptions({}, "g", "m"), self.bindings, Silent())
+        self.replayed: dict[tuple[str, int], Replay] = {}
         self.committed_at, self.metadata = 40, ""
 
     def committed(self, places: list[ck.TopicPartition]) -> list[ck.TopicPartition]:
@@ -39,6 +48,10 @@ class Worker:
     def restore(self, _: Any, work: Mapping[tuple[str, int], Restoration], __: Any) -> None:
         self.steps.append("restore")
         self.restored = dict(work)
+
+    def replay(self, _: Any, work: Mapping[tuple[str, int], Replay], __: Any) -> None:
+        self.steps.append("replay")
+        self.replayed = dict(work)
 
     def assign(self, *numbers: int, topic: str = "in") -> tuple[list[Partition], list[ck.TopicPartition]]:
         places = [ck.TopicPartition(topic, number) for number in numbers]
@@ -51,6 +64,7 @@ class Worker:
 def worker(monkeypatch: pytest.MonkeyPatch, state: Any) -> Worker:
     made = Worker(type(state))
     monkeypatch.setattr(module, "restore", made.restore)
+    monkeypatch.setattr(module, "replay", made.replay)
     return made
 
 
@@ -78,6 +92,44 @@ def test_a_state_with_a_store_of_its_own_says_where_to_start(worker: Worker, sto
     assert (place.offset, partition.committed) == (10, 40)
     assert store.steps == [("resume", 0, 40, "clock 7")]
     assert partition.committed_metadata == worker.metadata
+
+
+def test_a_store_that_replays_gets_what_it_lacks_and_its_partition_goes_on_from_the_commit(
+    worker: Worker,
+) -> None:
+    made: list[Replaying] = []
+
+    def new_store() -> Replaying:
+        made.append(Replaying())
+        return made[-1]
+
+    worker.bindings.append(Binding("own", "there", None, new_store))
+    (partition, _), places = worker.assign(0, 1, topic="there")
+    assert worker.steps == ["committed", "replay"]
+    assert [(work.state, work.next_offset, work.end) for work in worker.replayed.values()] == [
+        (store, 10, 40) for store in made
+    ]
+    assert [place.offset for place in places] == [40, 40]
+    assert partition.committed == 40
+
+
+@pytest.mark.parametrize("lacks", [0, None])
+def test_a_store_that_lacks_nothing_replays_nothing(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, lacks: int | None
+) -> None:
+    monkeypatch.setattr(Replaying, "resume", lambda *_: None if lacks is None else 40 - lacks)
+    worker.bindings.append(Binding("own", "in", None, Replaying))
+    _, [place] = worker.assign(0)
+    assert "replay" not in worker.steps
+    assert place.offset == 40
+
+
+def test_without_a_commit_nothing_was_told_so_nothing_is_replayed(worker: Worker) -> None:
+    worker.committed_at = ck.OFFSET_INVALID
+    worker.bindings.append(Binding("own", "in", None, Replaying))
+    [partition], _ = worker.assign(0)
+    assert "replay" not in worker.steps
+    assert partition.committed is None
 
 
 def test_a_store_is_closed_when_its_partition_goes(worker: Worker, store: Any) -> None:

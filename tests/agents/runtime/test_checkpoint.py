@@ -259,3 +259,31 @@ async def test_a_refused_commit_leaves_the_store_as_it_was(
         await exactly_once(gate, recorder).run([partition])
     assert ("save",) not in store.steps
     assert partition.committed_metadata == "", "a note on a failure must not tell of what was not committed"
+
+
+async def test_what_both_sources_of_a_store_did_is_frozen_before_either_is_saved(
+    gate: Gate, recorder: Recorder, store: Any, messages: Any
+) -> None:
+    partitions = [Partition(topic, 3, {"counting": store}) for topic in ("in", "there")]
+    for first, partition in zip((10, 20), partitions, strict=True):
+        [chunk] = partition.hand_out(messages(first, first + 5), 100)
+        partition.acknowledge(chunk)
+    recorder.steps = store.steps
+    await exactly_once(gate, recorder).run(partitions)
+    assert store.steps == [
+        ("freeze", 15),
+        ("freeze", 25),
+        "turn",
+        ("transaction", 0, "membership"),
+        "offsets",
+        ("save",),
+        ("save",),
+    ]
+
+
+async def test_a_store_of_a_partition_that_did_nothing_is_left_alone(
+    gate: Gate, recorder: Recorder, store: Any, worked: Partition
+) -> None:
+    idle = Partition("there", 3, {"counting": store})
+    await exactly_once(gate, recorder).run([worked, idle])
+    assert store.steps == []

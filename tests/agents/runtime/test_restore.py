@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agents.runtime import restore as module
 from agents.runtime.errors import RestoreFailed
 from agents.runtime.options import DeliveryOptions
-from agents.runtime.restore import Restoration, restore
+from agents.runtime.restore import Replay, Restoration, replay, restore
 from agents.runtime.state import seal
 
 
@@ -104,6 +104,13 @@ class Record:
         return None if self.code is None else ck.KafkaError(self.code)
 
 
+class Taken(list[int]):
+    """A store that keeps itself; it notes the offsets that it was given again."""
+
+    def replay(self, record: Record) -> None:
+        self.append(record.offset())
+
+
 class FakeReader:
     """Gives one batch a read."""
 
@@ -181,3 +188,45 @@ def test_a_passing_error_is_waited_out_and_another_is_said(monkeypatch: pytest.M
     run(monkeypatch, 1, [[passing], [Record(1, code=EOF)]])
     with pytest.raises(RestoreFailed, match="changelog partition 0 cannot be read"):
         run(monkeypatch, 1, [[Record(0, code=ck.KafkaError.TOPIC_AUTHORIZATION_FAILED)]])
+
+
+def replaying(
+    monkeypatch: pytest.MonkeyPatch, batches: list[list[Record]], begin: int, end: int
+) -> tuple[Taken, FakeReader]:
+    reader, taken = FakeReader(batches), Taken()
+    monkeypatch.setattr(ck, "Consumer", lambda *_, **__: reader)
+    work = {("changelog", 0): Replay(taken, begin, end)}  # type: ignore[arg-type]
+    replay(DeliveryOptions({}, "g", "m"), work, lambda _: True)
+    return taken, reader
+
+
+def test_a_source_is_read_again_from_where_its_store_stands_to_the_committed_offset(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken, reader = replaying(monkeypatch, [[Record(7), Record(8)], [Record(9)]], 7, 10)
+    assert taken == [7, 8, 9]
+    assert reader.started_at == 7
+    assert reader.is_closed
+
+
+def test_what_stands_after_the_committed_offset_is_left_to_the_stream(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken, _ = replaying(monkeypatch, [[Record(7), Record(9), Record(10), Record(11)]], 7, 10)
+    assert taken == [7, 9]
+
+
+def test_a_source_may_end_in_what_is_no_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Transaction markers have offsets, too, and retention may have deleted what there was."""
+    taken, _ = replaying(monkeypatch, [[Record(7)], [Record(10, code=EOF)]], 7, 10)
+    assert taken == [7]
+
+
+def test_a_store_at_the_committed_offset_reads_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, reader = replaying(monkeypatch, [], 10, 10)
+    assert reader.started_at is None
+
+
+def test_a_source_that_cannot_be_read_again_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(RestoreFailed, match="topic changelog partition 0 cannot be read"):
+        replaying(monkeypatch, [[Record(0, code=ck.KafkaError.TOPIC_AUTHORIZATION_FAILED)]], 7, 10)

@@ -1,0 +1,324 @@
+"""Models on their way to the scorers: what is not right is refused and told, and scoring goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+import confluent_kafka as ck
+import numpy as np
+import orjson
+import pytest
+from prometheus_client import CollectorRegistry
+
+from agents.broadcast import (
+    Broadcast,
+    PublishedVersions,
+    SnapshotHandler,
+    control_handler,
+    pin_handler,
+    refuse_snapshots,
+)
+from agents.runtime import DeliveryOptions
+from agents.telemetry import Telemetry
+from models.learner import make_learner
+from models.online_model import OnlineModel
+from models.policy import FixedThreshold
+from models.shelf import ModelShelf
+from models.signing import seal
+from models.snapshot_scorer import SnapshotScorer
+from schemas.errors import ErrorType, InvalidMessage
+from tests.models.model_cases import (
+    FEATURES_VERSION,
+    KEY,
+    N_FEATURES,
+    NAME,
+    START,
+    example,
+    pin,
+    sealed,
+    snapshot,
+)
+
+if TYPE_CHECKING:
+    from models.scorer import Scorer
+    from schemas.control import ModelPin
+
+
+def learnt(count: int, *, name: str = NAME, features_version: int = FEATURES_VERSION) -> bytes:
+    """A sealed model of the plainest learner, as of so many examples."""
+    learner = make_learner("logistic", N_FEATURES, 1)
+    model = OnlineModel(name, learner, features_version=features_version, seed=1, code_version="0.1.0")
+    for number in range(count):
+        model.fold(example(number, fraud=number % 3 == 0, features_version=features_version), number)
+    return seal(*model.snapshot(START), KEY)
+
+
+class Scoring:
+    """A shelf, its handler, and what scores."""
+
+    def __init__(self) -> None:
+        self.scorers: list[Scorer] = []
+        self.shelf = ModelShelf(NAME, self.scorers.append)
+        self.handler = SnapshotHandler(self.shelf, KEY, FEATURES_VERSION)
+
+    def take(self, key: bytes | None, value: bytes | None) -> None:
+        self.handler.prepare(key, value)()
+
+    @property
+    def names(self) -> list[str]:
+        return [scorer.name for scorer in self.scorers]
+
+
+@pytest.fixture
+def scoring() -> Scoring:
+    return Scoring()
+
+
+def test_a_signed_model_scores(scoring: Scoring) -> None:
+    scoring.take(b"forest@9", learnt(9))
+    [scorer] = scoring.scorers
+    assert isinstance(scorer, SnapshotScorer)
+    scores = scorer.score(np.ones((4, N_FEATURES), dtype=np.float32))
+    assert scores.shape == (4,)
+    assert ((scores > 0.0) & (scores < 1.0)).all()
+
+
+def test_a_model_is_made_ready_before_it_is_put_in_force(scoring: Scoring) -> None:
+    put = scoring.handler.prepare(b"forest@9", learnt(9))
+    assert scoring.names == [], "this may run in another thread, beside the scoring"
+    put()
+    assert scoring.names == ["forest@9"]
+
+
+def altered(value: bytes, place: int) -> bytes:
+    copy = bytearray(value)
+    copy[place] ^= 1
+    return bytes(copy)
+
+
+BAD = [
+    pytest.param(b"forest@9", sealed(9, b"another key altogether"), ErrorType.BAD_SIGNATURE, id="other key"),
+    pytest.param(b"forest@9", b"\x08\x0aonnx", ErrorType.BAD_SIGNATURE, id="unsigned"),
+    pytest.param(b"forest@9", b"", ErrorType.BAD_SIGNATURE, id="empty"),
+    pytest.param(b"forest@9", altered(learnt(9), -1), ErrorType.BAD_SIGNATURE, id="other model"),
+    pytest.param(b"forest@9", altered(learnt(9), 60), ErrorType.BAD_SIGNATURE, id="other description"),
+    pytest.param(b"forest@9", altered(learnt(9), 10), ErrorType.BAD_SIGNATURE, id="other signature"),
+    pytest.param(b"forest@10", learnt(9), ErrorType.KEY_MISMATCH, id="key of another version"),
+    pytest.param(None, learnt(9), ErrorType.EMPTY_KEY, id="no key"),
+    pytest.param(b"forest@9", learnt(9, features_version=2), ErrorType.FEATURES_MISMATCH, id="features"),
+    pytest.param(b"forest@9", sealed(9), ErrorType.INVALID_VALUE, id="signed, but no model"),
+    pytest.param(b"forest@5", learnt(5), ErrorType.OLD_VERSION, id="older"),
+    pytest.param(b"forest@7", learnt(7), ErrorType.OLD_VERSION, id="the same again"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "error_type"), BAD)
+def test_a_bad_model_is_refused_and_the_one_in_force_scores_on(
+    scoring: Scoring, key: bytes | None, value: bytes, error_type: ErrorType
+) -> None:
+    scoring.take(b"forest@7", learnt(7))
+    with pytest.raises(InvalidMessage) as refused:
+        scoring.take(key, value)
+    assert refused.value.error_type is error_type
+    assert scoring.names == ["forest@7"]
+    scoring.take(b"forest@8", learnt(8))
+    assert scoring.names == ["forest@7", "forest@8"]
+
+
+def test_another_models_versions_are_passed_over(scoring: Scoring) -> None:
+    scoring.take(b"forest@7", learnt(7))
+    scoring.take(b"challenger@9", learnt(9, name="challenger"))
+    scoring.take(b"forest@8", learnt(8))
+    scoring.take(b"challenger@7", None)
+    scoring.shelf.pin(pin(7))
+    assert scoring.names == ["forest@7", "forest@8", "forest@7"], "neither put in force nor taken back"
+
+
+@pytest.mark.parametrize("key", [b"forest@7", None, b"forest", b"forest@x", b"\xff@7"])
+def test_a_version_that_is_taken_back_while_it_scores_goes_on_scoring(
+    scoring: Scoring, key: bytes | None
+) -> None:
+    scoring.take(b"forest@7", learnt(7))
+    scoring.take(key, None)
+    assert scoring.names == ["forest@7"]
+
+
+def test_a_worker_without_a_key_refuses_every_model() -> None:
+    with pytest.raises(InvalidMessage, match="FRAUDSTREAM_LEARNING__SIGNING_KEY is not set") as refused:
+        refuse_snapshots(b"forest@9", learnt(9))
+    assert refused.value.error_type is ErrorType.BAD_SIGNATURE
+
+
+# -- pins
+
+
+def test_a_control_pins_the_model_and_its_deletion_gives_the_pin_up() -> None:
+    pins: list[ModelPin | None] = []
+    take = control_handler(lambda _: pytest.fail("no policy"), lambda: FixedThreshold(0.5, 0.9), pins.append)
+    take(b"model", pin(7).to_json())
+    take(b"model", None)
+    assert pins == [pin(7), None]
+
+
+FIXED = {
+    "kind": "fixed-threshold",
+    "version": "strict",
+    "issued_at": "2026-03-01T00:00:00Z",
+    "review": 0.3,
+    "decline": 0.6,
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "error_type"),
+    [
+        (b"decision-policy", pin(7).to_json(), ErrorType.KEY_MISMATCH),
+        (b"model", orjson.dumps(FIXED), ErrorType.KEY_MISMATCH),
+        (b"model", b"{", ErrorType.NOT_JSON),
+        (b"model", orjson.dumps({**orjson.loads(pin(7).to_json()), "model_version": -1}), None),
+    ],
+)
+def test_a_bad_pin_changes_nothing(key: bytes, value: bytes, error_type: ErrorType | None) -> None:
+    pins: list[ModelPin | None] = []
+    take = control_handler(lambda _: pytest.fail("no policy"), lambda: FixedThreshold(0.5, 0.9), pins.append)
+    with pytest.raises(InvalidMessage) as refused:
+        take(key, value)
+    assert error_type in {None, refused.value.error_type}
+    assert pins == []
+
+
+# -- what the learner knows of its own topic
+
+
+@pytest.fixture
+def published() -> PublishedVersions:
+    return PublishedVersions(NAME, KEY)
+
+
+def test_the_learner_knows_the_newest_version(published: PublishedVersions) -> None:
+    for version in (3, 9, 7):
+        published.take(b"forest@%d" % version, sealed(version))
+    published.take(b"forest@9", None)
+    assert published.newest == 9, "also when it was taken back"
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        (b"forest@99", b"junk"),
+        (b"forest@99", sealed(99, b"another key altogether")),
+        (b"forest@99", sealed(9)),
+        (b"forest@9", sealed(9, name="challenger")),
+    ],
+)
+def test_what_is_not_signed_cannot_keep_the_learner_from_publishing(
+    published: PublishedVersions, key: bytes, value: bytes
+) -> None:
+    published.take(b"forest@3", sealed(3))
+    with pytest.raises(InvalidMessage):
+        published.take(key, value)
+    assert published.newest == 3
+
+
+def test_another_models_versions_are_none_of_the_learners(published: PublishedVersions) -> None:
+    published.take(b"challenger@99", sealed(99, name="challenger"))
+    published.take(b"forest", b"junk")
+    assert published.newest == 0
+
+
+def test_versions_that_were_there_before_count_among_those_kept(published: PublishedVersions) -> None:
+    for version in (3, 5, 7):
+        published.take(b"forest@%d" % version, sealed(version))
+    published.take(b"forest@5", None)
+    assert published.add(snapshot(9), kept=2) == [b"forest@3"]
+    assert published.add(snapshot(11), kept=2) == [b"forest@7"]
+
+
+@pytest.mark.parametrize(
+    ("record", "pinned"),
+    [
+        (pin(3).to_json(), 3),
+        (pin(3, name="challenger").to_json(), None),
+        (None, None),
+    ],
+)
+def test_the_learner_hears_of_a_pin(
+    published: PublishedVersions, record: bytes | None, pinned: int | None
+) -> None:
+    take = pin_handler(published)
+    take(b"model", pin(9).to_json())
+    take(b"decision-policy", orjson.dumps(FIXED))
+    assert published.pinned == 9
+    take(b"model", record)
+    assert published.pinned == pinned
+
+
+def test_a_bad_pin_leaves_the_learner_what_it_knew(published: PublishedVersions) -> None:
+    take = pin_handler(published)
+    take(b"model", pin(9).to_json())
+    with pytest.raises(InvalidMessage):
+        take(b"model", orjson.dumps(FIXED))
+    assert published.pinned == 9
+
+
+# -- through the reader
+
+
+async def test_the_reader_prepares_models_in_its_thread_and_reports_what_is_refused() -> None:
+    brokers = ck.Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "mock:1", "log_level": 2})
+    [broker] = brokers.list_topics(timeout=5).brokers.values()
+    for key, value in (
+        (b"forest@7", learnt(7)),
+        (b"forest@8", b"junk"),
+        (b"forest@5", learnt(5)),
+        (b"forest@9", learnt(9, features_version=2)),
+        (b"forest@10", learnt(10)),
+        (b"forest@7", None),
+    ):
+        brokers.produce("models", value, key, partition=0)
+    assert brokers.flush(5) == 0
+    scoring, registry = Scoring(), CollectorRegistry()
+    options = DeliveryOptions(
+        client={"bootstrap.servers": f"{broker.host}:{broker.port}"}, group="test", member="1"
+    )
+    reader = Broadcast(
+        options.reader_properties(),
+        {},
+        Telemetry(registry),
+        preparers={"models": scoring.handler.prepare},
+    )
+    assert reader.check() == "not read to the end yet: models"
+    async with reader:
+        await asyncio.wait_for(reader.wait_caught_up(), 10)
+    assert scoring.names == ["forest@7", "forest@10"]
+    for error_type in ("bad-signature", "old-version", "features-mismatch"):
+        labels = {"topic": "models", "error_type": error_type}
+        assert registry.get_sample_value("fraudstream_broadcast_records_refused_total", labels) == 1
+    applied = registry.get_sample_value("fraudstream_broadcast_records_applied_total", {"topic": "models"})
+    assert applied == 3
+
+
+async def test_a_preparer_that_breaks_stops_nothing() -> None:
+    brokers = ck.Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "mock:1", "log_level": 2})
+    [broker] = brokers.list_topics(timeout=5).brokers.values()
+    for number in range(2):
+        brokers.produce("models", b"%d" % number, b"key", partition=0)
+    assert brokers.flush(5) == 0
+    registry, taken = CollectorRegistry(), list[bytes | None]()
+
+    def prepare(_key: bytes | None, value: bytes | None) -> Any:
+        if value == b"0":
+            raise RuntimeError("broken")
+        return lambda: taken.append(value)
+
+    options = DeliveryOptions(
+        client={"bootstrap.servers": f"{broker.host}:{broker.port}"}, group="test", member="1"
+    )
+    async with Broadcast(
+        options.reader_properties(), {}, Telemetry(registry), preparers={"models": prepare}
+    ) as reader:
+        await asyncio.wait_for(reader.wait_caught_up(), 10)
+    assert taken == [b"1"]
+    labels = {"topic": "models", "error_type": "internal-error"}
+    assert registry.get_sample_value("fraudstream_broadcast_records_refused_total", labels) == 1

@@ -1,0 +1,86 @@
+"""The learner's checkpoint: whole or not at all, and never opened unless it is our own."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING
+
+import pytest
+
+from agents.model_store import ForeignModelError, ModelFile
+from tests.models.model_cases import KEY, example, new_model
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from models.online_model import OnlineModel
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "made" / "here" / "forest.model"
+
+
+def model_of(count: int) -> OnlineModel:
+    model = new_model()
+    for number in range(count):
+        model.fold(example(number, fraud=number % 5 == 0), number)
+    return model
+
+
+def test_nothing_was_written_at_first(path: Path) -> None:
+    assert ModelFile(path, KEY).read() is None
+
+
+def test_what_was_written_last_is_read(path: Path) -> None:
+    file = ModelFile(path, KEY)
+    file.write(model_of(5))
+    file.write(model_of(9))
+    read = ModelFile(path, KEY).read()
+    assert read is not None
+    assert read.pack() == model_of(9).pack()
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
+
+
+def test_a_write_that_failed_leaves_what_was_there(path: Path) -> None:
+    file = ModelFile(path, KEY)
+    file.write(model_of(5))
+    path.with_suffix(".new").write_bytes(b"half a mod")  # as a kill in the midst of writing leaves it
+    read = file.read()
+    assert read is not None
+    assert read.version == 5
+    file.write(model_of(6))
+    read = file.read()
+    assert read is not None
+    assert read.version == 6
+
+
+class Bomb:
+    """Runs when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return pytest.fail, ("a foreign pickle was opened",)
+
+
+@pytest.mark.parametrize("content", [b"", b"short", pickle.dumps(Bomb()), bytes(32) + pickle.dumps(Bomb())])
+def test_a_file_that_is_not_signed_is_refused_unopened(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with pytest.raises(ForeignModelError, match=r"forest\.model is not signed with FRAUDSTREAM_LEARNING__"):
+        ModelFile(path, KEY).read()
+
+
+def test_another_key_is_refused_with_the_mend(path: Path) -> None:
+    ModelFile(path, b"the key of before").write(model_of(5))
+    with pytest.raises(ForeignModelError, match="or remove the file to learn anew from the examples"):
+        ModelFile(path, KEY).read()
+
+
+@pytest.mark.parametrize("place", [0, 31, 32, -1])
+def test_an_altered_file_is_refused(path: Path, place: int) -> None:
+    ModelFile(path, KEY).write(model_of(5))
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ForeignModelError):
+        ModelFile(path, KEY).read()
