@@ -20,7 +20,7 @@ from river.utils.random import poisson
 from models.packed_tree import PackedLeaf, PackedTree, branch_of, drawn_share, fraud_share, leaf_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 
 class ForestLeaf(PackedLeaf, RandomLeafMajorityClass):  # type: ignore[misc]
@@ -117,17 +117,19 @@ class FraudForest(forest.ARFClassifier):  # type: ignore[misc]
 
     def predict_proba_one(self, x: Mapping[Any, float]) -> dict[bool, float]:
         """Mean over the trees of what their leaves answer."""
-        leaves = [leaf_of(root, x) for root in self.roots()]
-        fraud = sum(map(self.leaf_value, leaves)) / len(leaves)
+        answer = self.leaf_answers()
+        answers = [answer(leaf_of(root, x)) for root in self.roots()]
+        fraud = sum(answers) / len(answers)
         return {False: 1.0 - fraud, True: fraud}
 
     def roots(self) -> list[Any]:
         """The trees' first nodes; nothing stands for a tree that has learnt nothing."""
         return [tree.root for tree in self] or [None] * self.n_models
 
-    def leaf_value(self, leaf: Any) -> float:
-        """What a leaf answers; the compiler asks the same."""
-        return drawn_share(leaf.stats if leaf else {}, fraud_share(self._weights), self.smoothing)
+    def leaf_answers(self) -> Callable[[Any], float]:
+        """What a leaf answers, as of now; the compiler asks the same."""
+        share = fraud_share(self._weights)
+        return lambda leaf: drawn_share(leaf.stats if leaf else {}, share, self.smoothing)
 
     def _new_base_model(self) -> ForestTree:
         return ForestTree(

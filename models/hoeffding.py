@@ -15,7 +15,7 @@ from river.tree.nodes.hatc_nodes import AdaLeafClassifier
 from models.packed_tree import PackedLeaf, PackedTree, drawn_share, fraud_share, leaf_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 
 class AdaptiveLeaf(PackedLeaf, AdaLeafClassifier):  # type: ignore[misc]
@@ -65,12 +65,13 @@ class FraudTree(PackedTree, tree.HoeffdingAdaptiveTreeClassifier):  # type: igno
 
     def predict_proba_one(self, x: Mapping[Any, float]) -> dict[bool, float]:
         """What the leaf of the main tree answers."""
-        fraud = self.leaf_value(leaf_of(self._root, x))
+        fraud = self.leaf_answers()(leaf_of(self._root, x))
         return {False: 1.0 - fraud, True: fraud}
 
-    def leaf_value(self, leaf: Any) -> float:
-        """What a leaf answers; the compiler asks the same."""
-        return drawn_share(leaf.stats if leaf else {}, fraud_share(self._weights), self.smoothing)
+    def leaf_answers(self) -> Callable[[Any], float]:
+        """What a leaf answers, as of now; the compiler asks the same."""
+        share = fraud_share(self._weights)
+        return lambda leaf: drawn_share(leaf.stats if leaf else {}, share, self.smoothing)
 
     def _new_leaf(self, initial_stats: dict[bool, float] | None = None, parent: Any = None) -> AdaptiveLeaf:
         depth = 0 if parent is None else parent.depth + 1

@@ -97,7 +97,7 @@ class MaturedQuality:
     def _fade_to(self, times: Floats) -> Floats:
         """Let what is counted fade to the newest of these times; gives what each of them counts then."""
         newest = max(self._newest, float(times.max()))
-        fade = np.exp((self._newest - newest) / self._memory)
+        fade = float(np.exp((self._newest - newest) / self._memory))
         self._cells *= fade
         self._levels *= fade
         self._loss *= fade

@@ -10,6 +10,7 @@ import onnxruntime
 from models.calibration import Calibration
 from models.compile import INPUT
 from models.contributions import contributor
+from models.features import FEATURES_VERSION
 from schemas.errors import ErrorType, InvalidMessage
 
 if TYPE_CHECKING:
@@ -25,14 +26,16 @@ class SnapshotScorer:
     Args:
         snapshot: the description.
         onnx: the model; both are trusted, since their signature was checked.
-        features_version: version of the rows that will be scored.
+        features_version: of the rows that will be scored.
 
     Raises:
         InvalidMessage: `FEATURES_MISMATCH`, where the model takes other features; `INVALID_VALUE`, where the
             bytes are no model of ours or the calibration keeps no order.
     """
 
-    def __init__(self, snapshot: ModelSnapshot, onnx: bytes, features_version: int) -> None:
+    def __init__(
+        self, snapshot: ModelSnapshot, onnx: bytes, features_version: int = FEATURES_VERSION
+    ) -> None:
         if snapshot.features_version != features_version:
             raise InvalidMessage(
                 ErrorType.FEATURES_MISMATCH,

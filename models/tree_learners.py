@@ -74,7 +74,8 @@ class TreeLearner:
 
     def compile(self) -> bytes:
         """The tree as ONNX."""
-        table = tree_table([self.tree.root], lambda leaf, _: self.tree.leaf_value(leaf))
+        answer = self.tree.leaf_answers()
+        table = tree_table([self.tree.root], lambda leaf, _: answer(leaf))
         return compile_trees(table, self.n_features)
 
 
@@ -133,11 +134,10 @@ def forest_parameters(forest: FraudForest) -> Mapping[str, Setting]:
 
 
 def compile_forests(forests: Sequence[FraudForest], n_features: int) -> bytes:
-    """The mean of forests as ONNX."""
-    trees = [(forest, root) for forest in forests for root in forest.roots()]
-    shares = [1.0 / (len(forests) * forest.n_models) for forest, _ in trees]
+    """The mean of forests of as many trees each, as ONNX."""
+    answers = [forest.leaf_answers() for forest in forests for _ in range(forest.n_models)]
     table = tree_table(
-        [root for _, root in trees],
-        lambda leaf, number: shares[number] * trees[number][0].leaf_value(leaf),
+        [root for forest in forests for root in forest.roots()],
+        lambda leaf, tree: answers[tree](leaf) / len(answers),
     )
     return compile_trees(table, n_features)

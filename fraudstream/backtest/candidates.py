@@ -12,6 +12,7 @@ from fraudstream.backtest.online import OnlineOptions, OnlineRun, batches
 from models.core import Scored
 from models.decay import DAY
 from models.features import FEATURES
+from models.learner import ALGORITHMS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
     Run = Callable[[Bench], Floats]
 
+SERVED: Final = ALGORITHMS[0]
+"""What learns in the service unless its settings say otherwise."""
 RULES: Final = "rules"
 """The candidate whose run also leaves the feature rows that batch yardsticks are fitted on."""
 _SECONDS_KEPT: Final = 7 * DAY
@@ -88,11 +91,12 @@ def _oracle(bench: Bench) -> Floats:
 
 CANDIDATES: Final[dict[str, Candidate]] = {
     "online": Candidate(
-        "The service's forest: learns each label when it becomes known.", _online(OnlineOptions("forest"))
+        f"The service's default, {SERVED}: learns each label when it becomes known.",
+        _online(OnlineOptions(SERVED)),
     ),
     "online-verdicts": Candidate(
-        "The same, and each midnight a team's verdicts on the 100 highest cards of the day.",
-        _online(OnlineOptions("forest", verdicts=True)),
+        "The same, and each midnight a team's verdicts on the 100 highest cards of the day (2 % of all at most).",
+        _online(OnlineOptions(SERVED, verdicts=True)),
     ),
     "two-heads": Candidate(
         "Two forests, one of early labels and one of matured ones.", _online(OnlineOptions("two-heads"))

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
 BATCH: Final = 250
 """Most transactions that are scored at once, all of the same hour: what becomes known meanwhile waits."""
 VERDICT_CARDS: Final = 100
-"""Cards a day that a team looks at in the candidate with verdicts."""
+"""Cards a day that a team looks at in a candidate with verdicts, at most."""
+VERDICT_SHARE: Final = 0.02
+"""Share of all cards that it looks at a day, at most: a small bank has a small team."""
 _MARGIN: Final = HOUR
 
 
@@ -49,7 +51,7 @@ class OnlineOptions:
     algorithm: str | None
     verdicts: bool = False
     publish_hours: int = 6
-    seed: int = 0
+    seed: int = 1
 
 
 class OnlineRun:
@@ -113,7 +115,8 @@ class OnlineRun:
         """What a team finds out overnight about the highest cards of the day that began at ``midnight``."""
         first, end = np.searchsorted(self._data.times, [midnight, midnight + DAY]).tolist()
         cards = self._data.subjects[first:end]
-        looked_at = highest_cards(np.nan_to_num(self.scores[first:end]), cards, VERDICT_CARDS)
+        team = max(1, min(VERDICT_CARDS, round(VERDICT_SHARE * len(self._data.subject_names))))
+        looked_at = highest_cards(np.nan_to_num(self.scores[first:end]), cards, team)
         for row in np.flatnonzero(np.isin(cards, looked_at)).tolist():
             yield self._label(first + row, midnight + DAY, LabelOrigin.ANALYST)
 

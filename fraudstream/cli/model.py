@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fraudstream.cli.output import AsJson, emit, say, show
+from fraudstream.cli.output import AsJson, emit, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from rich.table import Table
 
     from fraudstream.model_admin import Published, Versions
     from fraudstream.settings import Settings
@@ -25,6 +23,8 @@ app = typer.Typer(help="List, pin, roll back and rebuild models.", no_args_is_he
 
 Remark = Annotated[str | None, typer.Option("--remark", help="Why; kept with the pin.")]
 
+_HEADINGS = ("version", "made at", "examples", "frauds", "AP", "calibration", "KB", "signature", "")
+_MARKS = {"is_newest": "newest", "is_pinned": "pinned", "is_in_force": "in force"}
 _NEWEST = "newest"
 _PRIOR = "prior"
 
@@ -38,7 +38,8 @@ def list_versions(*, as_json: AsJson = False) -> None:
         for row in rows:
             emit(row)
     else:
-        show(_table(rows))
+        for line in _table(rows):
+            typer.echo(line)
     if versions.pin is not None:
         say(_pinned(versions, versions.pin))
 
@@ -170,26 +171,27 @@ def _row(each: Published, versions: Versions) -> dict[str, Any]:
     }
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
-    from rich.table import Table  # noqa: PLC0415 - only readers need it
+def _table(rows: list[dict[str, Any]]) -> Iterator[str]:
+    """The rows as lines of equal columns, under a line of headings."""
+    cells = [_HEADINGS, *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for row in cells:
+        line = "  ".join(cell.rjust(width) for cell, width in zip(row[:-1], widths, strict=False))
+        yield f"{line}  {row[-1]}".rstrip()
 
-    table = Table()
-    for name in ("version", "made at", "examples", "frauds", "AP", "calib. error", "KB", "signature", ""):
-        table.add_column(name, justify="left" if name in {"made at", "signature", ""} else "right")
-    marks = {"is_newest": "newest", "is_pinned": "pinned", "is_in_force": "in force"}
-    for row in rows:
-        table.add_row(
-            str(row["version"]),
-            row.get("made_at", "-"),
-            _figure(row.get("examples"), ",.0f"),
-            _figure(row.get("frauds"), ",.0f"),
-            _figure(row.get("average_precision"), ".3f"),
-            _figure(row.get("calibration_error"), ".4f"),
-            f"{row['bytes'] / 1000:,.0f}",
-            row["signature"],
-            ", ".join(word for name, word in marks.items() if row.get(name)),
-        )
-    return table
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    return (
+        str(row["version"]),
+        row.get("made_at", "-"),
+        _figure(row.get("examples"), ",.0f"),
+        _figure(row.get("frauds"), ",.0f"),
+        _figure(row.get("average_precision"), ".3f"),
+        _figure(row.get("calibration_error"), ".4f"),
+        f"{row['bytes'] / 1000:,.0f}",
+        row["signature"],
+        ", ".join(word for name, word in _MARKS.items() if row.get(name)),
+    )
 
 
 def _figure(value: float | None, form: str) -> str:

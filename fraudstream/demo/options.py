@@ -26,7 +26,7 @@ class DemoOptions:
     """
 
     seconds: float = 90.0
-    rate: float = 800.0
+    rate: float = 700.0
     workers: int = 2
     mode: Mode = Mode.EXACTLY_ONCE
     keep: bool = False

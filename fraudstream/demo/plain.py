@@ -30,7 +30,7 @@ def line(figures: Figures, seconds: float) -> str:
 def learning_line(figures: Figures) -> str:
     """What is learnt and what comes of it, on one line, with a plot of the share of frauds caught."""
     lessons, catches = figures.lessons, figures.catches
-    plot = words.bars(day.caught_share for day in catches.days)
+    plot = words.bars([day.caught_share for day in catches.days])
     parts = (
         f"caught {plot} {words.share(catches.now.caught_share)} of the frauds of 7 days",
         f"{words.share(catches.now.right_share)} of the alerts right",

@@ -66,7 +66,7 @@ def run(options: DemoOptions, console: Console) -> None:
 
 def _introduction(options: DemoOptions) -> str:
     return (
-        f"This starts a real Apache Kafka on this machine, fraudstream workers ({options.workers}) that score "
+        f"This starts a real Apache Kafka on this machine, {options.workers} fraudstream workers that score "
         f"and one that learns, sends them the card payments and transfers of a simulated bank, "
         f"{options.rate:,.0f} a second, its labels as late as banks get them, and shows what they find. "
         f"It takes about {options.seconds + _AROUND_SECONDS:.0f} s; Ctrl-C ends it."

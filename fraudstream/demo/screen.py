@@ -77,7 +77,7 @@ def _rows(figures: Figures) -> Iterator[tuple[str, str]]:
 def _learning(catches: Catches, lessons: Lessons) -> Iterator[tuple[str, str]]:
     """The model, and what of the frauds it catches: a bar for each of the last days that fit."""
     days = catches.days[-_BARS:]
-    caught, right = (day.caught_share for day in days), (day.right_share for day in days)
+    caught, right = [day.caught_share for day in days], [day.right_share for day in days]
     yield (
         "model",
         f"{words.model(lessons.model)}   for {lessons.in_force:.0f} s; {lessons.versions:,} versions so far",

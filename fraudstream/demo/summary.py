@@ -99,8 +99,8 @@ def _weeks(weeks: Sequence[Catch]) -> Iterator[tuple[str, str]]:
         yield "learning", "There is no second whole week to compare the first one with."
         return
     yield "first week", _week(weeks[0])
-    yield "last week", f"{_week(weeks[-1])} It is the bank's {len(weeks)}th."
-    plot = words.bars(week.caught_share for week in weeks)
+    yield "last week", f"{_week(weeks[-1])} This was week {len(weeks)}."
+    plot = words.bars([week.caught_share for week in weeks])
     yield "week by week", f"{plot} of the frauds caught. Profiles were empty at first: a part is their gain."
 
 
@@ -128,6 +128,6 @@ def _time_to_learn(lessons: Lessons) -> str:
     labels = lessons.labels_learnt - lessons.labels_before
     return (
         f"From a label's arrival in Kafka until a worker scores by a model that has learnt it: "
-        f"{words.seconds(lessons.time_to_learn)}, of {labels:,} labels; {lessons.labels_before:,} before them "
-        "waited for the first model."
+        f"{words.seconds(lessons.time_to_learn)}, of {labels:,} labels; {lessons.labels_before:,} before "
+        "them waited for the first model."
     )

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping, Sequence
 
     from fraudstream.demo.latency import Percentiles
     from schemas.alert import Alert, Reason
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
+_HALF: Final = 0.5
 
 
 def latency(percentiles: Percentiles | None) -> str:
@@ -53,13 +54,14 @@ def share(part: float) -> str:
     return f"{100 * part:.0f} %"
 
 
-def bars(shares: Iterable[float]) -> str:
-    """A plot on one line: a bar for each share, as high as the line for 1.
+def bars(shares: Sequence[float]) -> str:
+    """A plot on one line: a bar for each share, as high as the line for a half, or for the highest beyond.
 
-    >>> bars([0.0, 0.25, 0.5, 1.0])
-    '▁▃▅█'
+    >>> bars([0.0, 0.2, 0.5]), bars([0.0, 0.2, 0.5, 1.0])
+    ('▁▄█', '▁▂▅█')
     """
-    return "".join(_BARS[min(len(_BARS) - 1, int(share * len(_BARS)))] for share in shares)
+    height = max(_HALF, *shares) if shares else _HALF
+    return "".join(_BARS[min(len(_BARS) - 1, int(share / height * len(_BARS)))] for share in shares)
 
 
 def model(scored_by: str) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 import pytest
 
-from agents.broadcast import control_handler, policy_factory, refuse_snapshots, reputation_handler
+from agents.broadcast import control_handler, policy_factory, reputation_handler
 from models.policy import FixedThreshold
 from models.reputation import ReputationStore
 from schemas.control import decode_control
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from models.policy import Policy
+    from schemas.control import ModelPin
 
 REPUTATION = {
     "schema_version": 1,
@@ -48,6 +49,15 @@ BUDGET = {
     "floor": 0.7,
     "ceiling": 0.7,
     "decline": 0.8,
+}
+
+PIN = {
+    "schema_version": 1,
+    "control": "model",
+    "kind": "model-pin",
+    "name": "forest",
+    "model_version": 17,
+    "issued_at": "2026-03-01T00:00:00Z",
 }
 
 
@@ -91,10 +101,11 @@ def test_a_bad_reputation_changes_nothing(
 
 
 class Core:
-    """Stands for the scoring core: keeps the policy that it was told to use."""
+    """Stands for the scoring core and its shelf of models: keeps what it was told to use."""
 
     def __init__(self) -> None:
         self.policy: Policy | None = None
+        self.pins: list[ModelPin | None] = []
 
     def use_policy(self, factory: Callable[[], Policy]) -> None:
         self.policy = factory()
@@ -107,7 +118,7 @@ def core() -> Core:
 
 @pytest.fixture
 def take(core: Core) -> Callable[[bytes | None, bytes | None], None]:
-    return control_handler(core.use_policy, lambda: FixedThreshold(0.5, 0.9, "configured"))
+    return control_handler(core.use_policy, lambda: FixedThreshold(0.5, 0.9, "configured"), core.pins.append)
 
 
 @pytest.mark.parametrize(("control", "version"), [(FIXED, "strict-7"), (BUDGET, "budget-3")])
@@ -115,6 +126,7 @@ def test_a_control_chooses_the_policy(core: Core, take: Any, control: dict[str, 
     take(b"decision-policy", encoded(control))
     assert core.policy is not None
     assert core.policy.version == version
+    assert core.pins == [], "a policy says nothing of the model"
 
 
 @pytest.mark.parametrize(("control", "review", "decline"), [(FIXED, 0.3, 0.6), (BUDGET, 0.7, 0.8)])
@@ -141,6 +153,8 @@ def test_a_deleted_control_gives_way_to_the_configured_policy(core: Core, take: 
         (b"other", None, ErrorType.KEY_MISMATCH),
         (b"decision-policy", encoded(FIXED, review=0.9, decline=0.1), ErrorType.INVALID_VALUE),
         (b"decision-policy", encoded(FIXED, kind="guess"), ErrorType.UNKNOWN_CODE),
+        (b"decision-policy", encoded(PIN), ErrorType.KEY_MISMATCH),
+        (b"model", encoded(FIXED), ErrorType.KEY_MISMATCH),
     ],
 )
 def test_a_bad_control_leaves_the_policy(
@@ -151,8 +165,4 @@ def test_a_bad_control_leaves_the_policy(
         take(key, value)
     assert core.policy is not None
     assert core.policy.version == "budget-3"
-
-
-def test_a_snapshot_is_refused_where_nothing_can_run_it() -> None:
-    with refused(ErrorType.INVALID_TYPE):
-        refuse_snapshots(b"forest", b"\x00onnx")
+    assert core.pins == []

@@ -17,17 +17,28 @@ from agents import learning
 from agents.broadcast import PublishedVersions
 from agents.learning import LearningState, Publication
 from agents.model_store import ModelFile
-from agents.runtime import Chunk
 from agents.telemetry import Telemetry
 from agents.topics import Topics
-from models.online_model import READY_FRAUDS, READY_GENUINE
+from models.learner import make_learner
+from models.online_model import READY_FRAUDS, READY_GENUINE, OnlineModel
 from models.signing import unseal
 from schemas.dead_letter import ERROR_TYPE_HEADER
 from tests.agents.conftest import FakeApp, FakeRecord, Put
-from tests.models.model_cases import KEY, NAME, START, example, new_model, pin, snapshot
+from tests.models.model_cases import (
+    FEATURES_VERSION,
+    KEY,
+    N_FEATURES,
+    NAME,
+    START,
+    contents,
+    example,
+    new_model,
+    pin,
+    snapshot,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from schemas.snapshot import ModelSnapshot
 
@@ -50,6 +61,7 @@ class Life:
     kept: int = 100
     checkpoint: float = 0.0
     now: float = 0.0
+    new_model: Callable[[], OnlineModel] = new_model
 
     def __post_init__(self) -> None:
         self.app = FakeApp()
@@ -59,7 +71,7 @@ class Life:
             Topics(),
             Telemetry(self.registry),
             new_state=lambda: LearningState(
-                ModelFile(self.folder / "a.model", KEY), new_model, self.checkpoint, lambda: self.now
+                ModelFile(self.folder / "a.model", KEY), self.new_model, self.checkpoint, lambda: self.now
             ),
             publication=Publication(self.pause, self.rows, self.kept, KEY),
             published=self.published,
@@ -74,8 +86,9 @@ class Life:
 
     @property
     def state(self) -> LearningState:
-        assert isinstance(self.app.state, LearningState)
-        return self.app.state
+        state = self.app.states[learning.NAME]
+        assert isinstance(state, LearningState)
+        return state
 
     def resume(self, committed: int | None = None) -> int:
         start = self.state.resume(0, committed, "")
@@ -85,12 +98,7 @@ class Life:
     async def learn(self, values: Sequence[bytes], offset: int = 0, *, is_poison: bool = False) -> None:
         """Take these records as one chunk."""
         records = [FakeRecord(None, each, offset + number) for number, each in enumerate(values)]
-        chunk = Chunk("examples", 0, records, {learning.NAME: self.state}, is_poison, is_poison)
-
-        async def chunks() -> Any:
-            yield [chunk]
-
-        await self.app.processes[learning.NAME](chunks())
+        await self.app.run(learning.NAME, *records, is_poison=is_poison)
 
     @property
     def snapshots(self) -> list[ModelSnapshot]:
@@ -116,12 +124,12 @@ def life(tmp_path: Path) -> Life:
     return started
 
 
-def fold(count: int) -> bytes:
+def fold(count: int) -> Any:
     """The model that folds the first examples without ever being stopped."""
     model = new_model()
     for number in range(count):
         model.fold(example(number, fraud=number % 11 == 10), number)
-    return model.pack()
+    return contents(model)
 
 
 # -- the same model, wherever it was stopped
@@ -159,16 +167,39 @@ def test_a_learner_that_was_killed_anywhere_is_node_for_node_the_one_that_was_no
             last = Life(Path(folder))
             start = last.resume(committed)
             await last.learn([value(number) for number in range(start, reached + 30)], start)
-            assert last.state.model.pack() == fold(reached + 30)
+            assert contents(last.state.model) == fold(reached + 30)
 
     asyncio.run(live())
+
+
+async def test_a_forest_that_was_killed_is_byte_for_byte_the_one_that_was_not(tmp_path: Path) -> None:
+    """Its random numbers go on where the checkpoint left them."""
+    values = [value(number) for number in range(400)]
+    unstopped = Life(tmp_path / "unstopped", new_model=new_forest)
+    await unstopped.learn(values, unstopped.resume())
+    for killed_at in (130, 131, 290):
+        life = Life(tmp_path / "killed", new_model=new_forest)
+        start = life.resume()
+        await life.learn(values[start : killed_at - 10], start)
+        life.state.save()
+        await life.learn(values[killed_at - 10 : killed_at], killed_at - 10)
+    last = Life(tmp_path / "killed", new_model=new_forest)
+    start = last.resume()
+    assert start == 280, "the last checkpoint"
+    await last.learn(values[start:], start)
+    assert contents(last.state.model) == contents(unstopped.state.model)
+
+
+def new_forest() -> OnlineModel:
+    learner = make_learner("forest", N_FEATURES, 7)
+    return OnlineModel(NAME, learner, features_version=FEATURES_VERSION, seed=7, code_version="0.1.0")
 
 
 async def test_a_lost_disk_costs_time_and_nothing_else(tmp_path: Path) -> None:
     life = Life(tmp_path / "lost")
     assert life.resume(committed=40) == 0
     await life.learn([value(number) for number in range(60)])
-    assert life.state.model.pack() == fold(60)
+    assert contents(life.state.model) == fold(60)
 
 
 def test_checkpoints_keep_their_distance_and_the_last_one_comes_at_the_end(tmp_path: Path) -> None:
@@ -251,14 +282,7 @@ async def test_a_snapshot_is_signed_and_keyed_by_its_version(life: Life) -> None
     assert put.value is not None
     described, onnx = unseal(put.value, KEY)
     assert (described.version, described.examples_offset, described.parent) == (READY, READY - 1, None)
-    assert onnx == new_model_after(READY)
-
-
-def new_model_after(count: int) -> bytes:
-    model = new_model()
-    for number in range(count):
-        model.fold(example(number, fraud=number % 11 == 10), number)
-    return model.snapshot(START)[1]
+    assert (onnx, described.quality) == (fold(READY)[1], fold(READY)[0].quality)
 
 
 async def test_nothing_is_published_before_enough_was_learnt(life: Life) -> None:

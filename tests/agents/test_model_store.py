@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agents.model_store import ForeignModelError, ModelFile
-from tests.models.model_cases import KEY, example, new_model
+from tests.models.model_cases import KEY, contents, example, new_model
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def test_what_was_written_last_is_read(path: Path) -> None:
     file.write(model_of(9))
     read = ModelFile(path, KEY).read()
     assert read is not None
-    assert read.pack() == model_of(9).pack()
+    assert contents(read) == contents(model_of(9))
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 

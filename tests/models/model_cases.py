@@ -68,6 +68,12 @@ def new_model(name: str = NAME) -> OnlineModel:
     )
 
 
+def contents(model: OnlineModel) -> tuple[ModelSnapshot, bytes, list[int]]:
+    """All that a model consists of, to be compared: quality, calibration, every node, and what it knows."""
+    copy = OnlineModel.unpack(model.pack())
+    return *copy.snapshot(START), list(copy._last)
+
+
 def snapshot(version: int, onnx: bytes = b"onnx", **changes: Any) -> ModelSnapshot:
     fields = {
         "name": NAME,

@@ -7,7 +7,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.drift import RecentSample, stability_indices
@@ -24,6 +24,7 @@ def index(reference: list[float], current: list[float]) -> float:
     return float(stability_indices(column(reference), column(current))[0])
 
 
+@settings(max_examples=50, deadline=None)
 @given(columns, columns)
 def test_the_index_is_the_sum_over_bins_by_the_letter(reference: list[float], current: list[float]) -> None:
     ascending = sorted(reference)
@@ -42,6 +43,7 @@ def test_the_index_is_the_sum_over_bins_by_the_letter(reference: list[float], cu
     assert index(reference, current) == pytest.approx(expected, abs=1e-12)
 
 
+@settings(max_examples=50, deadline=None)
 @given(columns, columns)
 def test_the_index_is_never_below_zero_and_zero_for_the_same_rows(
     reference: list[float], current: list[float]
@@ -77,6 +79,7 @@ def sample(rows: list[tuple[str, float]], size: int, memory: float = 100.0) -> s
     return set(kept.rows()[:, 0].tolist())
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.floats(0, 1e4), min_size=1, max_size=60), st.randoms(use_true_random=False))
 def test_the_sample_depends_on_no_order(times: list[float], order: object) -> None:
     rows = [(str(number), time) for number, time in enumerate(times)]

@@ -68,7 +68,7 @@ def test_a_leaf_without_rows_says_the_share_of_all_rows() -> None:
     learnt = FraudForest(seed=0, n_models=1)
     for _ in range(98):
         learnt.learn_one({0: 1.0}, y=False)
-    assert learnt.leaf_value(None) == pytest.approx(0.01)
+    assert learnt.leaf_answers()(None) == pytest.approx(0.01)
 
 
 def test_a_weight_counts_as_so_many_rows() -> None:

@@ -70,7 +70,7 @@ def test_the_feature_that_tells_the_outcomes_apart_splits_between_them() -> None
     for row in range(200):
         fraud = row % 2 == 0
         observers.update(
-            np.array([draws.normal(), 10.0 * fraud + draws.normal(), draws.normal()]), fraud, 1.0
+            np.array([draws.normal(), 10.0 * fraud + draws.normal(), draws.normal()]), fraud=fraud, weight=1.0
         )
     split = observers.best_split((100.0, 100.0), LEAST)
     assert split is not None

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.decay import DAY
-from models.evaluation import average_precision, calibration_error, reliability, roc_auc
+from models.evaluation import RELIABILITY_EDGES, average_precision, calibration_error, reliability, roc_auc
 from models.features import FEATURES_VERSION, NAMES
 from models.quality import LEAST, MEMORY, MaturedQuality
 from models.quality_live import LEAST_SAMPLE, LiveQuality
@@ -55,6 +55,7 @@ def share(observations: list[Observation], part: list[bool], whole: list[bool]) 
     return weight[np.array(part) & np.array(whole)].sum() / total if total >= LEAST else None
 
 
+@settings(max_examples=50, deadline=None)
 @given(many)
 def test_shares_are_one_faded_count_by_another(observations: list[Observation]) -> None:
     every = [True] * len(observations)
@@ -74,6 +75,7 @@ def test_shares_are_one_faded_count_by_another(observations: list[Observation]) 
     assert found["matured_transactions"] == pytest.approx(30 * weights(observations).sum())
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(SCORES), st.booleans()), min_size=2, max_size=30))
 def test_measures_of_ranking_and_calibration_are_those_of_a_backtest(rows: list[tuple[float, bool]]) -> None:
     rows = [*rows, (0.3, True), (0.02, False)]
@@ -85,6 +87,7 @@ def test_measures_of_ranking_and_calibration_are_those_of_a_backtest(rows: list[
     assert found["log_loss"] == pytest.approx(np.mean([_loss(*each) for each in rows]))
 
 
+@settings(max_examples=50, deadline=None)
 @given(many)
 def test_ranking_weighs_each_transaction_by_its_age(observations: list[Observation]) -> None:
     observations = [*observations, observed(0.3, fraud=True, day=40), observed(0.02, day=40)]
@@ -105,6 +108,20 @@ def test_ranking_weighs_each_transaction_by_its_age(observations: list[Observati
     assert found["roc_auc"] == pytest.approx(won / pairs)
 
 
+@settings(max_examples=50, deadline=None)
+@given(many)
+def test_loss_and_calibration_weigh_each_transaction_by_its_age(observations: list[Observation]) -> None:
+    observations = [*observations, observed(0.3, fraud=True, day=40), observed(0.02, day=40)]
+    found, faded = told(observations, times=20), weights(observations)
+    scores, frauds = np.array([(each.row.score, each.is_fraud) for each in observations]).T
+    expected = [_loss(each.row.score, each.is_fraud) for each in observations]
+    levels = np.searchsorted(RELIABILITY_EDGES[:-1], scores, side="right")
+    errors = [abs((faded * (scores - frauds))[levels == level].sum()) for level in set(levels.tolist())]
+    assert found["log_loss"] == pytest.approx(np.average(expected, weights=faded))
+    assert found["calibration_error"] == pytest.approx(sum(errors) / faded.sum())
+
+
+@settings(max_examples=50, deadline=None)
 @given(many, st.randoms(use_true_random=False), st.integers(1, 29))
 def test_order_and_pieces_change_nothing(observations: list[Observation], order: object, piece: int) -> None:
     shuffled = observations * 20

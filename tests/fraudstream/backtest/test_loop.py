@@ -56,8 +56,8 @@ def run(loop: Loop, labels: Iterable[tuple[float, Label]], start: int = 0, stop:
     """Scores of rows [start, stop); each label is handed over at the time beside it."""
     data, waiting = small_past(), sorted(labels, key=lambda each: each[0])
     scores = np.full(ROWS, np.nan)
-    for row in range(start, stop, 20):
-        end, clock = min(row + 20, stop), float(data.times[row])
+    for row in range(start, stop, 50):
+        end, clock = min(row + 50, stop), float(data.times[row])
         while waiting and waiting[0][0] <= clock:
             loop.label([waiting.pop(0)[1]])
         loop.advance(clock)
@@ -107,7 +107,7 @@ def test_a_packed_loop_goes_on_as_if_nothing_had_been() -> None:
     loop, other = new_loop(), new_loop()
     run(loop, truth(), stop=middle)
     other.unpack(loop.pack())
-    last_told = float(small_past().times[middle - 20])
+    last_told = float(small_past().times[middle - 50])
     rest = [(told, label) for told, label in truth() if told > last_told]
     assert (run(other, rest, start=middle)[middle:] == whole[middle:]).all()
     assert time > last_told

@@ -66,6 +66,7 @@ def test_verdicts_come_at_the_midnight_after_on_the_days_highest_cards(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("fraudstream.backtest.online.VERDICT_CARDS", 3)
+    monkeypatch.setattr("fraudstream.backtest.online.VERDICT_SHARE", 1.0)
     data = small_past()
     run = OnlineRun(data, DELAY, OnlineOptions(None, verdicts=True))
     told: list[tuple[int, Label]] = []

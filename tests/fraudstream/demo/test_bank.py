@@ -31,6 +31,7 @@ def test_the_bank_sends_as_many_of_both_kinds_as_wanted_in_order_and_before_toda
     assert len(values) == WANTED + WANTED // 2_000
     assert {value["kind"] for value in values} == {"card", "transfer"}
     assert all(earlier.time <= later.time for earlier, later in pairwise(records))
+    assert records[0].time // 86_400 < records[0].time / 86_400 < records[0].time // 86_400 + 0.1
     assert records[-1].time < datetime(2026, 3, 2, tzinfo=UTC).timestamp()
     assert {each.kind for each in records} == set(RecordKind)
 

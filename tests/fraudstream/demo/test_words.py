@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import doctest
 import io
+from datetime import UTC, datetime
+from math import inf
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,16 +13,26 @@ from rich.console import Console
 
 from fraudstream.demo import words
 from fraudstream.demo.display import LiveDisplay, PlainDisplay, display_on, say
-from fraudstream.demo.events import AlertRead, DeadLetterRead, MalformedSent, ScoreRead, TransactionSent
-from fraudstream.demo.plain import alert_line, line
+from fraudstream.demo.catches import DAY
+from fraudstream.demo.events import (
+    AlertRead,
+    DeadLetterRead,
+    LearnerScraped,
+    MalformedSent,
+    ScoreRead,
+    TransactionSent,
+    WorkerScraped,
+)
+from fraudstream.demo.plain import alert_line, learning_line, line
 from fraudstream.demo.screen import screen
 from fraudstream.demo.summary import summary
-from fraudstream.demo.tally import Figures, Tally
+from fraudstream.demo.tally import Tally
 from fraudstream.simulate.produce import Progress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from fraudstream.demo.figures import Figures
     from schemas.alert import Alert
 
 
@@ -32,7 +44,7 @@ def figures(make_alert: Callable[..., Alert]) -> Figures:
     for number in range(10):
         tally.take(TransactionSent(f"t{number}", 0.0, 1_522_540_831.0, fraud=number < 2))
     for number in range(9):
-        tally.take(ScoreRead(f"t{number}", 0.118))
+        tally.take(ScoreRead(f"t{number}", 0.118, "prior"))
     tally.take(MalformedSent())
     tally.take(DeadLetterRead("pan"))
     tally.take(AlertRead(make_alert("t0")))
@@ -79,13 +91,14 @@ def test_the_screen_fits_the_terminal_when_that_holds_the_figures(
     for number in range(alerts):
         tally.take(AlertRead(make_alert(f"t{number}")))
     lines = rendered(screen(tally.figures(0.0), "streaming", height), width=80).splitlines()
-    assert len(lines) <= max(height, 14)
+    assert len(lines) <= max(height, 18)
 
 
 def test_before_anything_happens_the_screen_and_the_line_show_dashes() -> None:
     nothing = Tally().figures(0.0)
     assert "latency       -" in rendered(screen(nothing, "streaming", 24))
     assert "latency -; alerts none" in line(nothing, 0.0)
+    assert "model -, 0 versions" in learning_line(nothing)
 
 
 def test_a_line_of_figures_is_one_line(figures: Figures) -> None:
@@ -103,12 +116,79 @@ def test_an_alert_on_a_line_gives_every_reason(make_alert: Callable[..., Alert])
     )
 
 
-def test_the_summary_compares_alerts_with_the_truth_and_says_that_nothing_learns(figures: Figures) -> None:
-    text = " ".join(rendered(summary(figures, Progress(transactions=10, seconds=2.0))).split())
+def read(figures: Figures) -> str:
+    """The summary's words, however they are laid out."""
+    return " ".join(rendered(summary(figures, Progress(transactions=10, seconds=2.0))).split())
+
+
+def test_the_summary_accounts_for_everything_and_compares_alerts_with_the_truth(figures: Figures) -> None:
+    text = read(figures)
     assert "11 in = 9 scored + 1 dead letters + 0 repeats." in text
     assert "Of 2 frauds sent 1 were alerted (50 %); of 1 alerts 1 were frauds (100 %)." in text
     assert "10 transactions in 2.0 s: 5 a second" in text
-    assert "does not learn" in text
+
+
+def test_a_run_that_was_too_short_to_learn_says_so(figures: Figures) -> None:
+    text = read(figures)
+    assert "no second whole week" in text
+    assert "The prior model, its weights set by hand, scored 9; there was not enough to learn from" in text
+    assert "No label was learnt after a first model." in text
+
+
+@pytest.fixture
+def after_weeks(make_alert: Callable[..., Alert]) -> Figures:
+    """Three weeks and a day, a fraud each day; alerts on the last seven, by models that learnt."""
+    tally = Tally()
+    for day in range(22):
+        alert = make_alert(f"t{day}")
+        moment = alert.transaction.event_timestamp + (day - 21) * DAY
+        transaction = alert.transaction.model_copy(update={"event_time": datetime.fromtimestamp(moment, UTC)})
+        tally.take(TransactionSent(f"t{day}", 0.0, moment, fraud=True))
+        tally.take(ScoreRead(f"t{day}", float(day), "prior" if day < 14 else f"forest@{1_000 + day}"))
+        if day >= 15:
+            tally.take(AlertRead(alert.model_copy(update={"transaction": transaction})))
+    for labels in (3, 10):
+        tally.take(WorkerScraped("demo-1", 0.0, 22, 0, {}, {2.0: labels - 3, inf: labels}))
+    tally.take(LearnerScraped(1_021, 8))
+    return tally.figures(30.0)
+
+
+def test_the_summary_compares_the_first_week_with_the_last_whole_one(after_weeks: Figures) -> None:
+    text = read(after_weeks)
+    assert "first week 0 of 7 frauds caught (0 %) by 0 alerts in 10,000" in text
+    assert (
+        "last week 6 of 7 frauds caught (86 %) by 8571 alerts in 10,000; 100 % of the alerts right." in text
+    )
+    assert "This was week 3." in text
+
+
+def test_the_summary_says_which_models_scored_and_how_soon_labels_told(after_weeks: Figures) -> None:
+    text = read(after_weeks)
+    assert "scored 14; then 8 versions that learnt scored 8, the last of them forest@1,021." in text
+    assert "1,021 transactions, 8 of them frauds." in text
+    assert "p50 1.0 s, p99 2.0 s, of 7 labels; 3 before them" in text
+
+
+def test_screen_and_line_show_the_model_and_the_plot_of_what_is_caught(after_weeks: Figures) -> None:
+    plot = "\u2581" * 15 + "\u2582\u2583\u2584\u2585\u2586\u2587\u2588"
+    screen_text = rendered(screen(after_weeks, "streaming", height=40), width=80)
+    assert f"frauds caught  100 %  {plot}" in screen_text
+    assert "forest@1,021   for 0 s; 8 versions so far" in screen_text
+    assert "10 learnt" in screen_text
+    text = learning_line(after_weeks)
+    assert f"caught {plot} 100 %" in text
+    assert "model forest@1,021, 8 versions so far; labels learnt 10" in text
+    assert "\n" not in text
+
+
+def test_the_screen_keeps_to_the_newest_days_that_fit_a_terminal() -> None:
+    tally = Tally()
+    for day in range(100):
+        tally.take(TransactionSent(f"t{day}", 0.0, day * DAY, fraud=False))
+        tally.take(ScoreRead(f"t{day}", 0.0, "prior"))
+    text = rendered(screen(tally.figures(1.0), "streaming", height=24), width=80)
+    assert "\u2581" * 50 in text
+    assert "\u2026" not in text
 
 
 def test_without_a_terminal_there_are_no_control_characters_and_a_sentence_stays_on_its_line(

@@ -14,10 +14,14 @@ import pytest
 from prometheus_client import generate_latest
 
 from agents.telemetry import Telemetry, new_registry
+from fraudstream.demo.environment import common_environment, demo_topics, worker_environment
 from fraudstream.demo.errors import DemoFailed
 from fraudstream.demo.options import DemoOptions, Mode
-from fraudstream.demo.scrape import fetch, worker_figures
-from fraudstream.demo.workers import Worker, Workers, free_ports, worker_environment
+from fraudstream.demo.scrape import fetch, learner_figures, worker_figures
+from fraudstream.demo.workers import Worker, Workers, free_ports
+from fraudstream.settings.load import load_settings
+from schemas.example import Maturity
+from schemas.label import Outcome
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,16 +39,36 @@ def test_a_worker_gets_the_demos_settings_and_none_of_the_persons(monkeypatch: p
     monkeypatch.setenv("FRAUDSTREAM_KAFKA__SASL_PASSWORD", "secret")
     monkeypatch.setenv("FRAUDSTREAM_CONFIG", "bank.toml")
     monkeypatch.setenv("LANG", "C.UTF-8")
-    environment = worker_environment(DemoOptions(mode=Mode.AT_LEAST_ONCE), "127.0.0.1:1234", "demo-1", 6066)
-    ours = {name: value for name, value in environment.items() if name.startswith("FRAUDSTREAM_")}
+    common = common_environment(DemoOptions(mode=Mode.AT_LEAST_ONCE), "127.0.0.1:1234", "key")
+    ours = {name: value for name, value in common.items() if name.startswith("FRAUDSTREAM_")}
     assert ours == {
         "FRAUDSTREAM_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1234",
         "FRAUDSTREAM_DELIVERY__MODE": "at-least-once",
-        "FRAUDSTREAM_WORKER__SLOT": "demo-1",
-        "FRAUDSTREAM_WEB__PORT": "6066",
+        "FRAUDSTREAM_TOPICS__PARTITIONS": "2",
+        "FRAUDSTREAM_TOPICS__SCORE_PARTITIONS": "2",
+        "FRAUDSTREAM_TOPICS__REPUTATION_PARTITIONS": "2",
+        "FRAUDSTREAM_LEARNING__SIGNING_KEY": "key",
         "FRAUDSTREAM_LOG__FORMAT": "json",
     }
-    assert environment["LANG"] == "C.UTF-8"
+    assert common["LANG"] == "C.UTF-8"
+
+
+@pytest.mark.parametrize("learns", [False, True])
+def test_the_service_accepts_the_settings_of_either_side(
+    learns: bool,  # noqa: FBT001
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = DemoOptions(workers=3)
+    common = common_environment(options, "127.0.0.1:1234", "k" * 64)
+    for name, value in worker_environment(common, "demo-1", 6066, tmp_path, learns=learns).items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert settings.worker.learns is learns
+    assert settings.scoring.policy == ("fixed" if learns else "budget")
+    assert settings.topics == demo_topics(options)
+    assert settings.worker.folder == tmp_path / "demo-1"
+    assert settings.web.port == 6066
 
 
 def test_a_worker_that_left_is_named_with_its_last_line(tmp_path: Path) -> None:
@@ -98,3 +122,22 @@ def test_a_workers_figures_are_read_from_what_its_telemetry_writes() -> None:
     figures = worker_figures("demo-1", 7.0, generate_latest(registry).decode())
     assert figures[:4] == ("demo-1", 7.0, 0, 4)
     assert list(figures.arrival_to_score)[-1] == float("inf")
+
+
+def test_how_soon_labels_told_is_read_as_cumulative_counts() -> None:
+    registry = new_registry()
+    Telemetry(registry).labels_learnt([10.0, 11.5], 12.0)
+    waits = worker_figures("demo-1", 7.0, generate_latest(registry).decode()).time_to_learn
+    assert (waits[0.25], waits[0.5], waits[1.0], waits[2.0], waits[float("inf")]) == (0, 1, 1, 2, 2)
+
+
+def test_the_learners_figures_are_read_from_what_its_telemetry_writes() -> None:
+    registry = new_registry()
+    telemetry = Telemetry(registry)
+    for outcome, maturity in (
+        (Outcome.FRAUD, Maturity.EARLY),
+        (Outcome.FRAUD, Maturity.CORRECTED),
+        (Outcome.GENUINE, Maturity.MATURED),
+    ):
+        telemetry.example_learnt(outcome, maturity)
+    assert learner_figures(generate_latest(registry).decode()) == (3, 2)
