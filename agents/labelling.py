@@ -66,8 +66,8 @@ class LabellingPartition:
         return self.rows.offset(source) or 0
 
     def replay(self, source: str, record: KafkaRecord) -> None:
-        """Take a record whose effects were told before; one that was refused then is passed over."""
-        with suppress(InvalidMessage):
+        """Take a record whose effects were told before; one that was set apart then is passed over."""
+        with suppress(Exception):  # whatever it raised then, it is among the dead letters
             _TAKE[source](self, record)
         self._positions[source] = record.offset() + 1
         self._replayed += 1

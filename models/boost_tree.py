@@ -113,6 +113,7 @@ def grow(sample: Sample, growth: Growth) -> Tree:
         own = node[live] - first
         node[live] = 2 * node[live] + 1 + (sample.codes[live, place[own]] > cut[own])
         _settle(tree, sample, live, node[live], growth)
+    tree.values[:] = tree.values.astype(np.float32)  # as the compiled tree has them
     _fill_left_lines(tree)
     return tree
 

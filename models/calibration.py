@@ -89,9 +89,13 @@ class Calibrator:
     """Counts of frauds and genuine rows by raw score, fading, and the calibration that fits them best.
 
     A row counts as the rows that it stands for, one over its sampling rate.
+
+    Args:
+        is_sampled: whether raw scores are of the world as it was sampled, so that they need step 2.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_sampled: bool = True) -> None:
+        self._is_sampled = is_sampled
         self._rows = np.zeros((2, _BINS))
         self._kept = np.zeros((2, 2))
 
@@ -145,6 +149,8 @@ class Calibrator:
 
     def _beta(self) -> float:
         """Rows kept by rows that they stand for, of genuine rows against frauds."""
+        if not self._is_sampled:
+            return 1.0
         (genuine, stands_for), (frauds, stand_for) = self._kept.tolist()
         kept_genuine = genuine / stands_for if stands_for else 1.0
         kept_frauds = frauds / stand_for if stand_for else 1.0

@@ -26,7 +26,7 @@ _SEPARATOR: Final = "\0"
 _AMOUNT_RATIO: Final = NAMES.index("amount_ratio")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ScoredRow:
     """A scored transaction, as far as labelling and learning need it."""
 

@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from schemas.example import Maturity
     from schemas.snapshot import Setting
 
-ALGORITHMS: Final = ("forest", "logistic", "tree", "two-heads")
+ALGORITHMS: Final = ("boost", "forest", "logistic", "tree", "two-heads")
 """Names that ``make_learner`` knows; the first is the default."""
 
 
 class Learner(Protocol):
-    """Learns one row at a time; its score is of the world as it was sampled, not yet a probability.
+    """Learns one row at a time; its score is not yet a probability.
 
     Everything it knows is in itself and is pickled with it, its random numbers too: a copy from a pickle goes
     on exactly as the original would have.
@@ -32,6 +32,14 @@ class Learner(Protocol):
     @property
     def n_features(self) -> int:
         """Length of each row."""
+
+    @property
+    def counts_samples(self) -> bool:
+        """Whether it is told how many rows a sampled one stands for, so that its score needs no correction."""
+
+    @property
+    def fresh(self) -> int:
+        """How many of the last rows have not changed the score yet."""
 
     def learn(self, features: Sequence[float], outcome: bool, *, maturity: Maturity, weight: float) -> None:  # noqa: FBT001
         """Learn that a row [k] was a fraud or not, counted ``weight`` times."""
@@ -56,6 +64,10 @@ def make_learner(algorithm: str, n_features: int, seed: int) -> Learner:
     """
     if algorithm not in ALGORITHMS:
         raise ValueError(f"no learner is named {algorithm!r}; there are {', '.join(ALGORITHMS)}")
+    if algorithm == "boost":
+        from models.boost_learner import BoostLearner  # noqa: PLC0415
+
+        return BoostLearner(n_features, seed)
     if algorithm == "logistic":
         from models.logistic import LogisticLearner  # noqa: PLC0415
 

@@ -60,6 +60,8 @@ class LogisticLearner:
     """
 
     algorithm: Final = "logistic"
+    counts_samples: Final = False
+    fresh: Final = 0
 
     def __init__(self, n_features: int) -> None:
         self.n_features: Final = n_features

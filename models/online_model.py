@@ -20,6 +20,7 @@ from schemas.snapshot import Learner as LearnerDescription
 from schemas.snapshot import ModelSnapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from models.learner import Learner
@@ -59,10 +60,10 @@ class OnlineModel:
         self._learner = learner
         self._seed = seed
         self._code_version = code_version
-        self._calibrator = Calibrator()
+        self._calibrator = Calibrator(is_sampled=not learner.counts_samples)
         self._last = deque[int](maxlen=REMEMBERED_EXAMPLES)
         self._known = set[int]()
-        self._labels_recorded = deque[float](maxlen=REPORTED_LABELS)
+        self._labels_recorded = deque[tuple[int, float]](maxlen=REPORTED_LABELS)
         self._parent: int | None = None
 
     @property
@@ -123,17 +124,16 @@ class OnlineModel:
                 **self._calibrator.quality(),
             },
             calibration=self._calibrator.fit().parameters(),
-            labels_recorded=tuple(self._labels_recorded),
+            labels_recorded=tuple(self._take_labels()),
             onnx_size=len(onnx),
             onnx_sha256=digest(onnx),
         )
-        self._labels_recorded.clear()
         self._parent = self.version
         return snapshot, onnx
 
     def goes_on_from(self, version: int) -> None:
         """Note that the model as it is, or a later one, was published before: what it learnt was told."""
-        self._labels_recorded.clear()
+        deque(self._take_labels(), maxlen=0)
         self._parent = version
 
     def pack(self) -> bytes:
@@ -169,11 +169,17 @@ class OnlineModel:
         fraud = example.outcome is Outcome.FRAUD
         raw = self._learner.score(example.features)
         self._calibrator.take(raw, fraud=fraud, sampling_rate=example.sampling_rate)
-        self._learner.learn(example.features, fraud, maturity=example.maturity, weight=example.weight)
+        weight = example.weight / (example.sampling_rate if self._learner.counts_samples else 1.0)
+        self._learner.learn(example.features, fraud, maturity=example.maturity, weight=weight)
         self.examples += 1
         self.frauds += fraud
         if example.label_recorded_at is not None:
-            self._labels_recorded.append(example.label_recorded_at.timestamp())
+            self._labels_recorded.append((self.examples, example.label_recorded_at.timestamp()))
+
+    def _take_labels(self) -> Iterator[float]:
+        """When the labels were recorded that changed the score since the last call."""
+        while self._labels_recorded and self._labels_recorded[0][0] <= self.examples - self._learner.fresh:
+            yield self._labels_recorded.popleft()[1]
 
 
 def _key(example: Example) -> int:

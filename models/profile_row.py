@@ -1,7 +1,7 @@
 """How a subject's profile lies in memory and in the changelog: one packed row of 792 bytes.
 
 The bytes in memory are the bytes in the changelog, so packing copies and computes nothing. The first two
-bytes are the layout's version; a change of the layout takes a new number and a way to read the old one.
+bytes are the layout's version; a change of the layout takes a new number, and what has another is refused.
 """
 
 from __future__ import annotations

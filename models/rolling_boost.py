@@ -86,7 +86,7 @@ class RollingBoost(base.Classifier):
 
     def learn_one(self, x: Mapping[Any, float], y: bool, w: float = 1.0) -> None:  # noqa: FBT001
         """Learn one row, counted ``w`` times."""
-        self._names = self._names or tuple(x)
+        self._names = self._names or tuple(sorted(x))
         self.learn_row(self._row(x), y, w)
 
     def predict_proba_one(self, x: Mapping[Any, float]) -> dict[bool, float]:
@@ -134,7 +134,7 @@ class RollingBoost(base.Classifier):
             return
         if self._seen >= 2 * self._binned_at or self._seen >= self._binned_at + self.memory // 2:
             self._bin(held)
-        self.base = math.log(frauds / (total - frauds))
+        self.base = float(np.float32(math.log(frauds / (total - frauds))))
         for _ in range(_FIRST_TREES if len(self._trees) < self.n_trees else 1):
             if len(self._trees) == self.n_trees:
                 self._sums[:held] -= self._trees.pop(0).of(self._rows[:held])

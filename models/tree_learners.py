@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ForestLearner:
-    """The default: an adaptive random forest.
+    """An adaptive random forest.
 
     Args:
         n_features: of each row.
@@ -27,6 +27,8 @@ class ForestLearner:
     """
 
     algorithm: Final = "forest"
+    counts_samples: Final = False
+    fresh: Final = 0
 
     def __init__(self, n_features: int, seed: int, **settings: Any) -> None:
         self.n_features: Final = n_features
@@ -55,6 +57,8 @@ class TreeLearner:
     """
 
     algorithm: Final = "tree"
+    counts_samples: Final = False
+    fresh: Final = 0
 
     def __init__(self, n_features: int, seed: int) -> None:
         self.n_features: Final = n_features
@@ -94,6 +98,8 @@ class TwoHeadsLearner:
     """
 
     algorithm: Final = "two-heads"
+    counts_samples: Final = False
+    fresh: Final = 0
 
     def __init__(self, n_features: int, seed: int, **settings: Any) -> None:
         self.n_features: Final = n_features

@@ -95,7 +95,7 @@ CANDIDATES: Final[dict[str, Candidate]] = {
         _online(OnlineOptions(SERVED)),
     ),
     "online-verdicts": Candidate(
-        "The same, and each midnight a team's verdicts on the 100 highest cards of the day (2 % of all at most).",
+        "The same, and each midnight verdicts on the day's 100 highest cards (2 % of all cards at most).",
         _online(OnlineOptions(SERVED, verdicts=True)),
     ),
     "two-heads": Candidate(

@@ -15,7 +15,7 @@ _INTERRUPTED = 130
 
 def demo(
     *,
-    seconds: Annotated[float, typer.Option(min=1, help="How long transactions are sent.")] = 90,
+    seconds: Annotated[float, typer.Option(min=1, help="How long transactions are sent.")] = 100,
     rate: Annotated[float, typer.Option(min=1, help="Transactions a second.")] = 700,
     workers: Annotated[
         int, typer.Option(min=1, max=8, help="Worker processes that score; one more learns.")

@@ -136,9 +136,8 @@ def _pin(settings: Settings, versions: Versions, version: int, remark: str | Non
     from fraudstream.model_admin import pin as hold  # noqa: PLC0415
 
     hold(settings, choose(versions, version, datetime.now(UTC), remark))
-    say(
-        f"{_named(versions.name, version)} is pinned, in place of {_named(versions.name, versions.in_force)}."
-    )
+    before = _named(versions.name, versions.in_force)
+    say(f"Every scorer is held to {_named(versions.name, version)}; in force was {before}.")
 
 
 def _named(name: str, version: int) -> str:

@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     from fraudstream.simulate.stream import StreamRecord
 
-CUSTOMERS: Final = 550
+CUSTOMERS: Final = 600
 """Customers of either world: few, so that a minute shows weeks of each card and account."""
 DAYS_BEFORE: Final = 28
 """Days of the bank's life before the stream begins, in which criminals settle in: a terminal of the Handbook
 stays compromised for so long, so from then on as many are found out as fall."""
 
-_FEWEST_A_DAY: Final = 1_265  # they make about 1,440 together
+_FEWEST_A_DAY: Final = 1_380  # they make about 1,580 together
 _SEED: Final = 3
 _MALFORMED_SHARE: Final = 0.001
 _REPEAT_EVERY: Final = 2_000

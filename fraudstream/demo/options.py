@@ -25,7 +25,7 @@ class DemoOptions:
         keep: whether Kafka and the workers stay until Ctrl-C.
     """
 
-    seconds: float = 90.0
+    seconds: float = 100.0
     rate: float = 700.0
     workers: int = 2
     mode: Mode = Mode.EXACTLY_ONCE

@@ -108,6 +108,7 @@ def log(settings: KafkaSettings, topic: str) -> Iterator[Log]:
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
             "enable.partition.eof": True,
+            "fetch.wait.max.ms": 10,  # the end is told at once
             "log_level": 0,  # what goes wrong is said once, in a sentence
         }
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import confluent_kafka
@@ -10,13 +11,20 @@ import pytest
 
 from agents.runtime import DeliveryMode
 from fraudstream.app import create_app, delivery_options
-from fraudstream.compose import admission, policy_factory
+from fraudstream.compose import admission, labelling_rules, new_model, policy_factory
 from fraudstream.settings import Settings
 from models.alert_budget import AlertBudget
+from models.decay import DAY
+from models.features import FEATURES, FEATURES_VERSION
+from models.labelling import LabellingRules
 from models.policy import FixedThreshold
+from tests.models.model_cases import START, example
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+
+SIGNED = {"signing_key": "a key for tests alone"}
 
 
 @pytest.fixture(autouse=True)
@@ -37,12 +45,24 @@ def _no_connection(monkeypatch: pytest.MonkeyPatch) -> None:
         (("scoring", "intake"), {"p.transactions", "p.labels"}, {"scoring": "p.scoring-changelog"}),
         (("scoring",), {"p.transactions"}, {"scoring": "p.scoring-changelog"}),
         (("intake",), {"p.labels"}, {}),
+        (
+            ("labelling", "reputation", "learning"),
+            {"p.scores", "p.labels.keyed", "p.outcomes", "p.examples"},
+            {
+                "labelling": None,
+                "labelling-labels": None,
+                "reputation": "p.reputation-changelog",
+                "learning": None,
+            },
+        ),
+        (("reputation",), {"p.outcomes"}, {"reputation": "p.reputation-changelog"}),
+        (("learning",), {"p.examples"}, {"learning": None}),
     ],
 )
 def test_the_agents_that_the_settings_name_are_bound(
-    agents: tuple[str, ...], sources: set[str], changelogs: dict[str, str]
+    agents: tuple[str, ...], sources: set[str], changelogs: dict[str, str | None]
 ) -> None:
-    app = create_app(Settings(worker={"agents": agents}, topics={"prefix": "p."}))
+    app = create_app(Settings(worker={"agents": agents}, topics={"prefix": "p."}, learning=SIGNED))
     app.finalize()
     assert {name for agent in app.agents.values() for name in agent.channel.topics} == sources
     assert {binding.agent: binding.changelog for binding in app.bindings} == changelogs
@@ -53,6 +73,13 @@ def test_the_worker_belongs_to_its_group_and_listens_where_it_is_told() -> None:
     app = create_app(Settings(worker={"group": "risk"}, web={"host": "::1", "port": 7000}))
     assert (app.conf.id, app.delivery.group) == ("risk", "risk")
     assert (app.conf.web_bind, app.conf.web_port) == ("::1", 7000)
+
+
+def test_each_side_is_a_group_of_its_own() -> None:
+    """A rebalance of the learning side must not stop those who score."""
+    app = create_app(Settings(worker={"group": "risk", "agents": ("reputation",), "slot": "pod-3"}))
+    assert (app.conf.id, app.delivery.group) == ("risk.learning", "risk.learning")
+    assert app.delivery.producer_properties()["transactional.id"] == "risk.learning-pod-3-0"
 
 
 def test_a_slot_is_a_lasting_place_in_the_group_and_a_lasting_transactional_id() -> None:
@@ -129,6 +156,39 @@ def test_the_policy_is_the_one_that_the_settings_choose() -> None:
     budget = policy_factory(Settings(scoring=chosen))()
     assert isinstance(budget, AlertBudget)
     assert budget.version == AlertBudget(20, floor=0.2, ceiling=0.7, decline=0.9).version
+
+
+def test_labelling_follows_the_settings_and_shares_the_budget_of_examples_among_its_partitions() -> None:
+    labelling = {"horizon_days": 3, "keep_days": 9, "genuine_share": 0.2, "examples_per_second": 50}
+    rules = labelling_rules(Settings(labelling=labelling, topics={"score_partitions": 5}))
+    assert rules == LabellingRules(3 * DAY, 9 * DAY, 0.2, 10.0)
+
+
+def test_the_model_that_has_learnt_nothing_is_the_one_of_the_settings() -> None:
+    chosen = {"model": "plain", "algorithm": "logistic", "seed": 9}
+    model = new_model(Settings(learning=chosen))
+    assert (model.name, model.features_version, model.version) == ("plain", FEATURES_VERSION, 0)
+    row = (0.0,) * len(FEATURES)
+    model.fold(example(0, features=row, features_version=FEATURES_VERSION), 0)
+    learner = model.snapshot(START)[0].learner
+    assert (learner.algorithm, learner.seed, learner.code_version) == ("logistic", 9, version("fraudstream"))
+
+
+def test_the_checkpoint_is_of_one_kind_of_learner(tmp_path: Path) -> None:
+    """Another kind, or another seed, learns the log anew, and does not go on with what it cannot be."""
+    names = set()
+    for chosen in ({}, {"algorithm": "logistic"}, {"seed": 9}, {"model": "other"}):
+        settings = Settings(
+            worker={"agents": ("learning",), "folder": tmp_path}, learning={**SIGNED, **chosen}
+        )
+        [binding] = create_app(settings).bindings
+        state = binding.new_state()
+        state.resume(0, None, "")
+        row = (0.0,) * len(FEATURES)
+        state.model.fold(example(0, features=row, features_version=FEATURES_VERSION), 0)
+        state.close()
+        names |= {path.name for path in (tmp_path / "learning").iterdir()}
+    assert len(names) == 4
 
 
 def test_each_partition_has_a_policy_of_its_own() -> None:

@@ -15,10 +15,13 @@ TOPICS = Topics()
 ALL = WorkerSettings().agents
 
 
-def counts(**changes: int | None) -> dict[str, int | None]:
+LEARNING_SIDE = ("labelling", "reputation", "learning")
+
+
+def counts(agents: tuple[str, ...] = ALL, **changes: int | None) -> dict[str, int | None]:
     """Eight partitions for each used topic, but for the changes, named as `Topics` names them."""
     changed = {getattr(TOPICS, name): count for name, count in changes.items()}
-    return dict.fromkeys(used_topics(TOPICS, ALL), 8) | changed
+    return dict.fromkeys(used_topics(TOPICS, agents), 8) | changed
 
 
 def test_each_agent_needs_what_it_reads_and_writes_and_no_more() -> None:
@@ -29,8 +32,17 @@ def test_each_agent_needs_what_it_reads_and_writes_and_no_more() -> None:
     assert sorted(used_topics(TOPICS, ALL)) == sorted({*scoring, *intake}), "each once"
 
 
+def test_the_learning_side_needs_what_its_agents_hand_on_to_each_other() -> None:
+    labelling, reputation, learning = (set(used_topics(TOPICS, [agent])) for agent in LEARNING_SIDE)
+    assert labelling & learning == {"examples", "dead-letters"}
+    assert labelling & reputation == {"outcomes", "dead-letters"}
+    assert {"models", "controls"} <= learning, "it must know what was published, and what is pinned"
+    assert "transactions" not in labelling | reputation | learning
+
+
 def test_topics_that_are_there_let_a_worker_start() -> None:
-    refuse_faults(TOPICS, counts(scores=3, reputations=4, models=1, labels=5))
+    refuse_faults(TOPICS, counts(scores=3, labels_keyed=3, reputations=4, models=1, labels=5))
+    refuse_faults(TOPICS, counts(LEARNING_SIDE, outcomes=4, reputation_changelog=4, examples=1))
     refuse_faults(TOPICS, dict.fromkeys(used_topics(TOPICS, ["intake"]), 2))
 
 
@@ -41,9 +53,20 @@ def test_missing_topics_are_named_in_one_sentence_with_the_mend() -> None:
 
 
 @pytest.mark.parametrize("partitions", [7, 9])
-def test_a_changelog_must_have_as_many_partitions_as_the_transactions(partitions: int) -> None:
-    with pytest.raises(TopicsRefused, match=rf"scoring-changelog has {partitions} partitions .* delete"):
-        refuse_faults(TOPICS, counts(scoring_changelog=partitions))
+@pytest.mark.parametrize(
+    ("agents", "follower", "setting"),
+    [
+        (ALL, "scoring_changelog", "PARTITIONS"),
+        (LEARNING_SIDE, "labels_keyed", "SCORE_PARTITIONS"),
+        (LEARNING_SIDE, "reputation_changelog", "REPUTATION_PARTITIONS"),
+    ],
+)
+def test_a_topic_must_have_as_many_partitions_as_the_one_that_it_goes_along_with(
+    agents: tuple[str, ...], follower: str, setting: str, partitions: int
+) -> None:
+    name = getattr(TOPICS, follower)
+    with pytest.raises(TopicsRefused, match=rf"{name} has {partitions} .* FRAUDSTREAM_TOPICS__{setting} say"):
+        refuse_faults(TOPICS, counts(agents, **{follower: partitions}))
 
 
 def test_an_address_of_another_program_is_refused_and_a_free_one_is_not() -> None:

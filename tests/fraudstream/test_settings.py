@@ -87,7 +87,7 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
         ({"SCORING__DECLINE_THRESHOLD": "1.5"}, "it must be less than or equal to 1."),
         (
             {"WORKER__AGENTS": "scorign"},
-            "FRAUDSTREAM_WORKER__AGENTS is 'scorign': it must be 'scoring' or 'intake'.",
+            "FRAUDSTREAM_WORKER__AGENTS is 'scorign': it must be 'scoring', 'intake', 'labelling',",
         ),
         ({"TOPICS__PREFIX": "a b"}, "FRAUDSTREAM_TOPICS__PREFIX is 'a b'"),
         ({"WEB__PORT": "65536"}, "FRAUDSTREAM_WEB__PORT is '65536'"),

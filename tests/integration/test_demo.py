@@ -77,6 +77,8 @@ def test_a_demo_accounts_for_everything_and_leaves_nothing(
     assert scored == 600
     assert sent == scored + refused + repeated
     assert "read twice" not in words
+    assert number(r"labels ([\d,]+) came late", words) == number(r"= ([\d,]+) taken in", words)
+    assert "The prior model, its weights set by hand, scored 600; there was not enough to learn from" in words
     assert number(r"alerts ([\d,]+):", words) == sum(
         map(int, DECISIONS.findall(words.partition("accounted")[2]))
     )
@@ -87,7 +89,7 @@ def test_a_demo_accounts_for_everything_and_leaves_nothing(
 def test_ctrl_c_ends_a_demo_with_status_130_and_leaves_nothing(
     demo: subprocess.Popen[str], tmp_path: Path
 ) -> None:
-    wait_for_line(demo, "Ready to score")
+    wait_for_line(demo, "Ready after")
     assert left_of(tmp_path)
     demo.send_signal(signal.SIGINT)
     _, errors = demo.communicate(timeout=LONGEST_SECONDS)
@@ -97,15 +99,18 @@ def test_ctrl_c_ends_a_demo_with_status_130_and_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_worker_that_dies_is_named_and_its_log_is_kept(demo: subprocess.Popen[str], tmp_path: Path) -> None:
-    wait_for_line(demo, "Ready to score")
-    os.kill(_worker_pid(tmp_path, "demo-2"), signal.SIGKILL)
+@pytest.mark.parametrize("slot", ["demo-2", "demo-learning"])
+def test_a_worker_that_dies_is_named_and_its_log_is_kept(
+    demo: subprocess.Popen[str], tmp_path: Path, slot: str
+) -> None:
+    wait_for_line(demo, "Ready after")
+    os.kill(_worker_pid(tmp_path, slot), signal.SIGKILL)
     output, errors = demo.communicate(timeout=LONGEST_SECONDS)
     assert demo.returncode == 1
-    assert errors.startswith("The worker demo-2 left with status -9; the last line of its log: ")
+    assert errors.startswith(f"The worker {slot} left with status -9; the last line of its log: ")
     (folder,) = tmp_path.iterdir()
     assert f"The logs are kept in {folder}." in output
-    assert (folder / "demo-2.log").exists()
+    assert (folder / f"{slot}.log").exists()
     assert not left_of(tmp_path)
 
 

@@ -26,6 +26,8 @@ class CountingLearner:
 
     algorithm = "logistic"
     n_features = N_FEATURES
+    counts_samples = False
+    fresh = 0
 
     def __init__(self) -> None:
         self.parameters: dict[str, Any] = {"rate": 0.1}

@@ -74,7 +74,7 @@ def test_also_of_rows_on_its_own_thresholds() -> None:
     """Rows that were learnt stand on thresholds, or as near as float32 comes."""
     values, frauds = world(400)
     values = np.round(values)
-    for algorithm in ("forest", "tree", "two-heads"):
+    for algorithm in ("boost", "forest", "tree", "two-heads"):
         learner = teach(make_learner(algorithm, FEATURES, seed=0), values, frauds)
         own = np.array([learner.score(row) for row in values.tolist()])
         np.testing.assert_allclose(compiled(learner, values), own, rtol=0, atol=1e-6)

@@ -124,6 +124,7 @@ def test_loss_and_calibration_weigh_each_transaction_by_its_age(observations: li
 @settings(max_examples=50, deadline=None)
 @given(many, st.randoms(use_true_random=False), st.integers(1, 29))
 def test_order_and_pieces_change_nothing(observations: list[Observation], order: object, piece: int) -> None:
+    observations = [*observations, observed(0.3, fraud=True, day=3), observed(0.02)]
     shuffled = observations * 20
     order.shuffle(shuffled)  # type: ignore[attr-defined]
     quality = MaturedQuality()

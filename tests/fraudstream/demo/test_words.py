@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from fraudstream.demo import words
-from fraudstream.demo.display import LiveDisplay, PlainDisplay, display_on, say
 from fraudstream.demo.catches import DAY
+from fraudstream.demo.display import LiveDisplay, PlainDisplay, display_on, say
 from fraudstream.demo.events import (
     AlertRead,
     DeadLetterRead,
@@ -41,13 +41,15 @@ def figures(make_alert: Callable[..., Alert]) -> Figures:
     """Ten transactions in, two of them frauds; nine scored, one alerted; a message refused."""
     tally = Tally()
     tally.figures(0.0)
+    alert = make_alert("t0")
+    now = alert.transaction.event_timestamp + 60
     for number in range(10):
-        tally.take(TransactionSent(f"t{number}", 0.0, 1_522_540_831.0, fraud=number < 2))
+        tally.take(TransactionSent(f"t{number}", 0.0, now, fraud=number < 2))
     for number in range(9):
         tally.take(ScoreRead(f"t{number}", 0.118, "prior"))
     tally.take(MalformedSent())
     tally.take(DeadLetterRead("pan"))
-    tally.take(AlertRead(make_alert("t0")))
+    tally.take(AlertRead(alert))
     return tally.figures(1.0)
 
 
@@ -69,12 +71,12 @@ def test_the_screen_shows_counts_latency_dead_letters_and_why_an_alert_was_raise
     text = rendered(screen(figures, "streaming", height=40))
     for shown in (
         "streaming",
-        "messages in   11",
-        "scored        9",
+        "messages in    11",
+        "scored         9",
         "p50 118 ms, p99 118 ms",
         "1: 1 pan",
         "1 review",
-        "Sun 2018-04-01 00:00",
+        "Mon 2026-03-02 12:01",
         "250.00 EUR by card_abc",
         "The amount is far from normal (250, normally 20).",
         "It came at an unusual time (UTC).",
@@ -96,7 +98,7 @@ def test_the_screen_fits_the_terminal_when_that_holds_the_figures(
 
 def test_before_anything_happens_the_screen_and_the_line_show_dashes() -> None:
     nothing = Tally().figures(0.0)
-    assert "latency       -" in rendered(screen(nothing, "streaming", 24))
+    assert "latency        -" in rendered(screen(nothing, "streaming", 24))
     assert "latency -; alerts none" in line(nothing, 0.0)
     assert "model -, 0 versions" in learning_line(nothing)
 
