@@ -49,7 +49,7 @@ class BoostLearner:
 
     def score(self, features: Sequence[float]) -> float:
         """Probability of the sum of the trees."""
-        return self.boost.predict_proba_one(as_row(features)).get(True, 0.5)
+        return self.boost.predict_proba_one(as_row(features))[True]
 
     def compile(self) -> bytes:
         """The trees as ONNX."""
@@ -85,5 +85,5 @@ def boost_table(trees: Sequence[Tree], max_depth: int) -> TreeTable:
 
 _PARAMETERS: Final = (
     *("n_trees", "learning_rate", "max_depth", "period", "memory", "top_share", "other_share"),
-    *("max_features", "n_bins", "l2", "min_child", "warm_up"),
+    *("max_features", "n_bins", "l2", "min_child", "min_frauds", "warm_up"),
 )

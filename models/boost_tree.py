@@ -33,12 +33,14 @@ class Growth:
         learning_rate: share of the best step that is taken.
         l2: steps are drawn to zero as if by so much more second derivative.
         min_child: second derivative that each child must have.
+        min_frauds: frauds that each child must have.
     """
 
     max_depth: int
     learning_rate: float
     l2: float
     min_child: float
+    min_frauds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,7 @@ class Sample:
         gradient: first derivative [n] by which the loss falls with the score.
         hessian: second derivative [n] of the loss.
         weights: of the rows, [n].
+        frauds: how many frauds each row counts for, [n].
     """
 
     codes: Codes
@@ -93,6 +96,7 @@ class Sample:
     gradient: Floats
     hessian: Floats
     weights: Floats
+    frauds: Floats
 
 
 def grow(sample: Sample, growth: Growth) -> Tree:
@@ -160,6 +164,8 @@ def _best_splits(
     """
     m, bins = sample.edges.shape
     keys = sample.codes[live] + np.arange(m) * bins + (own * (m * bins))[:, None]
+    is_fraud = np.flatnonzero(sample.frauds[live])
+    left_f = _sums(keys[is_fraud], sample.frauds[live[is_fraud]], count, m, bins)
     left_g = _sums(keys, sample.gradient[live], count, m, bins)
     left_h = _sums(keys, sample.hessian[live], count, m, bins)
     all_g, all_h = left_g[:, :, -1:], left_h[:, :, -1:]
@@ -169,7 +175,8 @@ def _best_splits(
         + right_g**2 / (right_h + growth.l2)
         - all_g**2 / (all_h + growth.l2)
     )
-    gain[(left_h < growth.min_child) | (right_h < growth.min_child)] = 0.0
+    gain[np.minimum(left_h, right_h) < growth.min_child] = 0.0
+    gain[np.minimum(left_f, left_f[:, :, -1:] - left_f) < growth.min_frauds] = 0.0
     best = gain.reshape(count, -1).argmax(axis=1)
     is_split = gain.reshape(count, -1)[np.arange(count), best] > _LEAST_GAIN
     return best // bins, best % bins, is_split

@@ -40,6 +40,8 @@ class RollingBoost(base.Classifier):
         n_bins: of each feature, at most 256.
         l2: steps are drawn to zero as if by so much more second derivative.
         min_child: second derivative that each child must have.
+        min_frauds: share of all remembered frauds that each child must have: frauds come in clusters, one
+            stolen card, one compromised terminal, and a leaf of one cluster is a memory of it and no rule.
         warm_up: rows before the first trees are grown.
         seed: of all draws.
     """
@@ -57,6 +59,7 @@ class RollingBoost(base.Classifier):
         n_bins: int = 64,
         l2: float = 5.0,
         min_child: float = 2.0,
+        min_frauds: float = 0.02,
         warm_up: int = 500,
         seed: int = 0,
     ) -> None:
@@ -71,6 +74,7 @@ class RollingBoost(base.Classifier):
         self.n_bins = n_bins
         self.l2 = l2
         self.min_child = min_child
+        self.min_frauds = min_frauds
         self.warm_up = warm_up
         self.seed = seed
         self.base = 0.0
@@ -90,9 +94,7 @@ class RollingBoost(base.Classifier):
         self.learn_row(self._row(x), y, w)
 
     def predict_proba_one(self, x: Mapping[Any, float]) -> dict[bool, float]:
-        """Probabilities of both classes; those of the rows so far before the first tree."""
-        if not self._seen:
-            return {}
+        """Probabilities of both classes, one half before the first tree."""
         total = self._ensemble.of_one(self._row(x)) if self._ensemble else 0.0
         probability = 1.0 / (1.0 + math.exp(-self.base - total))
         return {False: 1.0 - probability, True: probability}
@@ -138,7 +140,8 @@ class RollingBoost(base.Classifier):
         for _ in range(_FIRST_TREES if len(self._trees) < self.n_trees else 1):
             if len(self._trees) == self.n_trees:
                 self._sums[:held] -= self._trees.pop(0).of(self._rows[:held])
-            tree = grow(self._sample(held), self._growth())
+            sample = self._sample(held)
+            tree = grow(sample, self._growth(float(sample.frauds.sum())))
             self._sums[:held] += tree.of(self._rows[:held])
             self._trees.append(tree)
         self._ensemble = Ensemble(self._trees)
@@ -149,8 +152,8 @@ class RollingBoost(base.Classifier):
         self._sums[places] = self._ensemble.of(self._rows[places]) if self._ensemble else 0.0
         self.fresh = 0
 
-    def _growth(self) -> Growth:
-        return Growth(self.max_depth, self.learning_rate, self.l2, self.min_child)
+    def _growth(self, frauds: float) -> Growth:
+        return Growth(self.max_depth, self.learning_rate, self.l2, self.min_child, self.min_frauds * frauds)
 
     def _sample(self, held: int) -> Sample:
         """What the next tree is grown on."""
@@ -167,6 +170,7 @@ class RollingBoost(base.Classifier):
             gradient=gradient[rows] * counted,
             hessian=hessian[rows] * counted,
             weights=self._weights[rows] * counted,
+            frauds=self._targets[rows] * counted,
         )
 
     def _draw_rows(self, sizes: Floats) -> tuple[Integers, Floats]:

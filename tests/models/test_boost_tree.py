@@ -11,7 +11,7 @@ from models.boost_learner import boost_table
 from models.boost_tree import Ensemble, Growth, Sample, Tree, grow
 from models.tree_table import LEAF
 
-GROWTH = Growth(max_depth=3, learning_rate=0.5, l2=1.0, min_child=0.5)
+GROWTH = Growth(max_depth=3, learning_rate=0.5, l2=1.0, min_child=0.5, min_frauds=2.0)
 
 
 def sample(rows: int, features: int, bins: int, seed: int) -> tuple[Sample, np.ndarray]:
@@ -20,7 +20,8 @@ def sample(rows: int, features: int, bins: int, seed: int) -> tuple[Sample, np.n
     codes = draws.integers(0, bins, (rows, features)).astype(np.uint8)
     edges = np.tile(np.arange(bins, dtype=np.float32), (features, 1))
     gradient, hessian = draws.normal(size=rows), draws.uniform(0.05, 1.0, rows)
-    made = Sample(codes, edges, np.arange(features), gradient, hessian, np.ones(rows))
+    frauds = (draws.random(rows) < 0.5).astype(np.float64)
+    made = Sample(codes, edges, np.arange(features), gradient, hessian, np.ones(rows), frauds)
     return made, codes.astype(np.float32)
 
 
@@ -28,7 +29,7 @@ def gain_of(sample: Sample, goes_left: np.ndarray) -> float:
     """What a split gains, by its definition; nothing where a child is too light."""
     parts = [goes_left, ~goes_left]
     hessians = [sample.hessian[part].sum() for part in parts]
-    if min(hessians) < GROWTH.min_child:
+    if min(hessians) < GROWTH.min_child or min(sample.frauds[part].sum() for part in parts) < GROWTH.min_frauds:
         return 0.0
     gradients = [sample.gradient[part].sum() for part in parts]
     whole = sample.gradient.sum() ** 2 / (sample.hessian.sum() + GROWTH.l2)

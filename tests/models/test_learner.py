@@ -110,11 +110,10 @@ def test_it_tells_frauds_from_genuine_rows(algorithm: str) -> None:
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
 def test_a_weight_of_ten_teaches_more_than_one(algorithm: str) -> None:
     light, heavy = (make_learner(algorithm, FEATURES, seed=0) for _ in range(2))
-    values, frauds = world(50)
-    teach(light, values, frauds)
-    teach(heavy, values, frauds)
+    values, frauds = world(1_000)
     for learner, weight in ((light, 1.0), (heavy, 10.0)):
-        learner.learn(values[0].tolist(), outcome=True, maturity=MATURED, weight=weight)
+        for features, fraud in zip(values.tolist(), frauds, strict=True):
+            learner.learn(features, fraud, maturity=MATURED, weight=weight if fraud else 1.0)
     assert heavy.score(values[0].tolist()) > light.score(values[0].tolist())
 
 

@@ -118,7 +118,7 @@ def test_the_learner_says_how_many_rows_have_not_changed_its_score_yet() -> None
 
 def test_before_the_first_tree_nothing_is_known_of_a_row() -> None:
     model = RollingBoost(**SMALL)
-    assert model.predict_proba_one({"a": 1.0}) == {}
+    assert model.predict_proba_one({"a": 1.0}) == {False: 0.5, True: 0.5}
     model.learn_one({"a": 1.0}, True)
     assert model.predict_proba_one({"a": 1.0}) == {False: 0.5, True: 0.5}
 
