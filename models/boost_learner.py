@@ -84,6 +84,6 @@ def boost_table(trees: Sequence[Tree], max_depth: int) -> TreeTable:
 
 
 _PARAMETERS: Final = (
-    *("n_trees", "learning_rate", "max_depth", "period", "memory", "top_share", "other_share"),
+    *("n_trees", "learning_rate", "max_depth", "period", "fraud_rows", "memory", "top_share", "other_share"),
     *("max_features", "n_bins", "l2", "min_child", "min_frauds", "warm_up"),
 )

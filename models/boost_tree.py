@@ -10,7 +10,7 @@ first and second derivative of the loss).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from models.arrays import Floats, Integers, Singles
 
     Codes = NDArray[np.uint8]
+
+
+_LEAST_GAIN: Final = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,13 +210,10 @@ def _fill_left_lines(tree: Tree) -> None:
             tree.weights[2 * node + 1] = tree.weights[node]
 
 
-def _step(gradient: Floats, hessian: Floats, growth: Growth) -> Floats:
+def _step(gradient: Any, hessian: Any, growth: Growth) -> Any:
     """A damped Newton step."""
     return growth.learning_rate * gradient / (hessian + growth.l2)
 
 
 def _depth(features: Integers) -> int:
     return int(len(features) + 1).bit_length() - 1
-
-
-_LEAST_GAIN = 1e-9

@@ -7,7 +7,7 @@ before their time. A label that comes before its own time changes nothing until 
 
 | what comes | what goes out |
 |---|---|
-| a label before the horizon | an early example; a fraud known early |
+| a label before the horizon | an early example (sampled if genuine and never alerted); a fraud known early |
 | the horizon | a matured example (of genuine ones a sample), unless learnt early; a matured transaction |
 | a label that says otherwise than what was learnt | a correcting example; what was counted is counted back |
 | a label that says the same again, or an older one | nothing |
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from schemas.label import Label
 
 CERTAIN: Final = 1.0
+SAME_TIME: Final = 1e-3
+"""Seconds by which a label may miss the horizon and still be just at it: times were rounded on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,10 +176,10 @@ class LabellingCore:
             return
         matures = case.row.event_time + self._rules.horizon
         for label in sorted(label for label in case.waiting if label.time <= now):
-            if label.time > matures and not case.is_matured:
+            if label.time > matures + SAME_TIME and not case.is_matured:
                 _mature(case, matures, self.sampler, emission)
             case.waiting.remove(label)
-            emission.fates[_take(case, case.row, label, max(matures, label.time), matures, emission)] += 1
+            emission.fates[_take(case, case.row, label, matures, self.sampler, emission)] += 1
         if matures <= now and not case.is_matured:
             _mature(case, matures, self.sampler, emission)
         if case.row.event_time + self._rules.keep <= now:
@@ -197,13 +199,18 @@ class LabellingCore:
 
 
 def _take(
-    case: Case, row: ScoredRow, label: KnownLabel, learnt_at: float, matures: float, emission: Emission
+    case: Case,
+    row: ScoredRow,
+    label: KnownLabel,
+    matures: float,
+    sampler: GenuineSampler,
+    emission: Emission,
 ) -> Fate:
     """Put a label into force and learn what it changes."""
     if case.label is not None and label <= case.label:
         return Fate.STALE
     case.label = label
-    if label.time == matures and not case.is_matured:
+    if abs(label.time - matures) <= SAME_TIME and not case.is_matured:
         return Fate.MATURED  # the horizon, which is due now, learns it
     if case.learnt == label.is_fraud:
         return Fate.CONFIRMED
@@ -214,8 +221,11 @@ def _take(
         emission.add_outcome(row, OutcomeEvent(row.event_time, row.event_time, 0, 0, change, 0))
     maturity = Maturity.EARLY if case.learnt is None else Maturity.CORRECTED
     case.learnt = label.is_fraud
-    time = learnt_at if case.is_matured else max(label.time, row.event_time)
-    emission.examples.append(_example(row, case, maturity, CERTAIN, time))
+    time = max(label.time, matures if case.is_matured else row.event_time)
+    is_one_of_many = maturity is Maturity.EARLY and not (label.is_fraud or row.alerted)
+    rate = sampler.rate(row.transaction_id, time) if is_one_of_many else CERTAIN
+    if rate is not None:
+        emission.examples.append(_example(row, case, maturity, rate, time))
     return Fate.EARLY if maturity is Maturity.EARLY else Fate.CORRECTED
 
 

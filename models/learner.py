@@ -35,7 +35,7 @@ class Learner(Protocol):
 
     @property
     def counts_samples(self) -> bool:
-        """Whether it is told how many rows a sampled one stands for, so that its score needs no correction."""
+        """Whether it is told how many rows a sampled one stands for: its score then needs no correction."""
 
     @property
     def fresh(self) -> int:

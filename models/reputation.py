@@ -75,8 +75,8 @@ KINDS: Final = (
     ("channel",),
     ("purpose",),
 )
-"""Kinds between counterparty and subject, in the order of the places: a card payment names the first category,
-a transfer the second."""
+"""Kinds between counterparty and subject, in the order of the places; of categories, a card payment names the
+first, a transfer the second."""
 _MERCHANT, _CATEGORIES, _SUBJECT = 1, slice(2, 6), 6
 NO_REPUTATION: Final = 0
 """The row of whatever has no reputation: no transactions, no frauds."""
@@ -105,7 +105,7 @@ class ReputationStore:
     def update(self, reputation: Reputation) -> None:
         """Put this reputation in the place of the one that its key had."""
         row = self._row_of(reputation.key)  # may make room, so first
-        self._table[row] = _row(reputation)
+        self._table[row] = _columns(reputation)
 
     def view(self, batch: EventBatch) -> ReputationView:
         """The reputations that the batch's transactions meet, as of each event."""
@@ -156,21 +156,22 @@ def _first_known(rows: dict[str, int], kinds: tuple[str, ...], named: dict[str, 
     return NO_REPUTATION
 
 
-def _row(reputation: Reputation) -> Records:
-    """A reputation as a row [1]."""
-    row = np.zeros(1, dtype=ROW)
-    row["time"] = reputation.as_of.timestamp()
-    row["last_fraud"] = _time_or_never(reputation.last_matured_fraud)
-    row["last_genuine"] = _time_or_never(reputation.last_matured_genuine)
-    row["last_unexplained"] = _time_or_never(reputation.last_unexplained_fraud)
-    row["last_early"] = _time_or_never(reputation.last_early_fraud)
-    row["sums"] = (
+def _columns(reputation: Reputation) -> tuple[object, ...]:
+    """A reputation as the columns of ``ROW``."""
+    sums = (
         *reputation.matured,
         *reputation.matured_frauds,
         *reputation.early_frauds,
         *reputation.unexplained_frauds,
     )
-    return row
+    return (
+        reputation.as_of.timestamp(),
+        _time_or_never(reputation.last_matured_fraud),
+        _time_or_never(reputation.last_matured_genuine),
+        _time_or_never(reputation.last_unexplained_fraud),
+        _time_or_never(reputation.last_early_fraud),
+        sums,
+    )
 
 
 def _time_or_never(time: datetime | None) -> float:
@@ -213,7 +214,7 @@ def _since(last: Floats, times: Floats) -> Floats:
 
 
 def _run(last_genuine: Floats, last_fraud: Floats) -> Floats:
-    """Seconds by which the last fraud is newer than the last genuine transaction, infinite for a mere fraud."""
+    """Seconds by which the last fraud is newer than the last genuine transaction; infinite without one."""
     with np.errstate(invalid="ignore"):
         run: Floats = np.where(last_fraud == NEVER, NEVER, last_fraud - last_genuine)
     return run

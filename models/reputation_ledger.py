@@ -93,7 +93,8 @@ class _Entry:
     )
 
     def __init__(self, payload: bytes | None = None) -> None:
-        values: tuple[float, ...] = _PACKED.unpack(payload) if payload else ((NEVER,) * _TIMES + (0.0,) * _SUMS)
+        nothing = (*(NEVER,) * _TIMES, *(0.0,) * _SUMS)
+        values: tuple[float, ...] = _PACKED.unpack(payload) if payload else nothing
         self.time, self.last_fraud, self.last_genuine, self.last_unexplained, self.last_early = values[:5]
         self.matured, self.frauds = list(values[5:10]), list(values[10:15])
         self.early, self.unexplained = list(values[15:17]), list(values[17:19])
@@ -108,21 +109,25 @@ class _Entry:
         if age > 0.0:
             self._fade(age)
             self.time, age = event.time, 0.0
-        if event.matured or event.frauds:
-            long = [math.exp(age * rate) for rate in _MATURED_RATES]
-            _add(self.matured, event.matured, long)
-            _add(self.frauds, event.frauds, long)
-        if event.early_frauds or event.unexplained_frauds:
-            short = [math.exp(age * rate) for rate in _EARLY_RATES]
-            _add(self.early, event.early_frauds, short)
-            _add(self.unexplained, event.unexplained_frauds, short)
+        if event.matured:
+            self.matured = _added(self.matured, event.matured, age, _MATURED_RATES)
+        if event.frauds:
+            self.frauds = _added(self.frauds, event.frauds, age, _MATURED_RATES)
+        if event.early_frauds:
+            self.early = _added(self.early, event.early_frauds, age, _EARLY_RATES)
+        if event.unexplained_frauds:
+            self.unexplained = _added(self.unexplained, event.unexplained_frauds, age, _EARLY_RATES)
         self._note_newest(event)
 
     def _fade(self, age: float) -> None:
-        long = [math.exp(-age * rate) for rate in _MATURED_RATES]
-        short = [math.exp(-age * rate) for rate in _EARLY_RATES]
-        self.matured, self.frauds = _scaled(self.matured, long), _scaled(self.frauds, long)
-        self.early, self.unexplained = _scaled(self.early, short), _scaled(self.unexplained, short)
+        """Fade the sums; most keys never had a fraud, and nothing fades to nothing."""
+        self.matured = _faded(self.matured, age, _MATURED_RATES)
+        if any(self.frauds):
+            self.frauds = _faded(self.frauds, age, _MATURED_RATES)
+        if any(self.early):
+            self.early = _faded(self.early, age, _EARLY_RATES)
+        if any(self.unexplained):
+            self.unexplained = _faded(self.unexplained, age, _EARLY_RATES)
 
     def _note_newest(self, event: OutcomeEvent) -> None:
         """Note when the newest of each kind happened; a correction changes no such time."""
@@ -136,8 +141,11 @@ class _Entry:
             self.last_early = max(self.last_early, event.happened)
 
     def reputation(self, kind: str, name: str) -> Reputation:
-        """What is published of the sums; a correction may leave less than nothing by a hair."""
-        return Reputation(
+        """What is published of the sums; a correction may leave less than nothing by a hair.
+
+        Not validated again: that would take most of the time, and all of it was computed here.
+        """
+        return Reputation.model_construct(
             kind=kind,
             id=name,
             as_of=moment(self.time),
@@ -152,13 +160,15 @@ class _Entry:
         )
 
 
-def _add(sums: list[float], amount: int, shares: list[float]) -> None:
-    for place, share in enumerate(shares):
-        sums[place] += amount * share
+def _added(sums: list[float], amount: int, age: float, rates: tuple[float, ...]) -> list[float]:
+    """Sums with an amount that is late by a negative age."""
+    if age == 0.0:
+        return [value + amount for value in sums]
+    return [value + amount * math.exp(age * rate) for value, rate in zip(sums, rates, strict=True)]
 
 
-def _scaled(sums: list[float], shares: list[float]) -> list[float]:
-    return [value * share for value, share in zip(sums, shares, strict=True)]
+def _faded(sums: list[float], age: float, rates: tuple[float, ...]) -> list[float]:
+    return [value * math.exp(-age * rate) for value, rate in zip(sums, rates, strict=True)]
 
 
 def _published(sums: list[float]) -> tuple[float, ...]:

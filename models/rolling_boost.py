@@ -32,7 +32,8 @@ class RollingBoost(base.Classifier):
         n_trees: in the sum.
         learning_rate: share of its best step that a tree takes.
         max_depth: levels of splits of a tree.
-        period: rows after which a tree is replaced.
+        period: rows after which a tree is replaced; a fraud counts for ``fraud_rows`` of them.
+        fraud_rows: see ``period``: what is rare is learnt sooner.
         memory: rows that are remembered, the last ones.
         top_share: share of remembered rows, those with the largest gradients, that every tree is grown on.
         other_share: share of the other rows that is drawn for each tree, and counts for all of them.
@@ -52,10 +53,11 @@ class RollingBoost(base.Classifier):
         learning_rate: float = 0.1,
         max_depth: int = 5,
         period: int = 100,
+        fraud_rows: int = 10,
         memory: int = 60_000,
         top_share: float = 0.1,
         other_share: float = 0.1,
-        max_features: float = 0.5,
+        max_features: float = 0.3,
         n_bins: int = 64,
         l2: float = 5.0,
         min_child: float = 2.0,
@@ -67,6 +69,7 @@ class RollingBoost(base.Classifier):
         self.learning_rate = learning_rate
         self.max_depth = max_depth
         self.period = period
+        self.fraud_rows = fraud_rows
         self.memory = memory
         self.top_share = top_share
         self.other_share = other_share
@@ -86,6 +89,7 @@ class RollingBoost(base.Classifier):
         self._names: tuple[Any, ...] = ()
         self._draws = np.random.default_rng(seed)
         self._seen = 0
+        self._due = 0
         self._binned_at = 0
 
     def learn_one(self, x: Mapping[Any, float], y: bool, w: float = 1.0) -> None:  # noqa: FBT001
@@ -114,7 +118,8 @@ class RollingBoost(base.Classifier):
             self._codes[place] = (row[:, None] > self._edges[:, :-1]).sum(axis=1)
         self._seen += 1
         self.fresh += 1
-        if self._seen >= self.warm_up and self.fresh >= min(self.period, self._seen):
+        self._due += self.fraud_rows if y else 1
+        if self._seen >= self.warm_up and self._due >= self.period:
             self._grow()
 
     def _row(self, x: Mapping[Any, float]) -> Singles:
@@ -141,7 +146,7 @@ class RollingBoost(base.Classifier):
             if len(self._trees) == self.n_trees:
                 self._sums[:held] -= self._trees.pop(0).of(self._rows[:held])
             sample = self._sample(held)
-            tree = grow(sample, self._growth(float(sample.frauds.sum())))
+            tree = grow(sample, self._growth(sample))
             self._sums[:held] += tree.of(self._rows[:held])
             self._trees.append(tree)
         self._ensemble = Ensemble(self._trees)
@@ -150,10 +155,16 @@ class RollingBoost(base.Classifier):
         """Bring the sums of the rows up to date that came since the last tree."""
         places = np.arange(self._seen - min(self.fresh, self.memory), self._seen) % self.memory
         self._sums[places] = self._ensemble.of(self._rows[places]) if self._ensemble else 0.0
-        self.fresh = 0
+        self.fresh = self._due = 0
 
-    def _growth(self, frauds: float) -> Growth:
-        return Growth(self.max_depth, self.learning_rate, self.l2, self.min_child, self.min_frauds * frauds)
+    def _growth(self, sample: Sample) -> Growth:
+        return Growth(
+            self.max_depth,
+            self.learning_rate,
+            self.l2,
+            self.min_child,
+            min_frauds=self.min_frauds * float(sample.frauds.sum()),
+        )
 
     def _sample(self, held: int) -> Sample:
         """What the next tree is grown on."""

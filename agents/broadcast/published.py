@@ -56,9 +56,24 @@ class PublishedVersions:
         self.pinned = pin.model_version if pin is not None and pin.name == self._name else None
 
     def add(self, snapshot: ModelSnapshot, kept: int) -> list[bytes]:
-        """Note a version that is published now; gives the keys of those to take back, so that `kept` stay."""
+        """Note a version that is published now; gives the keys of those to take back, so that `kept` stay.
+
+        New ones stay close together and old ones ever further apart, so that `kept` of them reach far back.
+        """
         self._versions.add(snapshot.version)
         self.newest = max(self.newest, snapshot.version)
-        too_old = [version for version in sorted(self._versions)[:-kept] if version != self.pinned]
-        self._versions.difference_update(too_old)
-        return [f"{self._name}@{version}".encode() for version in too_old]
+        taken_back = []
+        while len(self._versions) > kept and (version := self._least_missed()) is not None:
+            self._versions.remove(version)
+            taken_back.append(f"{self._name}@{version}".encode())
+        return taken_back
+
+    def _least_missed(self) -> int | None:
+        """The version, neither first, last nor pinned, whose neighbours are closest for their age."""
+        ordered = sorted(self._versions)
+        gaps = {
+            version: (after - before) / (ordered[-1] - before)
+            for before, version, after in zip(ordered, ordered[1:], ordered[2:], strict=False)
+            if version != self.pinned
+        }
+        return min(gaps, key=gaps.__getitem__, default=None)

@@ -97,7 +97,7 @@ class ScoringSettings(Section):
     """Scores from here on are declined (policy fixed)."""
     alerts_per_10000: Annotated[float, Field(gt=0, le=10_000)] = 50
     """Alerts in 10,000 transactions (policy budget)."""
-    budget_floor: Probability = 0.1
+    budget_floor: Probability = 0.01
     """Scores below are never alerts, however few the high ones (policy budget)."""
     budget_ceiling: Probability = 0.9
     """Scores from here on are always alerts, however many (policy budget)."""
@@ -190,8 +190,8 @@ class LearningSettings(Section):
     """Time between two snapshots, at least."""
     publish_rows: PositiveInt = 200
     """Examples without a fraud that are worth a snapshot; with one, each is."""
-    kept_versions: Annotated[int, Field(ge=2, le=1_000)] = 20
-    """Snapshots that stay on the topic, to roll back to."""
+    kept_versions: Annotated[int, Field(ge=3, le=1_000)] = 20
+    """Snapshots that stay on the topic, to roll back to: the older, the further apart."""
     checkpoint_seconds: PositiveFloat = 60
     """Time between two checkpoints of the learner on disk, at least."""
 

@@ -231,8 +231,24 @@ def test_versions_that_were_there_before_count_among_those_kept(published: Publi
     for version in (3, 5, 7):
         published.take(b"forest@%d" % version, sealed(version))
     published.take(b"forest@5", None)
-    assert published.add(snapshot(9), kept=2) == [b"forest@3"]
-    assert published.add(snapshot(11), kept=2) == [b"forest@7"]
+    assert published.add(snapshot(9), kept=2) == [b"forest@7"]
+    assert published.add(snapshot(11), kept=2) == [b"forest@9"]
+
+
+def test_the_versions_kept_reach_far_back_and_are_dense_where_they_are_new(
+    published: PublishedVersions,
+) -> None:
+    kept = set()
+    for version in range(1, 2_001):
+        kept.add(version)
+        for key in published.add(snapshot(version), kept=12):
+            kept.remove(int(key.partition(b"@")[2]))
+    ages = sorted(2_000 - version for version in kept)
+    assert len(ages) == 12
+    assert ages[0] == 0
+    assert ages[-1] == 1_999
+    assert ages[2] < 30
+    assert all(older <= 8 * newer for newer, older in zip(ages[2:], ages[3:], strict=False))
 
 
 @pytest.mark.parametrize(

@@ -354,20 +354,20 @@ async def test_only_so_many_versions_are_kept(tmp_path: Path) -> None:
     for number in range(READY, READY + 3):
         await life.learn([value(number)], number)
     assert [each.version for each in life.snapshots] == [550, 551, 552, 553]
-    assert life.taken_back == [b"forest@550", b"forest@551"]
+    assert life.taken_back == [b"forest@551", b"forest@552"]
 
 
 async def test_the_pinned_version_stays(tmp_path: Path) -> None:
     life = Life(tmp_path, rows=1, kept=2)
-    life.published.pin(pin(READY))
+    life.published.pin(pin(READY + 1))
     life.resume()
     await life.learn(log(READY))
     for number in range(READY, READY + 3):
         await life.learn([value(number)], number)
-    assert life.taken_back == [b"forest@551"]
+    assert life.taken_back == [b"forest@552"]
     life.published.pin(None)
     await life.learn([value(READY + 3)], READY + 3)
-    assert life.taken_back == [b"forest@551", b"forest@550", b"forest@552"]
+    assert life.taken_back == [b"forest@552", b"forest@551", b"forest@553"]
 
 
 async def test_learning_is_told_in_metrics(life: Life) -> None:

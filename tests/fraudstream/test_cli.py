@@ -21,7 +21,16 @@ def run(*arguments: str) -> Result:
 
 
 def test_every_command_explains_itself() -> None:
-    for command in ((), ("topics",), ("config",), ("schema",), ("dev",), ("alerts",), ("doctor",)):
+    for command in (
+        (),
+        ("topics",),
+        ("config",),
+        ("schema",),
+        ("dev",),
+        ("alerts",),
+        ("doctor",),
+        ("model",),
+    ):
         result = run(*command, "--help")
         assert result.exit_code == 0
         assert "Usage" in result.stdout

@@ -114,7 +114,8 @@ class Scorer:
 
 @pytest.fixture(scope="module")
 def scorer(kafka: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scorer]:
-    with service(kafka.bootstrap_servers, tmp_path_factory.mktemp("scorer")) as running:
+    folder = tmp_path_factory.mktemp("scorer")
+    with service(kafka.bootstrap_servers, folder, LEARNING__MODEL="forest") as running:
         yield Scorer(running)
 
 

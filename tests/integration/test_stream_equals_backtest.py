@@ -172,7 +172,7 @@ def test_kafka_and_the_backtest_learn_the_same_and_score_the_same(kafka: Any, tm
         models = [each for each in read_committed(running.servers, running.topics.models) if each.value]
 
     by_model = {score["scored_by"].partition("@")[0] for score in scores}
-    assert by_model == {"prior", "forest"}, "the model must have come into force within the days compared"
+    assert by_model == {"prior", "boost"}, "the model must have come into force within the days compared"
     assert [comparable(example) for example in examples] == backtest.examples
     assert len(scores) == len(backtest.scores)
     for score in scores:

@@ -74,7 +74,7 @@ def test_the_same_rows_give_the_same_trees_and_another_seed_others() -> None:
 
 def test_a_copy_from_a_pickle_goes_on_as_the_original() -> None:
     model = learnt(RollingBoost(**SMALL), 1_730, seed=1)
-    copy = pickle.loads(pickle.dumps(model))
+    copy = pickle.loads(pickle.dumps(model))  # noqa: S301 - its own
     values, _ = world(200, seed=2)
     one, other = learnt(model, 1_000, seed=3), learnt(copy, 1_000, seed=3)
     assert scores(one, values).tolist() == scores(other, values).tolist()
@@ -103,7 +103,7 @@ def test_rows_with_small_gradients_are_sampled_and_count_for_all_of_them() -> No
 
 
 def test_the_learner_says_how_many_rows_have_not_changed_its_score_yet() -> None:
-    learner = BoostLearner(6, seed=1, **SMALL)
+    learner = BoostLearner(6, seed=1, **SMALL, fraud_rows=1)
     values, frauds = world(500, seed=1)
     probe = values[0].tolist()
     told = []
@@ -116,10 +116,22 @@ def test_the_learner_says_how_many_rows_have_not_changed_its_score_yet() -> None
     assert told[198:250] == [199, *([0]), *range(1, 50), 0]
 
 
+def test_frauds_are_learnt_sooner_than_their_number() -> None:
+    model = RollingBoost(**SMALL, fraud_rows=10)
+    values, _ = world(204, seed=1)
+    taught(model, values[:199], np.arange(199) % 9 == 0)
+    taught(model, values[199:200], np.array([True]))
+    assert model.fresh == 0
+    taught(model, values[200:204], np.array([True] * 4))
+    assert model.fresh == 4
+    taught(model, values[:1], np.array([True]))
+    assert model.fresh == 0
+
+
 def test_before_the_first_tree_nothing_is_known_of_a_row() -> None:
     model = RollingBoost(**SMALL)
     assert model.predict_proba_one({"a": 1.0}) == {False: 0.5, True: 0.5}
-    model.learn_one({"a": 1.0}, True)
+    model.learn_one({"a": 1.0}, y=True)
     assert model.predict_proba_one({"a": 1.0}) == {False: 0.5, True: 0.5}
 
 
@@ -127,5 +139,5 @@ def test_the_whole_memory_may_be_of_one_outcome() -> None:
     model = RollingBoost(**SMALL)
     values, _ = world(300, seed=1)
     for row in values:
-        model.learn_row(row, False, 1.0)
+        model.learn_row(row, y=False, w=1.0)
     assert model.trees == []
