@@ -28,8 +28,11 @@ class Machine:
     packages: dict[str, str]
 
 
-def describe() -> Machine:
-    """This machine; Linux only, like the worker's parent-death signal and the CPU clocks below."""
+def describe(*more: str) -> Machine:
+    """This machine, with the versions of `more` packages.
+
+    Linux only, like the worker's parent-death signal and the CPU clocks below.
+    """
     return Machine(
         cpu=_first(r"model name\s*: (.+)", "/proc/cpuinfo"),
         cores=len(os.sched_getaffinity(0)),
@@ -37,7 +40,7 @@ def describe() -> Machine:
         system=platform.platform(),
         python=platform.python_version(),
         kafka=_first(r"kafka_2\.13:([\d.]+)", LOCK),
-        packages={name: version(name) for name in ("fraudstream", *_PACKAGES)},
+        packages={name: version(name) for name in ("fraudstream", *_PACKAGES, *more)},
     )
 
 

@@ -19,7 +19,7 @@ from fraudstream.settings.tree import PREFIX
 from fraudstream.topics import create_topics
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 Mode = Literal["exactly-once", "at-least-once"]
@@ -49,20 +49,27 @@ def topics(bootstrap_servers: str) -> Iterator[Settings]:
 
 
 @contextmanager
-def worker(settings: Settings, mode: Mode, folder: Path) -> Iterator[int]:
+def worker(settings: Settings, mode: Mode, folder: Path, name: str = "worker", **own: str) -> Iterator[int]:
     """Run `fraudstream worker` with the default settings but the mode; gives its process id once it is ready.
+
+    Args:
+        settings: of the benchmark: where Kafka is, and the topics' names.
+        mode: of its delivery.
+        folder: for its log.
+        name: of its log.
+        own: further settings, by their variables' names without the prefix (`WEB__PORT="6066"`).
 
     Raises:
         BenchmarkFailed: it does not become ready.
     """
-    [port] = free_ports(1)
-    log = folder / f"{settings.topics.prefix}worker.log"
+    port = int(own.setdefault("WEB__PORT", str(*free_ports(1))))
+    log = folder / f"{settings.topics.prefix}{name}.log"
     # As in the demo: the worker dies with the benchmark, and a folder that stands around is not imported.
     command = [sys.executable, "-I", "-S", str(tether.__file__), str(os.getpid())]
     command += [sys.executable, "-P", "-m", "fraudstream", "worker"]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            command, env=_environment(settings, mode, port), stdout=output, stderr=subprocess.STDOUT
+            command, env=_environment(settings, mode) | _named(own), stdout=output, stderr=subprocess.STDOUT
         )
     try:
         _wait_until_ready(process, port, log)
@@ -73,17 +80,21 @@ def worker(settings: Settings, mode: Mode, folder: Path) -> Iterator[int]:
         _stop(process)
 
 
-def _environment(settings: Settings, mode: Mode, port: int) -> dict[str, str]:
+def _environment(settings: Settings, mode: Mode) -> dict[str, str]:
     own = {
         "KAFKA__BOOTSTRAP_SERVERS": settings.kafka.bootstrap_servers,
         "TOPICS__PREFIX": settings.topics.prefix,
         "WORKER__GROUP": group(settings),
         "DELIVERY__MODE": mode,
-        "WEB__PORT": str(port),
         "LOG__FORMAT": "json",
     }
     inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith(PREFIX)}
-    return inherited | {f"{PREFIX}{name}": value for name, value in own.items()}
+    return inherited | _named(own)
+
+
+def _named(own: Mapping[str, str]) -> dict[str, str]:
+    """Settings by the whole names of their variables."""
+    return {f"{PREFIX}{name}": value for name, value in own.items()}
 
 
 def group(settings: Settings) -> str:

@@ -10,7 +10,7 @@ from rich.table import Table as RichTable
 from benchmarks.report import machine_lines, tables
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from benchmarks.report import Table
     from benchmarks.results import Results
@@ -20,22 +20,32 @@ _WIDTH = 160
 
 
 def show(results: Results) -> None:
-    """Print tables; through a pipe as wide as they are."""
+    """Print a run's tables."""
+    show_tables(machine_lines(results), tables(results))
+
+
+def show_tables(lines: Iterable[str], found: Iterable[Table]) -> None:
+    """Print lines and tables; through a pipe as wide as they are."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=_WIDTH)
-    console.print(*machine_lines(results), sep="\n")
-    for table in tables(results):
+    console.print(*lines, sep="\n")
+    for table in found:
         console.print(f"\n[bold]{table.title}[/bold]")
         console.print(_rich(table))
         console.print(*table.sentences, sep="\n")
 
 
 def markdown(results: Results, raw: str) -> str:
-    """The report as Markdown; `raw` names the file with the figures of every run."""
-    head = ["# Benchmark results", "", *(f"* {line}" for line in machine_lines(results))]
+    """The report of a run as Markdown; `raw` names the file with the figures of every run."""
+    return markdown_tables("Benchmark results", raw, machine_lines(results), tables(results))
+
+
+def markdown_tables(title: str, raw: str, lines: Iterable[str], found: Iterable[Table]) -> str:
+    """Lines and tables as Markdown."""
+    head = [f"# {title}", "", *(f"* {line}" for line in lines)]
     head += [f"* Every run: [{raw}]({raw}). Where there are several rounds, tables show their medians.", ""]
-    return "\n".join([*head, *("\n".join(_markdown(table)) for table in tables(results))])
+    return "\n".join([*head, *("\n".join(_markdown(table)) for table in found)])
 
 
 def _rich(table: Table) -> RichTable:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 TRANSACTIONS: Final = 10_000
 """What a budget is counted on."""
-STEP: Final = 0.1
+STEP: Final = 0.3
 """Log-odds that one alert raises the threshold by."""
 REPEAT_SECONDS: Final = 24 * HOUR
 """Event time for which an alert keeps further ones on its subject back."""

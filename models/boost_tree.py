@@ -174,9 +174,7 @@ def _best_splits(
     all_g, all_h = left_g[:, :, -1:], left_h[:, :, -1:]
     right_g, right_h = all_g - left_g, all_h - left_h
     gain = (
-        left_g**2 / (left_h + growth.l2)
-        + right_g**2 / (right_h + growth.l2)
-        - all_g**2 / (all_h + growth.l2)
+        left_g**2 / (left_h + growth.l2) + right_g**2 / (right_h + growth.l2) - all_g**2 / (all_h + growth.l2)
     )
     gain[np.minimum(left_h, right_h) < growth.min_child] = 0.0
     gain[np.minimum(left_f, left_f[:, :, -1:] - left_f) < growth.min_frauds] = 0.0

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from models.arrays import Floats, Integers, Singles
 
 
-class RollingBoost(base.Classifier):
+class RollingBoost(base.Classifier):  # type: ignore[misc]
     """Boosted trees over a memory of labelled rows, as a River classifier of two classes.
 
     Args:
@@ -62,7 +62,7 @@ class RollingBoost(base.Classifier):
         l2: float = 5.0,
         min_child: float = 2.0,
         min_frauds: float = 0.02,
-        warm_up: int = 500,
+        warm_up: int = 200,
         seed: int = 0,
     ) -> None:
         self.n_trees = n_trees

@@ -98,6 +98,7 @@ CANDIDATES: Final[dict[str, Candidate]] = {
         "The same, and each midnight verdicts on the day's 100 highest cards (2 % of all cards at most).",
         _online(OnlineOptions(SERVED, verdicts=True)),
     ),
+    "forest": Candidate("Adaptive random forest of River's trees, online.", _online(OnlineOptions("forest"))),
     "two-heads": Candidate(
         "Two forests, one of early labels and one of matured ones.", _online(OnlineOptions("two-heads"))
     ),
@@ -122,4 +123,4 @@ CANDIDATES: Final[dict[str, Candidate]] = {
 }
 """By name; the first are the service's own."""
 
-DEFAULT: Final = ("online", "online-verdicts", "logistic", RULES, "frozen", "nightly", "oracle")
+DEFAULT: Final = ("online", "online-verdicts", "forest", "logistic", RULES, "frozen", "nightly", "oracle")

@@ -130,7 +130,7 @@ class Service:
         return self._lag("group", self.topics.transactions, self.topics.labels)
 
     def has_learnt(self, records: Iterable[Any]) -> bool:
-        """Whether the learning side has committed all of these records of its sources (markers do not count)."""
+        """Whether the learning side has committed all of these records of its sources."""
         last = {(each.topic, each.partition): each.offset for each in records}
         with self._consumer("group.learning") as consumer:
             done = consumer.committed([TopicPartition(*place) for place in last], timeout=20)

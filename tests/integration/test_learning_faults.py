@@ -10,6 +10,7 @@ import random
 import shutil
 from collections import defaultdict
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
@@ -48,7 +49,7 @@ SETTINGS = {
 }
 
 
-def bank(days: int = 14) -> list[StreamRecord]:
+def bank(days: int = 11) -> list[StreamRecord]:
     """Transactions with many frauds, and their labels, in order of time; all of it lies in the past."""
     start = (datetime.now(UTC) - timedelta(days=days + 1)).date()
     world = Handbook(120, 60, days, start, seed=11, compromised_terminals=2.0, compromised_customers=3.0)
@@ -83,10 +84,10 @@ def test_a_learning_worker_that_is_killed_again_and_again_learns_the_same(
     with service(kafka.bootstrap_servers, tmp_path, DELIVERY__MODE=mode, **SETTINGS) as running:
         running.start()
         learner = running.start_learning(WORKER__SLOT="learner")
-        sending = Thread(target=produce, args=(records, BothTopics(running), 150))
+        sending = Thread(target=produce, args=(records, BothTopics(running), 250))
         sending.start()
         for _ in range(3):
-            sending.join(moments.uniform(2.0, 6.0))
+            sending.join(moments.uniform(1.0, 4.0))
             learner.kill()
             learner.wait()
             learner = running.start_learning(WORKER__SLOT="learner")
@@ -132,7 +133,9 @@ def ids(running: Service, topic: str) -> set[str]:
 
 def assert_right(running: Service, records: list[StreamRecord], *, repeats_allowed: bool) -> None:
     examples = read_committed(running.servers, running.topics.examples)
-    assert_learnt_as_the_labels_say([decode_example(each.value) for each in examples], records, repeats_allowed)
+    assert_learnt_as_the_labels_say(
+        [decode_example(each.value) for each in examples], records, repeats_allowed
+    )
     assert_reputations_are_the_fold_of_outcomes(running)
     if not repeats_allowed:
         assert_each_transaction_is_counted_once(running)
@@ -140,7 +143,9 @@ def assert_right(running: Service, records: list[StreamRecord], *, repeats_allow
 
 
 def assert_learnt_as_the_labels_say(
-    examples: list[Example], records: list[StreamRecord], repeats_allowed: bool  # noqa: FBT001
+    examples: list[Example],
+    records: list[StreamRecord],
+    repeats_allowed: bool,  # noqa: FBT001
 ) -> None:
     told: dict[str, list[Example]] = defaultdict(list)
     for example in examples:
@@ -158,7 +163,7 @@ def assert_learnt_as_the_labels_say(
     assert len(told) > 500
     for name, history in told.items():
         outcomes = [example.outcome for example in history]
-        assert all(one is not next_ for one, next_ in zip(outcomes, outcomes[1:], strict=False)), history
+        assert all(one is not next_ for one, next_ in pairwise(outcomes)), history
         assert [example.maturity is Maturity.CORRECTED for example in history] == [
             number > 0 for number in range(len(history))
         ]
@@ -172,7 +177,9 @@ def assert_reputations_are_the_fold_of_outcomes(running: Service) -> None:
     for record in read_committed(running.servers, running.topics.outcomes):
         outcomes = decode_outcomes(record.value)
         ledger.fold(outcomes.key, outcomes.events)
-    newest = {each.key.decode(): each.value for each in read_committed(running.servers, running.topics.reputations)}
+    newest = {
+        each.key.decode(): each.value for each in read_committed(running.servers, running.topics.reputations)
+    }
     assert set(newest) == set(ledger.take_dirty())
     for key, value in newest.items():
         assert decode_reputation(value) == ledger.reputation(key)
@@ -183,7 +190,9 @@ def assert_each_transaction_is_counted_once(running: Service) -> None:
     for record in read_committed(running.servers, running.topics.outcomes):
         outcomes = decode_outcomes(record.value)
         matured += sum(event.matured for event in outcomes.events) if outcomes.kind == "counterparty" else 0
-    examples = [decode_example(each.value) for each in read_committed(running.servers, running.topics.examples)]
+    examples = [
+        decode_example(each.value) for each in read_committed(running.servers, running.topics.examples)
+    ]
     learnt_at_the_horizon = sum(example.maturity is Maturity.MATURED for example in examples)
     early = {each.transaction_id: each for each in examples if each.maturity is Maturity.EARLY}
     assert learnt_at_the_horizon <= matured <= learnt_at_the_horizon + len(early)

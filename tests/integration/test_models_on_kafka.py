@@ -130,7 +130,9 @@ def test_a_signed_model_scores_from_the_next_transaction_on(scorer: Scorer) -> N
     assert scorer.score_one() == "forest@20"
 
 
-@pytest.mark.parametrize("fault", ["bad-signature", "altered", "unsigned", "old-version", "features-mismatch"])
+@pytest.mark.parametrize(
+    "fault", ["bad-signature", "altered", "unsigned", "old-version", "features-mismatch"]
+)
 def test_what_is_no_newer_model_signed_by_our_key_is_refused_and_scoring_goes_on(
     scorer: Scorer, fault: str
 ) -> None:

@@ -28,18 +28,17 @@ from schemas.label import Label, LabelOrigin, Outcome, decode_label
 from schemas.transaction import decode_transaction
 
 if TYPE_CHECKING:
-    import subprocess
     from pathlib import Path
 
     from models.labelling import Emission
 
 pytestmark = pytest.mark.kafka
 
-STEPS = 12
+STEPS = 9
 WORLD = Handbook(
     customers=120,
     terminals=60,
-    days=24,
+    days=18,
     start=date(2026, 3, 1),
     seed=5,
     compromised_terminals=2.0,
@@ -50,6 +49,7 @@ SETTINGS = {
     "LABELLING__GENUINE_SHARE": "0.8",
     "LABELLING__EXAMPLES_PER_SECOND": "1000",
     "LABELLING__GRACE_SECONDS": "300",
+    "DELIVERY__COMMIT_INTERVAL_SECONDS": "0.05",
     "LEARNING__PUBLISH_SECONDS": "0.01",
     "LEARNING__PUBLISH_ROWS": "1",
 }
@@ -87,7 +87,9 @@ class Backtest:
     """The loop without Kafka."""
 
     def __init__(self) -> None:
-        labelling = {name.partition("__")[2].lower(): value for name, value in SETTINGS.items() if "LABEL" in name}
+        labelling = {
+            name.partition("__")[2].lower(): value for name, value in SETTINGS.items() if "LABEL" in name
+        }
         settings = Settings(labelling=labelling, topics={"score_partitions": 1})
         self.model = new_model(settings)
         self.loop = Loop(labelling_rules(settings), self.model)
@@ -168,7 +170,9 @@ def test_kafka_and_the_backtest_learn_the_same_and_score_the_same(kafka: Any, tm
         assert running.stop() == [0, 0]
 
         scores = [orjson.loads(each.value) for each in read_committed(running.servers, running.topics.scores)]
-        examples = [decode_example(each.value) for each in read_committed(running.servers, running.topics.examples)]
+        examples = [
+            decode_example(each.value) for each in read_committed(running.servers, running.topics.examples)
+        ]
         models = [each for each in read_committed(running.servers, running.topics.models) if each.value]
 
     by_model = {score["scored_by"].partition("@")[0] for score in scores}

@@ -29,7 +29,10 @@ def gain_of(sample: Sample, goes_left: np.ndarray) -> float:
     """What a split gains, by its definition; nothing where a child is too light."""
     parts = [goes_left, ~goes_left]
     hessians = [sample.hessian[part].sum() for part in parts]
-    if min(hessians) < GROWTH.min_child or min(sample.frauds[part].sum() for part in parts) < GROWTH.min_frauds:
+    if (
+        min(hessians) < GROWTH.min_child
+        or min(sample.frauds[part].sum() for part in parts) < GROWTH.min_frauds
+    ):
         return 0.0
     gradients = [sample.gradient[part].sum() for part in parts]
     whole = sample.gradient.sum() ** 2 / (sample.hessian.sum() + GROWTH.l2)
@@ -88,7 +91,9 @@ def test_a_branch_weighs_as_much_as_its_children() -> None:
     branches = np.flatnonzero(table.feature != LEAF)
     assert len(branches)
     assert table.hits[0] == 200.0
-    assert (table.hits[branches] == table.hits[table.left[branches]] + table.hits[table.right[branches]]).all()
+    assert (
+        table.hits[branches] == table.hits[table.left[branches]] + table.hits[table.right[branches]]
+    ).all()
 
 
 def test_one_row_alone_is_summed_as_in_a_batch() -> None:
