@@ -24,7 +24,7 @@ from agents.scoring import Admission
 from models.alert_budget import AlertBudget
 from models.core import CANARY_SCORE, ScoringCore
 from models.decay import DAY
-from models.features import FEATURES, FEATURES_VERSION
+from models.features import FEATURES_VERSION
 from models.labelling import LabellingRules
 from models.policy import FixedThreshold
 from models.prior import PriorModel
@@ -140,17 +140,10 @@ def _bind_learning(app: App, settings: Settings, telemetry: Telemetry) -> dict[s
 
 def new_model(settings: Settings) -> OnlineModel:
     """A model as the settings want it, that has learnt nothing."""
-    from models.learner import make_learner  # noqa: PLC0415 - brings River, which scorers do without
-    from models.online_model import OnlineModel  # noqa: PLC0415
+    from models import online_model  # noqa: PLC0415 - scorers do without
 
     chosen = settings.learning
-    return OnlineModel(
-        chosen.model,
-        make_learner(chosen.algorithm, len(FEATURES), chosen.seed),
-        features_version=FEATURES_VERSION,
-        seed=chosen.seed,
-        code_version=version("fraudstream"),
-    )
+    return online_model.new_model(chosen.model, chosen.algorithm, chosen.seed, version("fraudstream"))
 
 
 def labelling_rules(settings: Settings) -> LabellingRules:

@@ -13,6 +13,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from models.calibration import Calibrator
+from models.features import FEATURES, FEATURES_VERSION
+from models.learner import make_learner
 from models.signing import digest
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.label import Outcome
@@ -180,6 +182,16 @@ class OnlineModel:
         """When the labels were recorded that changed the score since the last call."""
         while self._labels_recorded and self._labels_recorded[0][0] <= self.examples - self._learner.fresh:
             yield self._labels_recorded.popleft()[1]
+
+
+def new_model(name: str, algorithm: str, seed: int, code_version: str) -> OnlineModel:
+    """A model of this service's features that has learnt nothing.
+
+    Raises:
+        ValueError: no learner is named so.
+    """
+    learner = make_learner(algorithm, len(FEATURES), seed)
+    return OnlineModel(name, learner, features_version=FEATURES_VERSION, seed=seed, code_version=code_version)
 
 
 def _key(example: Example) -> int:

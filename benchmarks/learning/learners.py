@@ -1,4 +1,4 @@
-"""How fast each learner folds the same examples, River's own forest beside them, and what a snapshot costs."""
+"""How fast each learner folds the same examples, River's own forest beside them, and a snapshot's cost."""
 
 from __future__ import annotations
 

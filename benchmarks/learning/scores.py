@@ -61,7 +61,11 @@ def swap_times(scorings: Iterable[Scoring]) -> list[float]:
 
 
 def latencies(
-    due: Mapping[str, float], scored: Mapping[str, Scoring], swaps: Sequence[float], before: float, after: float
+    due: Mapping[str, float],
+    scored: Mapping[str, Scoring],
+    swaps: Sequence[float],
+    before: float,
+    after: float,
 ) -> tuple[list[float], list[float]]:
     """Seconds from due to scored: of all transactions, and of those due around a swap.
 

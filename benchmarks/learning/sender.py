@@ -1,4 +1,4 @@
-"""Sends the bank's records: transactions at times fixed beforehand, each label with the transaction before it."""
+"""Sends the bank's records: transactions at times fixed beforehand, labels with the next transaction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SERVE_EVERY = 50
 
 
 class Sent(NamedTuple):
-    """When each transaction was due (s since 1970), how late each went (s), and how many labels there were."""
+    """When each transaction was due (s since 1970), how late it went (s), and how many labels there were."""
 
     due: dict[str, float]
     late: list[float]
@@ -53,7 +53,7 @@ class Sender:
             self._producer.list_topics(topic, timeout=10)  # the first message must not wait for it
 
     def send(self, arrivals: Sequence[float]) -> Sent:
-        """Send a transaction at each of these seconds from now; a record's Kafka timestamp is when it was due.
+        """Send a transaction at each of these seconds from now, stamped with the time when it was due.
 
         A wait of the sender itself, or of Kafka, is therefore in every latency counted from that timestamp.
         """

@@ -15,10 +15,8 @@ from fraudstream.backtest.loop import Loop
 from models.core import Scored
 from models.decay import DAY, HOUR
 from models.evaluation import highest_cards
-from models.features import FEATURES, FEATURES_VERSION
 from models.labelling import LabellingRules
-from models.learner import make_learner
-from models.online_model import OnlineModel
+from models.online_model import new_model
 from schemas.label import Label, LabelOrigin, Outcome
 
 if TYPE_CHECKING:
@@ -27,6 +25,7 @@ if TYPE_CHECKING:
     from fraudstream.backtest.dataset import Dataset
     from models.arrays import Floats
     from models.core import Skipped
+    from models.online_model import OnlineModel
 
 BATCH: Final = 250
 """Most transactions that are scored at once, all of the same hour: what becomes known meanwhile waits."""
@@ -151,10 +150,4 @@ def _keep(data: Dataset, horizon: float) -> float:
 def _new_model(options: OnlineOptions) -> OnlineModel | None:
     if options.algorithm is None:
         return None
-    return OnlineModel(
-        options.algorithm,
-        make_learner(options.algorithm, len(FEATURES), options.seed),
-        features_version=FEATURES_VERSION,
-        seed=options.seed,
-        code_version=version("fraudstream"),
-    )
+    return new_model(options.algorithm, options.algorithm, options.seed, version("fraudstream"))
