@@ -14,7 +14,7 @@ ARGS :=
 
 .PHONY: help
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: .venv/.setup  ## Install fraudstream into .venv
@@ -46,6 +46,10 @@ format: dev  ## Format the code and mend what ruff can mend
 .PHONY: bench
 bench: setup  ## Measure what an event costs and how long it takes
 	@$(BIN)/python benchmarks/run.py $(ARGS)
+
+.PHONY: bench-learning
+bench-learning: setup  ## Measure how soon labels are learnt, and what that costs
+	@$(BIN)/python benchmarks/learning/run.py $(ARGS)
 
 .PHONY: backtest
 backtest: setup  ## Compare learners and yardsticks on the public benchmark, labels 7 days late

@@ -66,6 +66,10 @@ def _since(name: str, sentence: str) -> Feature:
     return Feature(name, sentence, "seconds", high=60 * DAY)
 
 
+def _run(name: str, sentence: str) -> Feature:
+    return Feature(name, sentence, "seconds", low=-60 * DAY, high=60 * DAY)
+
+
 EVENT: Final = (
     _money("amount", "Amount of the transaction in the currency of the account."),
     Feature("hour", "Hour of the day, UTC.", "hours", high=24.0),
@@ -121,20 +125,27 @@ REPUTATION: Final = (
     ),
     _since("since_counterparty_fraud", "Time since the counterparty's last matured fraud."),
     _since("since_counterparty_genuine", "Time since the counterparty's last matured genuine transaction."),
-    Feature(
+    _run(
         "counterparty_fraud_run",
         "Time by which the counterparty's last matured fraud is newer than its last genuine transaction.",
-        "seconds",
-        low=-60 * DAY,
-        high=60 * DAY,
     ),
     _frauds("unexplained_frauds_7d", "Frauds at the counterparty of usual amounts, fading over 7 days."),
     _frauds("unexplained_frauds_28d", "Frauds at the counterparty of usual amounts, fading over 28 days."),
     _share("unexplained_fraud_share_28d", "Share of frauds of usual amounts at the counterparty, over 28 d."),
     _since("since_unexplained_fraud", "Time since the counterparty's last fraud of a usual amount."),
     _frauds("early_frauds_7d", "Frauds at the counterparty known early, fading over 7 days."),
-    _frauds("early_frauds_28d", "Frauds at the counterparty known early, fading over 28 days."),
-    _since("since_early_fraud", "Time since the counterparty's last fraud known early."),
+    _frauds("early_unexplained_7d", "Frauds of usual amounts at the counterparty known early, over 7 d."),
+    _frauds("early_unexplained_28d", "Frauds of usual amounts at the counterparty known early, over 28 d."),
+    _since(
+        "since_early_unexplained",
+        "Time since the last fraud of a usual amount at the counterparty known early.",
+    ),
+    _count("early_genuine_7d", "Transactions with the counterparty called genuine early, over 7 days."),
+    _since("since_early_genuine", "Time since the counterparty's last transaction called genuine early."),
+    _run(
+        "early_run",
+        "Time by which the last fraud of a usual amount known early is newer than the last called genuine.",
+    ),
     _frauds("merchant_frauds_28d", "Matured frauds at the merchant, fading over 28 days."),
     _share("merchant_fraud_share_7d", "Share of frauds at the merchant, fading over 7 days."),
     _share("merchant_fraud_share_28d", "Share of frauds at the merchant, fading over 28 days."),

@@ -214,11 +214,12 @@ def _take(
         return Fate.MATURED  # the horizon, which is due now, learns it
     if case.learnt == label.is_fraud:
         return Fate.CONFIRMED
-    change = int(label.is_fraud) - int(bool(case.learnt))
+    frauds = int(label.is_fraud) - int(case.learnt is True)
+    genuine = int(not label.is_fraud) - int(case.learnt is False)
     if case.is_matured:
-        emission.add_outcome(row, _matured_event(row, matures, 0, change))
-    elif change:
-        emission.add_outcome(row, OutcomeEvent(row.event_time, row.event_time, 0, 0, change, 0))
+        emission.add_outcome(row, _matured_event(row, matures, 0, frauds))
+    else:
+        emission.add_outcome(row, _early_event(row, frauds, genuine))
     maturity = Maturity.EARLY if case.learnt is None else Maturity.CORRECTED
     case.learnt = label.is_fraud
     time = max(label.time, matures if case.is_matured else row.event_time)
@@ -250,6 +251,12 @@ def _matured_event(row: ScoredRow, matures: float, matured: int, frauds: int) ->
     """What a final outcome, or its correction, adds to the reputations."""
     unexplained = 0 if row.amount_is_unusual else frauds
     return OutcomeEvent(matures, row.event_time, matured, frauds, 0, unexplained)
+
+
+def _early_event(row: ScoredRow, frauds: int, genuine: int) -> OutcomeEvent:
+    """What a label before the horizon, or its correction, adds to the reputations."""
+    unexplained = 0 if row.amount_is_unusual else frauds
+    return OutcomeEvent(row.event_time, row.event_time, 0, 0, frauds, 0, unexplained, genuine)
 
 
 def _example(row: ScoredRow, case: Case, maturity: Maturity, rate: float, learn_time: float) -> Example:

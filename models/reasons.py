@@ -114,7 +114,10 @@ STORIES: Final = (
     Story(
         "COUNTERPARTY_RECENT_FRAUD",
         "Frauds with this counterparty were reported in the last days.",
-        ("early_frauds_7d", "early_frauds_28d", "since_early_fraud"),
+        (
+            *("early_frauds_7d", "early_unexplained_7d", "early_unexplained_28d", "since_early_unexplained"),
+            *("early_genuine_7d", "since_early_genuine", "early_run"),
+        ),
         shown="early_frauds_7d",
     ),
     Story(

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from models.batch import EventBatch
     from schemas.reputation import Reputation
 
-RATES: Final = rates(*(days * DAY for days in (*MATURED_DAYS, *MATURED_DAYS, *EARLY_DAYS, *EARLY_DAYS)))
+RATES: Final = rates(*(days * DAY for days in (*MATURED_DAYS * 2, *EARLY_DAYS * 4)))
 MATURED: Final = slice(0, 5)
 FRAUDS: Final = slice(5, 10)
 EARLY: Final = slice(10, 12)
 UNEXPLAINED: Final = slice(12, 14)
+EARLY_UNEXPLAINED: Final = slice(14, 16)
+EARLY_GENUINE: Final = slice(16, 18)
 VIEWED: Final = [2, 4]
 """Places of the time constants whose counts and fraud shares are viewed: 7 and 28 days."""
 FORTNIGHT: Final = 3
@@ -38,10 +40,12 @@ ROW: Final = np.dtype(
         ("last_genuine", "<f8"),
         ("last_unexplained", "<f8"),
         ("last_early", "<f8"),
+        ("last_early_unexplained", "<f8"),
+        ("last_early_genuine", "<f8"),
         ("sums", "<f8", len(RATES)),
     ]
 )
-"""152 bytes; ``time`` is that of the sums, the other times are ``NEVER`` where nothing happened."""
+"""200 bytes; ``time`` is that of the sums, the other times are ``NEVER`` where nothing happened."""
 
 VIEW: Final = np.dtype(
     [
@@ -54,8 +58,12 @@ VIEW: Final = np.dtype(
         ("unexplained", "<f8", 2),
         ("unexplained_share", "<f8"),
         ("since_unexplained", "<f8"),
-        ("early_frauds", "<f8", 2),
-        ("since_early_fraud", "<f8"),
+        ("early_frauds", "<f8"),
+        ("early_unexplained", "<f8", 2),
+        ("since_early_unexplained", "<f8"),
+        ("early_genuine", "<f8"),
+        ("since_early_genuine", "<f8"),
+        ("early_run", "<f8"),
         ("merchant_frauds", "<f8"),
         ("merchant_shares", "<f8", 2),
         ("merchant_since_fraud", "<f8"),
@@ -81,6 +89,7 @@ _MERCHANT, _CATEGORIES, _SUBJECT = 1, slice(2, 6), 6
 NO_REPUTATION: Final = 0
 """The row of whatever has no reputation: no transactions, no frauds."""
 FIRST_ROWS: Final = 64
+_TIMES: Final = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +101,12 @@ class ReputationView:
 
 
 class ReputationStore:
-    """Every known reputation, 152 bytes each (plus the dictionary's key)."""
+    """Every known reputation, 200 bytes each (plus the dictionary's key)."""
 
     def __init__(self) -> None:
         self._rows: dict[str, int] = {}
         self._table = np.zeros(FIRST_ROWS, dtype=ROW)
-        self._table[NO_REPUTATION] = (NEVER, NEVER, NEVER, NEVER, NEVER, 0.0)
+        self._table[NO_REPUTATION] = (*(NEVER,) * _TIMES, 0.0)
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -163,6 +172,8 @@ def _columns(reputation: Reputation) -> tuple[object, ...]:
         *reputation.matured_frauds,
         *reputation.early_frauds,
         *reputation.unexplained_frauds,
+        *reputation.early_unexplained,
+        *reputation.early_genuine,
     )
     return (
         reputation.as_of.timestamp(),
@@ -170,6 +181,8 @@ def _columns(reputation: Reputation) -> tuple[object, ...]:
         _time_or_never(reputation.last_matured_genuine),
         _time_or_never(reputation.last_unexplained_fraud),
         _time_or_never(reputation.last_early_fraud),
+        _time_or_never(reputation.last_early_unexplained),
+        _time_or_never(reputation.last_early_genuine),
         sums,
     )
 
@@ -190,8 +203,12 @@ def _view_counterparty(rows: Records, sums: Floats, times: Floats, columns: Reco
     columns["unexplained"] = sums[:, UNEXPLAINED]
     columns["unexplained_share"] = sums[:, UNEXPLAINED][:, 1] / _at_least_one(sums[:, MATURED][:, VIEWED[1]])
     columns["since_unexplained"] = _since(rows["last_unexplained"], times)
-    columns["early_frauds"] = sums[:, EARLY]
-    columns["since_early_fraud"] = _since(rows["last_early"], times)
+    columns["early_frauds"] = sums[:, EARLY][:, 0]
+    columns["early_unexplained"] = sums[:, EARLY_UNEXPLAINED]
+    columns["since_early_unexplained"] = _since(rows["last_early_unexplained"], times)
+    columns["early_genuine"] = sums[:, EARLY_GENUINE][:, 0]
+    columns["since_early_genuine"] = _since(rows["last_early_genuine"], times)
+    columns["early_run"] = _run(rows["last_early_genuine"], rows["last_early_unexplained"])
 
 
 def _view_merchant(rows: Records, sums: Floats, times: Floats, columns: Records) -> None:

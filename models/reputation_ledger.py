@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import struct
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Final
 
 from models.case import moment
@@ -22,9 +23,17 @@ if TYPE_CHECKING:
 
 _MATURED_RATES: Final = tuple(1.0 / (days * DAY) for days in MATURED_DAYS)
 _EARLY_RATES: Final = tuple(1.0 / (days * DAY) for days in EARLY_DAYS)
-_SUMS: Final = 2 * len(MATURED_DAYS) + 2 * len(EARLY_DAYS)
-_TIMES: Final = 5
+_SUMS: Final = 2 * len(MATURED_DAYS) + 4 * len(EARLY_DAYS)
+_TIMES: Final = 7
 _PACKED: Final = struct.Struct(f"<{_TIMES + _SUMS}d")
+
+
+_TIME_NAMES: Final = (
+    *("time", "last_fraud", "last_genuine", "last_unexplained"),
+    *("last_early", "last_early_unexplained", "last_early_genuine"),
+)
+_LONG: Final = ("matured", "frauds")
+_SHORT: Final = ("early", "unexplained", "early_unexplained", "early_genuine")
 
 
 class UnknownReputationError(ValueError):
@@ -87,21 +96,35 @@ class ReputationLedger:
 class _Entry:
     """The sums of one key as of `time`; the other times are those of the newest of each kind."""
 
-    __slots__ = (
-        *("time", "last_fraud", "last_genuine", "last_unexplained", "last_early"),
-        *("matured", "frauds", "early", "unexplained"),
-    )
+    time: float
+    last_fraud: float
+    last_genuine: float
+    last_unexplained: float
+    last_early: float
+    last_early_unexplained: float
+    last_early_genuine: float
+    matured: list[float]
+    frauds: list[float]
+    early: list[float]
+    unexplained: list[float]
+    early_unexplained: list[float]
+    early_genuine: list[float]
+    __slots__ = (*_TIME_NAMES, *_LONG, *_SHORT)
 
     def __init__(self, payload: bytes | None = None) -> None:
         nothing = (*(NEVER,) * _TIMES, *(0.0,) * _SUMS)
-        values: tuple[float, ...] = _PACKED.unpack(payload) if payload else nothing
-        self.time, self.last_fraud, self.last_genuine, self.last_unexplained, self.last_early = values[:5]
-        self.matured, self.frauds = list(values[5:10]), list(values[10:15])
-        self.early, self.unexplained = list(values[15:17]), list(values[17:19])
+        values = iter(_PACKED.unpack(payload) if payload else nothing)
+        for name in _TIME_NAMES:
+            setattr(self, name, next(values))
+        for name in _LONG:
+            setattr(self, name, [*islice(values, len(MATURED_DAYS))])
+        for name in _SHORT:
+            setattr(self, name, [*islice(values, len(EARLY_DAYS))])
 
     def pack(self) -> bytes:
-        times = self.time, self.last_fraud, self.last_genuine, self.last_unexplained, self.last_early
-        return _PACKED.pack(*times, *self.matured, *self.frauds, *self.early, *self.unexplained)
+        times = (getattr(self, name) for name in _TIME_NAMES)
+        sums = chain.from_iterable(getattr(self, name) for name in (*_LONG, *_SHORT))
+        return _PACKED.pack(*times, *sums)
 
     def add(self, event: OutcomeEvent) -> None:
         """Bring the sums to the event's time, or the event to theirs, and add."""
@@ -117,6 +140,12 @@ class _Entry:
             self.early = _added(self.early, event.early_frauds, age, _EARLY_RATES)
         if event.unexplained_frauds:
             self.unexplained = _added(self.unexplained, event.unexplained_frauds, age, _EARLY_RATES)
+        if event.early_unexplained:
+            self.early_unexplained = _added(
+                self.early_unexplained, event.early_unexplained, age, _EARLY_RATES
+            )
+        if event.early_genuine:
+            self.early_genuine = _added(self.early_genuine, event.early_genuine, age, _EARLY_RATES)
         self._note_newest(event)
 
     def _fade(self, age: float) -> None:
@@ -124,21 +153,25 @@ class _Entry:
         self.matured = _faded(self.matured, age, _MATURED_RATES)
         if any(self.frauds):
             self.frauds = _faded(self.frauds, age, _MATURED_RATES)
-        if any(self.early):
-            self.early = _faded(self.early, age, _EARLY_RATES)
-        if any(self.unexplained):
-            self.unexplained = _faded(self.unexplained, age, _EARLY_RATES)
+        for name in _SHORT:
+            if any(sums := getattr(self, name)):
+                setattr(self, name, _faded(sums, age, _EARLY_RATES))
 
     def _note_newest(self, event: OutcomeEvent) -> None:
         """Note when the newest of each kind happened; a correction changes no such time."""
+        happened = event.happened
         if event.frauds > 0:
-            self.last_fraud = max(self.last_fraud, event.happened)
+            self.last_fraud = max(self.last_fraud, happened)
         elif event.matured:
-            self.last_genuine = max(self.last_genuine, event.happened)
+            self.last_genuine = max(self.last_genuine, happened)
         if event.unexplained_frauds > 0:
-            self.last_unexplained = max(self.last_unexplained, event.happened)
+            self.last_unexplained = max(self.last_unexplained, happened)
         if event.early_frauds > 0:
-            self.last_early = max(self.last_early, event.happened)
+            self.last_early = max(self.last_early, happened)
+        if event.early_unexplained > 0:
+            self.last_early_unexplained = max(self.last_early_unexplained, happened)
+        if event.early_genuine > 0:
+            self.last_early_genuine = max(self.last_early_genuine, happened)
 
     def reputation(self, kind: str, name: str) -> Reputation:
         """What is published of the sums; a correction may leave less than nothing by a hair.
@@ -153,10 +186,14 @@ class _Entry:
             matured_frauds=_published(self.frauds),
             early_frauds=_published(self.early),
             unexplained_frauds=_published(self.unexplained),
+            early_unexplained=_published(self.early_unexplained),
+            early_genuine=_published(self.early_genuine),
             last_matured_fraud=_moment_or_none(self.last_fraud),
             last_matured_genuine=_moment_or_none(self.last_genuine),
             last_unexplained_fraud=_moment_or_none(self.last_unexplained),
             last_early_fraud=_moment_or_none(self.last_early),
+            last_early_unexplained=_moment_or_none(self.last_early_unexplained),
+            last_early_genuine=_moment_or_none(self.last_early_genuine),
         )
 
 

@@ -26,6 +26,10 @@ class OutcomeEvent(NamedTuple):
     """Frauds known before the horizon."""
     unexplained_frauds: int
     """Matured frauds whose amount was not unusual for who paid: something is wrong with who was paid."""
+    early_unexplained: int = 0
+    """The same of frauds known before the horizon."""
+    early_genuine: int = 0
+    """Transactions that a label called genuine before the horizon."""
 
 
 class Outcomes(Message):

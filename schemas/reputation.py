@@ -57,6 +57,10 @@ class Reputation(Message):
     """Frauds known early by a label, for 7 and 28 days."""
     unexplained_frauds: Annotated[tuple[Sum, ...], Field(min_length=2, max_length=2)] = (0.0, 0.0)
     """Matured frauds whose amount was not unusual for who paid, for 7 and 28 days."""
+    early_unexplained: Annotated[tuple[Sum, ...], Field(min_length=2, max_length=2)] = (0.0, 0.0)
+    """The same of frauds known early, for 7 and 28 days."""
+    early_genuine: Annotated[tuple[Sum, ...], Field(min_length=2, max_length=2)] = (0.0, 0.0)
+    """Transactions called genuine early, for 7 and 28 days."""
     last_matured_fraud: Time | None = None
     """Event time of the latest fraud whose outcome is final."""
     last_matured_genuine: Time | None = None
@@ -65,6 +69,10 @@ class Reputation(Message):
     """Event time of the latest of the unexplained frauds."""
     last_early_fraud: Time | None = None
     """Event time of the latest fraud known early."""
+    last_early_unexplained: Time | None = None
+    """Event time of the latest of the unexplained frauds known early."""
+    last_early_genuine: Time | None = None
+    """Event time of the latest transaction called genuine early."""
 
     @property
     def key(self) -> str:

@@ -7,6 +7,7 @@ that all else is alike. At each turn the learning worker is started anew; second
 
 from __future__ import annotations
 
+import gc
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,6 +98,7 @@ class LoopBench:
         self._sender = Sender(
             settings.kafka.bootstrap_servers, settings.topics.names(), iter(list(draw(plan.transactions)))
         )
+        gc.freeze()  # else the collector looks through all that was drawn while it is being sent
 
     def run(self) -> list[LoopRun]:
         """Warm up, measure every phase, then read what was scored."""
@@ -104,8 +106,7 @@ class LoopBench:
             with self._learning("swapping"):
                 self._warm()
             phases = [
-                self._phase(system, number, scorer)
-                for number, system in enumerate([*SYSTEMS] * self._plan.rounds)
+                self._phase(system, number, scorer) for number, system in enumerate(turns(self._plan.rounds))
             ]
         names, partitions = self._settings.topics.names(), self._settings.topics.score_partitions
         scored = read_scores(self._settings.kafka.bootstrap_servers, names.scores, partitions)
@@ -161,6 +162,12 @@ class LoopBench:
         if exposition is None:
             raise BenchmarkFailed("A worker does not tell its metrics.")
         return Scrape(exposition)
+
+
+def turns(rounds: int) -> list[str]:
+    """The systems in turns, each round the other way round: whatever grows with time favours neither."""
+    ways = [*SYSTEMS], [*reversed(SYSTEMS)]
+    return [system for number in range(rounds) for system in ways[number % 2]]
 
 
 def measure(plan: Plan, bootstrap_servers: str, folder: Path) -> list[LoopRun]:

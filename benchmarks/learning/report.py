@@ -137,8 +137,8 @@ def _latency(runs: Sequence[LoopRun]) -> Table:
         ]
         sentences.append(f"Swapping divided by held: {', '.join(ratios)}.")
     return Table(
-        f"Milliseconds from due to scored at {runs[0].rate:,.0f} transactions a second, with a snapshot every 2 s "
-        f"and with the model held ({runs[0].count:,} in a run, medians of {len(runs) // len(systems)})",
+        f"Milliseconds from due to scored at {runs[0].rate:,.0f} transactions a second, a snapshot every 2 s "
+        f"against the model held ({runs[0].count:,} in a run, medians of {len(runs) // len(systems)})",
         [
             *("system", "p50", "p99", "p99.9", "max", "swaps", "compile and seal ms", "snapshot kB"),
             *("scorer CPU us an event", "learning worker's cores", "sender late p99"),
@@ -185,7 +185,8 @@ def _swap(run: SwapRun) -> Table:
         rows,
         [
             f"Target: no transaction waits more than a few milliseconds, taken as {TARGET_HOLD_MS:.0f}.",
-            f"Pause and putting in force together: median {median(holds):.2f} ms, longest {max(holds):.2f} ms: {word}.",
+            f"Pause and putting in force: median {median(holds):.2f} ms, longest {max(holds):.2f} ms.",
+            f"The target is {word}.",
         ],
     )
 

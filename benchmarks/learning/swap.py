@@ -1,7 +1,7 @@
 """What taking a snapshot over costs the event loop that scores: by itself, without Kafka or transactions.
 
-A snapshot is opened and made ready in a thread, as in a worker. The thread that spins beside it stands for the
-event loop; its longest pause is how long Python's interpreter lock, or the machine, kept it from running.
+A snapshot is opened and made ready in a thread, as in a worker. The thread that spins beside it stands for
+the event loop; its longest pause is how long Python's interpreter lock, or the machine, kept it from running.
 """
 
 from __future__ import annotations
