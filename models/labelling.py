@@ -99,7 +99,7 @@ class Emission:
         for named in named_by(row):
             self.outcomes.setdefault(named, []).append(event)
         if event.frauds or event.early_frauds:
-            of_fraud = event._replace(matured=0)
+            of_fraud = event._replace(matured=0, early_genuine=0)
             self.outcomes.setdefault((SUBJECT, row.subject), []).append(of_fraud)
 
 
@@ -131,7 +131,7 @@ class LabellingCore:
         self._rows.schedule(row.event_time + self._rules.horizon, row.key)
         self._rows.schedule(row.event_time + self._rules.keep, row.key)
         for label in case.waiting:
-            self._rows.schedule(label.time, row.key)
+            self._rows.schedule(self._due(label, row), row.key)
 
     def take_label(self, label: Label, recorded_at: float) -> None:
         """Keep a label until its time has come.
@@ -145,9 +145,10 @@ class LabellingCore:
         known = KnownLabel.of(label, recorded_at)
         case.waiting.append(known)
         self._rows.put(key, case)
-        self._rows.schedule(known.time, key)
         if case.row is None:
             self._rows.schedule(known.time + self._rules.keep, key)
+        else:
+            self._rows.schedule(self._due(known, case.row), key)
 
     def advance(self, clock: float, at_most: int | None = None) -> Emission:
         """Bring to light everything that is due by `clock` (event time, s since 1970); it never goes back.
@@ -170,12 +171,17 @@ class LabellingCore:
                 self._look_at(key, case, due, emission)
         return emission
 
+    def _due(self, label: KnownLabel, row: ScoredRow) -> float:
+        """When a label counts: at its time, or at the horizon if it misses that by rounding alone."""
+        matures = row.event_time + self._rules.horizon
+        return matures if abs(label.time - matures) <= SAME_TIME else label.time
+
     def _look_at(self, key: str, case: Case, now: float, emission: Emission) -> None:
         if case.row is None:
             self._await_transaction(key, case, now, emission)
             return
         matures = case.row.event_time + self._rules.horizon
-        for label in sorted(label for label in case.waiting if label.time <= now):
+        for label in sorted(label for label in case.waiting if self._due(label, case.row) <= now):
             if label.time > matures + SAME_TIME and not case.is_matured:
                 _mature(case, matures, self.sampler, emission)
             case.waiting.remove(label)

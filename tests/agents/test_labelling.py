@@ -84,7 +84,7 @@ def test_outcomes_go_to_all_that_the_transaction_names_under_their_keys(
     running.take(SCORES, 1, at(0))
     running.take(LABELS, 1, at(1))
     told = {put.key: decode_outcomes(put.value or b"").events for put in running.app.on("outcomes")}
-    early = (OutcomeEvent(at(0), at(0), 0, 0, 1, 0),)
+    early = (OutcomeEvent(at(0), at(0), 0, 0, 1, 0, early_unexplained=1),)
     assert told == {b"counterparty:till-1": early, b"country:FR": early, b"subject:card_a": early}
 
 

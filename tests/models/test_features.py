@@ -67,10 +67,14 @@ reputations = st.builds(
     matured_frauds=st.tuples(*[sums] * 5),
     early_frauds=st.tuples(*[sums] * 2),
     unexplained_frauds=st.tuples(*[sums] * 2),
+    early_unexplained=st.tuples(*[sums] * 2),
+    early_genuine=st.tuples(*[sums] * 2),
     last_matured_fraud=st.none() | moments,
     last_matured_genuine=st.none() | moments,
     last_unexplained_fraud=st.none() | moments,
     last_early_fraud=st.none() | moments,
+    last_early_unexplained=st.none() | moments,
+    last_early_genuine=st.none() | moments,
 )
 
 
@@ -141,7 +145,9 @@ def test_each_column_stands_under_its_own_name() -> None:
         "high_amounts_14d": 0.0,
         "counterparty_count_7d": 0.0,
         "since_counterparty_fraud": 60 * 86_400.0,
-        "since_early_fraud": 60 * 86_400.0,
+        "since_early_unexplained": 60 * 86_400.0,
+        "since_early_genuine": 60 * 86_400.0,
+        "early_run": -60 * 86_400.0,
         "channel_fraud_share_28d": 0.0,
     }
     assert {name: row[name] for name in expected} == pytest.approx(expected)
@@ -171,10 +177,14 @@ def test_each_column_of_a_reputation_stands_under_its_own_name() -> None:
                 matured_frauds=tuple(10.0 * place + number for place in range(1, 6)),
                 early_frauds=(1.0 + number, 2.0 + number),
                 unexplained_frauds=(3.0, 4.0),
+                early_unexplained=(5.0, 6.0),
+                early_genuine=(7.0, 8.0),
                 last_matured_fraud=now - 2 * day,
                 last_matured_genuine=now - 5 * day,
                 last_unexplained_fraud=now - 7 * day,
                 last_early_fraud=now - (number + 8) * day / 8,
+                last_early_unexplained=now - 9 * day,
+                last_early_genuine=now - 13 * day,
             )
         )
     named = {"merchant_category_code": "5411", "country": "FR", "channel": "pos", "terminal_id": "till-1"}
@@ -200,8 +210,12 @@ def test_each_column_of_a_reputation_stands_under_its_own_name() -> None:
         "unexplained_fraud_share_28d": 4 / 800,
         "since_unexplained_fraud": 7 * 86_400.0,
         "early_frauds_7d": 1.0,
-        "early_frauds_28d": 2.0,
-        "since_early_fraud": 86_400.0,
+        "early_unexplained_7d": 5.0,
+        "early_unexplained_28d": 6.0,
+        "since_early_unexplained": 9 * 86_400.0,
+        "early_genuine_7d": 7.0,
+        "since_early_genuine": 13 * 86_400.0,
+        "early_run": 4 * 86_400.0,
         "merchant_frauds_28d": 51.0,
         "merchant_fraud_share_7d": 31 / 400,
         "merchant_fraud_share_28d": 51 / 800,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.decay import DAY
-from models.labelling import Emission, Fate, LabellingRules
+from models.labelling import SAME_TIME, Emission, Fate, LabellingRules
 from models.profile_fold import HIGH_RATIO
 from schemas.example import Maturity
 from schemas.label import LabelOrigin, Outcome
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from models.labelling import LabellingCore
 
 FRAUD, GENUINE = Outcome.FRAUD, Outcome.GENUINE
+COUNTED = OutcomeEvent._fields[2:]
+MATURED_FRAUD = Counter(matured=1, frauds=1, unexplained_frauds=1)
+EARLY_FRAUD = Counter(early_frauds=1, early_unexplained=1)
 
 
 def told(emission: Emission) -> list[tuple[str, Outcome, Maturity]]:
@@ -32,15 +35,15 @@ def at(day: float) -> float:
     return START + day * DAY
 
 
-def totals(*emissions: Emission) -> dict[str, tuple[int, int, int]]:
-    """Transactions, frauds and early frauds counted for each thing named."""
+def totals(*emissions: Emission) -> dict[str, Counter[str]]:
+    """What is counted, by its name, for each thing that transactions name."""
     counts: dict[str, Counter[str]] = {}
     for emission in emissions:
         for (kind, name), events in emission.outcomes.items():
             count = counts.setdefault(f"{kind}:{name}", Counter())
             for event in events:
-                count.update(matured=event.matured, frauds=event.frauds, early=event.early_frauds)
-    return {key: (count["matured"], count["frauds"], count["early"]) for key, count in counts.items()}
+                count.update({field: getattr(event, field) for field in COUNTED})
+    return counts
 
 
 def test_without_a_label_a_transaction_is_genuine_once_its_horizon_has_passed() -> None:
@@ -49,7 +52,8 @@ def test_without_a_label_a_transaction_is_genuine_once_its_horizon_has_passed() 
     assert not labelling.advance(at(7) - 1).examples
     emission = labelling.advance(at(7))
     assert told(emission) == [("t1", GENUINE, Maturity.MATURED)]
-    assert totals(emission) == {"counterparty:terminal_a": (1, 0, 0), "country:FR": (1, 0, 0)}
+    genuine = Counter(matured=1)
+    assert totals(emission) == {"counterparty:terminal_a": genuine, "country:FR": genuine}
     assert not labelling.advance(at(20)).examples
 
 
@@ -64,8 +68,12 @@ def test_an_early_label_is_learnt_at_its_own_time_and_not_again_at_the_horizon()
     assert early.examples[0].label_recorded_at.timestamp() == 123.0
     matured = labelling.advance(at(8))
     assert not matured.examples
-    expected = {"counterparty:terminal_a": (1, 1, 1), "country:FR": (1, 1, 1), "subject:card_a": (0, 1, 1)}
-    assert totals(early, matured) == expected
+    counted = MATURED_FRAUD + EARLY_FRAUD
+    assert totals(early, matured) == {
+        "counterparty:terminal_a": counted,
+        "country:FR": counted,
+        "subject:card_a": counted - Counter(matured=1),
+    }
 
 
 def test_a_label_just_at_the_horizon_is_matured_and_not_early() -> None:
@@ -74,7 +82,41 @@ def test_a_label_just_at_the_horizon_is_matured_and_not_early() -> None:
     labelling.take_label(label(day=7), 0.0)
     emission = labelling.advance(at(7))
     assert told(emission) == [("t1", FRAUD, Maturity.MATURED)]
-    assert totals(emission)["counterparty:terminal_a"] == (1, 1, 0)
+    assert totals(emission)["counterparty:terminal_a"] == MATURED_FRAUD
+
+
+@pytest.mark.parametrize("is_seen_first", [True, False])
+@pytest.mark.parametrize("missed_by", [-SAME_TIME / 2, SAME_TIME / 2])
+def test_a_label_that_misses_the_horizon_by_rounding_alone_is_one_at_the_horizon(
+    missed_by: float, *, is_seen_first: bool
+) -> None:
+    labelling = core()
+    if is_seen_first:
+        labelling.take_score(row())
+    labelling.take_label(label(day=7 + missed_by / DAY), 0.0)
+    labelling.take_score(row())
+    assert not labelling.advance(at(7) - SAME_TIME).examples
+    emission = labelling.advance(at(7))
+    assert told(emission) == [("t1", FRAUD, Maturity.MATURED)]
+    assert totals(emission)["counterparty:terminal_a"] == MATURED_FRAUD
+    assert emission.fates == {Fate.MATURED: 1}
+    assert not labelling.advance(at(8)).examples
+
+
+@pytest.mark.parametrize(
+    ("missed_by", "said"),
+    [
+        (-2 * SAME_TIME, [("t1", FRAUD, Maturity.EARLY)]),
+        (2 * SAME_TIME, [("t1", GENUINE, Maturity.MATURED), ("t1", FRAUD, Maturity.CORRECTED)]),
+    ],
+)
+def test_a_label_that_misses_the_horizon_by_more_is_early_or_a_correction(
+    missed_by: float, said: list[tuple[str, Outcome, Maturity]]
+) -> None:
+    labelling = core()
+    labelling.take_score(row())
+    labelling.take_label(label(day=7 + missed_by / DAY), 0.0)
+    assert told(labelling.advance(at(8))) == said
 
 
 def test_a_label_after_the_horizon_corrects_what_was_learnt_and_counted() -> None:
@@ -87,7 +129,8 @@ def test_a_label_after_the_horizon_corrects_what_was_learnt_and_counted() -> Non
         ("t1", GENUINE, Maturity.MATURED),
         ("t1", FRAUD, Maturity.CORRECTED),
     ]
-    assert totals(before, after)["counterparty:terminal_a"] == (1, 1, 0)
+    assert totals(before)["counterparty:terminal_a"] == Counter(matured=1)
+    assert totals(before, after)["counterparty:terminal_a"] == MATURED_FRAUD
 
 
 def test_a_verdict_that_is_taken_back_is_counted_back() -> None:
@@ -97,7 +140,31 @@ def test_a_verdict_that_is_taken_back_is_counted_back() -> None:
     labelling.take_label(label(day=2, outcome=GENUINE), 0.0)
     emission = labelling.advance(at(9))
     assert told(emission) == [("t1", FRAUD, Maturity.EARLY), ("t1", GENUINE, Maturity.CORRECTED)]
-    assert totals(emission)["counterparty:terminal_a"] == (1, 0, 0)
+    assert totals(emission)["counterparty:terminal_a"] == Counter(matured=1, early_genuine=1)
+
+
+def test_an_early_genuine_verdict_is_counted_at_once_and_counted_back_by_a_correction() -> None:
+    labelling = core()
+    labelling.take_score(row())
+    labelling.take_label(label(day=1, outcome=GENUINE), 0.0)
+    cleared = labelling.advance(at(1))
+    assert totals(cleared)["counterparty:terminal_a"] == Counter(early_genuine=1)
+    assert events_of(cleared, "counterparty") == [OutcomeEvent(at(0), at(0), 0, 0, 0, 0, 0, 1)]
+    labelling.take_label(label(day=2), 0.0)
+    accused = labelling.advance(at(2))
+    assert told(accused) == [("t1", FRAUD, Maturity.CORRECTED)]
+    assert totals(cleared, accused)["counterparty:terminal_a"] == EARLY_FRAUD
+    matured = labelling.advance(at(7))
+    assert totals(cleared, accused, matured)["counterparty:terminal_a"] == MATURED_FRAUD + EARLY_FRAUD
+
+
+def test_a_correction_after_the_horizon_leaves_what_was_said_early_as_it_was() -> None:
+    labelling = core()
+    labelling.take_score(row())
+    labelling.take_label(label(day=1, outcome=GENUINE), 0.0)
+    labelling.take_label(label(day=20), 0.0)
+    counted = totals(labelling.advance(at(21)))["counterparty:terminal_a"]
+    assert counted == MATURED_FRAUD + Counter(early_genuine=1)
 
 
 def test_a_label_that_comes_again_or_too_late_to_matter_changes_nothing() -> None:
@@ -178,10 +245,55 @@ def test_frauds_are_all_learnt_however_small_the_sample() -> None:
     assert [example.sampling_rate for example in examples] == [1.0] * 20
 
 
+def test_the_genuine_verdict_on_an_alert_is_always_learnt_and_another_one_only_by_sample() -> None:
+    """Verdicts on alerts are few and dear; what else is called genuine is one of many."""
+    labelling = core(LabellingRules(horizon=HORIZON, genuine_share=0.25, examples_per_second=1e9))
+    for number in range(400):
+        for subject in ("alerted", "approved"):
+            name = f"{subject}{number}"
+            labelling.take_score(row(name, subject=subject, alerted=subject == "alerted"))
+            labelling.take_label(label(name, outcome=GENUINE, subject=subject), 0.0)
+    emission = labelling.advance(at(1))
+    assert {(each.outcome, each.maturity) for each in emission.examples} == {(GENUINE, Maturity.EARLY)}
+    rates = Counter((each.subject, each.sampling_rate) for each in emission.examples)
+    assert set(rates) == {("alerted", 1.0), ("approved", 0.25)}
+    assert rates["alerted", 1.0] == 400
+    assert 70 <= rates["approved", 0.25] <= 130
+    assert totals(emission)["counterparty:terminal_a"] == Counter(early_genuine=800), "counted, learnt or not"
+    assert not labelling.advance(at(7)).examples, "what was left out is not drawn again"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "learnt"),
+    [
+        ([GENUINE], []),
+        ([FRAUD], [FRAUD]),
+        ([GENUINE, FRAUD], [FRAUD]),
+        ([FRAUD, GENUINE], [FRAUD, GENUINE]),
+    ],
+)
+def test_an_early_fraud_and_any_correction_are_learnt_however_small_the_sample(
+    outcomes: list[Outcome], learnt: list[Outcome]
+) -> None:
+    labelling = core(LabellingRules(genuine_share=1e-9))
+    labelling.take_score(row())
+    for day, outcome in enumerate(outcomes, 1):
+        labelling.take_label(label(day=day, outcome=outcome), 0.0)
+    examples = labelling.advance(at(6)).examples
+    assert [(each.outcome, each.sampling_rate) for each in examples] == [(each, 1.0) for each in learnt]
+
+
+just_beside_a_horizon = st.builds(
+    lambda day, missed_by: day + missed_by / DAY,
+    st.integers(7, 11),
+    st.sampled_from([-SAME_TIME / 2, 0.0, SAME_TIME / 2]),
+)
 EVENTS = st.lists(
     st.one_of(
         st.tuples(st.just("score"), st.integers(0, 4), st.floats(0, 10)),
-        st.tuples(st.sampled_from(["fraud", "genuine"]), st.integers(0, 4), st.floats(0, 20)),
+        st.tuples(
+            st.sampled_from(["fraud", "genuine"]), st.integers(0, 4), st.floats(0, 20) | just_beside_a_horizon
+        ),
     ),
     max_size=25,
 )
@@ -196,7 +308,7 @@ def feed(labelling: LabellingCore, event: tuple[str, int, float]) -> None:
 
 
 @settings(max_examples=100)
-@given(events=EVENTS, cuts=st.lists(st.floats(0, 45), max_size=6))
+@given(events=EVENTS, cuts=st.lists(st.floats(0, 45) | just_beside_a_horizon, max_size=6))
 def test_how_often_the_clock_is_looked_at_changes_nothing(
     events: list[tuple[str, int, float]], cuts: list[float]
 ) -> None:
@@ -225,7 +337,7 @@ def test_the_order_of_arrival_changes_nothing_as_long_as_all_came_before_their_t
 
 
 @settings(max_examples=100)
-@given(events=EVENTS, clock=st.floats(0, 25), seed=st.integers(0, 1_000))
+@given(events=EVENTS, clock=st.floats(0, 25) | just_beside_a_horizon, seed=st.integers(0, 1_000))
 def test_what_came_late_ends_in_the_same_state_in_whatever_order(
     events: list[tuple[str, int, float]], clock: float, seed: int
 ) -> None:
@@ -273,14 +385,9 @@ def test_early_frauds_fade_from_when_they_happened_and_matured_ones_from_the_hor
     labelling.take_score(row(day=1))
     labelling.take_label(label(day=3), 0.0)
     emission = labelling.advance(at(8))
-    assert events_of(emission, "counterparty") == [
-        OutcomeEvent(at(1), at(1), 0, 0, 1, 0),
-        OutcomeEvent(at(8), at(1), 1, 1, 0, 1),
-    ]
-    assert events_of(emission, "subject") == [
-        OutcomeEvent(at(1), at(1), 0, 0, 1, 0),
-        OutcomeEvent(at(8), at(1), 0, 1, 0, 1),
-    ]
+    early = OutcomeEvent(at(1), at(1), 0, 0, 1, 0, early_unexplained=1)
+    assert events_of(emission, "counterparty") == [early, OutcomeEvent(at(8), at(1), 1, 1, 0, 1)]
+    assert events_of(emission, "subject") == [early, OutcomeEvent(at(8), at(1), 0, 1, 0, 1)]
 
 
 @pytest.mark.parametrize(("ratio", "unexplained"), [(HIGH_RATIO, 1), (HIGH_RATIO + 0.1, 0)])
@@ -296,10 +403,39 @@ def test_a_fraud_whose_amount_was_unusual_for_who_paid_is_explained_by_it(
     assert (correction.frauds, correction.unexplained_frauds) == (1, unexplained)
 
 
+@pytest.mark.parametrize(("ratio", "unexplained"), [(HIGH_RATIO, 1), (HIGH_RATIO + 0.1, 0)])
+def test_an_early_fraud_is_explained_by_an_unusual_amount_too_and_counted_back_likewise(
+    ratio: float, unexplained: int
+) -> None:
+    labelling = core()
+    labelling.take_score(row(amount_ratio=ratio))
+    labelling.take_label(label(day=1), 0.0)
+    [early] = events_of(labelling.advance(at(1)), "counterparty")
+    assert (early.early_frauds, early.early_unexplained) == (1, unexplained)
+    labelling.take_label(label(day=2, outcome=GENUINE), 0.0)
+    [back] = events_of(labelling.advance(at(2)), "counterparty")
+    assert (back.early_frauds, back.early_unexplained, back.early_genuine) == (-1, -unexplained, 1)
+
+
 def test_of_genuine_transactions_the_one_who_paid_hears_nothing() -> None:
     labelling = core()
     labelling.take_score(row())
     assert events_of(labelling.advance(at(8)), "subject") == []
+    labelling.take_score(row("t2", day=8))
+    labelling.take_label(label("t2", day=9, outcome=GENUINE), 0.0)
+    assert events_of(labelling.advance(at(16)), "subject") == []
+
+
+@pytest.mark.parametrize("outcomes", [(GENUINE, FRAUD), (FRAUD, GENUINE)])
+def test_when_a_verdict_changes_who_paid_hears_of_the_fraud_alone(outcomes: tuple[Outcome, ...]) -> None:
+    labelling = core()
+    labelling.take_score(row())
+    for day, outcome in enumerate(outcomes, 1):
+        labelling.take_label(label(day=day, outcome=outcome), 0.0)
+    emission = labelling.advance(at(6))
+    counted = EARLY_FRAUD if outcomes[-1] is FRAUD else Counter()
+    assert totals(emission)["subject:card_a"] == counted
+    assert {event.early_genuine for event in events_of(emission, "subject")} == {0}
 
 
 def test_a_clock_that_is_set_back_stays() -> None:

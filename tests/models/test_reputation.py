@@ -29,6 +29,8 @@ def reputation(
     frauds: float = 10.0,
     early: float = 1.0,
     unexplained: float = 0.0,
+    early_unexplained: float = 0.0,
+    early_genuine: float = 0.0,
     **last: datetime | None,
 ) -> Reputation:
     return Reputation(
@@ -39,6 +41,8 @@ def reputation(
         matured_frauds=(frauds,) * 5,
         early_frauds=(early,) * 2,
         unexplained_frauds=(unexplained,) * 2,
+        early_unexplained=(early_unexplained,) * 2,
+        early_genuine=(early_genuine,) * 2,
         **last,
     )
 
@@ -67,19 +71,23 @@ def test_an_absent_reputation_is_no_transactions_no_frauds_and_incomplete() -> N
     assert view.complete.tolist() == [False, True]
     absent = view.columns[0]
     ages = {name for name in VIEW.names or () if "since" in name}
-    assert len(ages) == 6
+    assert len(ages) == 7
     assert {absent[name] for name in ages} == {np.inf}
-    assert absent["fraud_run"] == -np.inf
-    assert not any(absent[name].any() for name in {*VIEW.names} - ages - {"fraud_run"})
+    runs = {"fraud_run", "early_run"}
+    assert {absent[name] for name in runs} == {-np.inf}
+    assert not any(absent[name].any() for name in {*VIEW.names} - ages - runs)
 
 
 def test_sums_fade_until_the_event_and_shares_stay() -> None:
     store = ReputationStore()
-    store.update(reputation(last_matured_fraud=NOON - 2 * DAY))
+    early = {"early_unexplained": 2.0, "early_genuine": 3.0}
+    store.update(reputation(**early, last_matured_fraud=NOON - 2 * DAY))
     later = view_of(store, "shop", at=NOON + 7 * DAY).columns[0]
     assert later["frauds"] == pytest.approx(10.0 * np.exp(-7 / np.array([1, 3, 7, 14, 28])))
     assert later["matured"] == pytest.approx(100.0 * np.exp(-7 / np.array([7, 28])))
-    assert later["early_frauds"] == pytest.approx(np.exp(-7 / np.array([7, 28])))
+    assert later["early_frauds"] == pytest.approx(np.exp(-1))
+    assert later["early_unexplained"] == pytest.approx(2 * np.exp(-7 / np.array([7, 28])))
+    assert later["early_genuine"] == pytest.approx(3 * np.exp(-1))
     assert later["frauds_shares"][1:] == pytest.approx([0.1] * 4)
     assert later["since_fraud"] == 9 * 86_400.0
 
@@ -135,11 +143,20 @@ def test_the_newest_record_of_a_key_replaces_the_older() -> None:
 
 def test_the_last_of_each_kind_is_told_by_its_age_at_the_event() -> None:
     store = ReputationStore()
-    last = {"last_matured_genuine": NOON - DAY, "last_unexplained_fraud": NOON - 3 * DAY}
-    store.update(reputation(last_matured_fraud=NOON - 2 * DAY, last_early_fraud=NOON, **last))
+    last = {
+        "last_matured_fraud": NOON - 2 * DAY,
+        "last_matured_genuine": NOON - DAY,
+        "last_unexplained_fraud": NOON - 3 * DAY,
+        "last_early_unexplained": NOON,
+        "last_early_genuine": NOON - 4 * DAY,
+    }
+    store.update(reputation(**last))
     view = view_of(store, "shop", at=NOON + DAY).columns[0]
-    names = ("since_fraud", "since_genuine", "since_unexplained", "since_early_fraud")
-    assert [view[name] / 86_400.0 for name in names] == [3, 2, 4, 1]
+    matured, early = (
+        ("since_fraud", "since_genuine", "since_unexplained"),
+        ("since_early_unexplained", "since_early_genuine"),
+    )
+    assert [view[name] / 86_400.0 for name in (*matured, *early)] == [3, 2, 4, 1, 5]
 
 
 @pytest.mark.parametrize(
@@ -156,8 +173,18 @@ def test_frauds_run_from_the_last_genuine_transaction_to_the_last_fraud(
     fraud: datetime | None, genuine: datetime | None, run: float
 ) -> None:
     store = ReputationStore()
-    store.update(reputation(last_matured_fraud=fraud, last_matured_genuine=genuine))
-    assert view_of(store, "shop").columns[0]["fraud_run"] == run
+    store.update(reputation("matured", last_matured_fraud=fraud, last_matured_genuine=genuine))
+    store.update(reputation("early", last_early_unexplained=fraud, last_early_genuine=genuine))
+    matured, early = view_of(store, "matured", "early").columns
+    assert (matured["fraud_run"], matured["early_run"]) == (run, -np.inf)
+    assert (early["fraud_run"], early["early_run"]) == (-np.inf, run)
+
+
+def test_an_early_fraud_of_an_unusual_amount_is_in_no_run() -> None:
+    store = ReputationStore()
+    store.update(reputation(last_early_fraud=NOON, last_early_genuine=NOON - DAY))
+    view = view_of(store, "shop").columns[0]
+    assert (view["early_run"], view["since_early_unexplained"]) == (-np.inf, np.inf)
 
 
 def test_unexplained_frauds_fade_like_early_ones_and_have_their_share_of_all_that_matured() -> None:

@@ -35,7 +35,11 @@ events = st.builds(
     frauds=amounts,
     early_frauds=amounts,
     unexplained_frauds=amounts,
+    early_unexplained=amounts,
+    early_genuine=amounts,
 )
+COUNTED = OutcomeEvent._fields[2:]
+TIMES = 7
 histories = st.lists(events, min_size=1, max_size=30)
 
 
@@ -46,18 +50,20 @@ def folded(history: list[OutcomeEvent]) -> ReputationLedger:
 
 
 def sums(ledger: ReputationLedger) -> np.ndarray:
-    """All 14 sums, those of what may be less than nothing as well."""
-    return np.frombuffer(ledger.pack(KEY), dtype="<f8")[5:]
+    """All 18 sums, those of what may be less than nothing as well."""
+    return np.frombuffer(ledger.pack(KEY), dtype="<f8")[TIMES:]
 
 
 @given(histories)
 def test_folding_one_by_one_is_the_decayed_sum_of_all_late_ones_too(history: list[OutcomeEvent]) -> None:
     newest = np.array([NEVER])
-    long, short = np.zeros((2, 5)), np.zeros((2, 2))
+    long, short = np.zeros((2, 5)), np.zeros((4, 2))
     for event in history:
         added, time = np.array([event.matured, event.frauds]), np.array([event.time])
         long = fold(long, newest, added[:, None], time, LONG)
-        added = np.array([event.early_frauds, event.unexplained_frauds])
+        added = np.array(
+            [event.early_frauds, event.unexplained_frauds, event.early_unexplained, event.early_genuine]
+        )
         short = fold(short, newest, added[:, None], time, SHORT)
         newest = np.maximum(newest, time)
     ledger = folded(history)
@@ -70,7 +76,7 @@ def test_any_order_gives_the_same_sums_and_times(history: list[OutcomeEvent], ra
     shuffled = random.sample(history, len(history))
     one, other = folded(history), folded(shuffled)
     np.testing.assert_allclose(sums(one), sums(other), rtol=1e-9, atol=1e-9)
-    assert one.pack(KEY)[: 5 * 8] == other.pack(KEY)[: 5 * 8]
+    assert one.pack(KEY)[: TIMES * 8] == other.pack(KEY)[: TIMES * 8]
 
 
 @given(histories, st.integers(1, 7))
@@ -85,24 +91,20 @@ def test_however_the_events_are_cut_into_messages_the_sums_are_the_same_to_the_l
 
 @given(histories, events)
 def test_what_is_counted_back_is_gone(history: list[OutcomeEvent], mistake: OutcomeEvent) -> None:
-    taken_back = mistake._replace(
-        matured=-mistake.matured,
-        frauds=-mistake.frauds,
-        early_frauds=-mistake.early_frauds,
-        unexplained_frauds=-mistake.unexplained_frauds,
-    )
+    taken_back = mistake._replace(**{name: -getattr(mistake, name) for name in COUNTED})
     nothing = OutcomeEvent(mistake.time, mistake.happened, 0, 0, 0, 0)
     corrected = sums(folded([mistake, *history, taken_back]))
     np.testing.assert_allclose(corrected, sums(folded([nothing, *history])), rtol=1e-9, atol=1e-9)
 
 
 def test_what_a_correction_leaves_below_nothing_is_published_as_nothing() -> None:
-    wrong = OutcomeEvent(START, START, 1, 1, 1, 1)
-    back = OutcomeEvent(START + DAY / 3, START, -1, -1, -1, -1)
+    wrong = OutcomeEvent(START, START, 1, 1, 1, 1, 1, 1)
+    back = OutcomeEvent(START + DAY / 3, START, -1, -1, -1, -1, -1, -1)
     reputation = folded([wrong, back]).reputation(KEY)
     told = (*reputation.matured, *reputation.matured_frauds, *reputation.early_frauds)
     assert set(told) == {0.0}
     assert set(reputation.unexplained_frauds) == {0.0}
+    assert {*reputation.early_unexplained, *reputation.early_genuine} == {0.0}
 
 
 @given(histories)
@@ -123,8 +125,7 @@ def test_sums_of_another_layout_are_refused() -> None:
 
 def test_the_times_are_those_of_the_newest_of_each_kind_and_a_correction_changes_none() -> None:
     def at(day: float, **amounts: int) -> OutcomeEvent:
-        nothing = {"matured": 0, "frauds": 0, "early_frauds": 0, "unexplained_frauds": 0}
-        return OutcomeEvent(START, START + day * DAY, **nothing | amounts)
+        return OutcomeEvent(START, START + day * DAY, **dict.fromkeys(COUNTED, 0) | amounts)
 
     history = [
         at(-1, matured=1),
@@ -132,20 +133,28 @@ def test_the_times_are_those_of_the_newest_of_each_kind_and_a_correction_changes
         at(-3, matured=1, frauds=1, unexplained_frauds=1),
         at(-4, matured=1, frauds=1),
         at(-5, early_frauds=1),
+        at(-6, early_frauds=1, early_unexplained=1),
+        at(-7, early_genuine=1),
+        at(-8, early_frauds=1, early_unexplained=1, early_genuine=-1),
+        at(-9, early_frauds=-1, early_unexplained=-1, early_genuine=1),
         at(0, frauds=-1, unexplained_frauds=-1),
-        at(0, early_frauds=-1),
+        at(0, early_frauds=-1, early_unexplained=-1),
+        at(0, early_genuine=-1),
     ]
     reputation = folded(history).reputation(KEY)
     assert reputation.last_matured_genuine == moment(START - DAY)
     assert reputation.last_matured_fraud == moment(START - 3 * DAY)
     assert reputation.last_unexplained_fraud == moment(START - 3 * DAY)
     assert reputation.last_early_fraud == moment(START - 5 * DAY)
+    assert reputation.last_early_unexplained == moment(START - 6 * DAY)
+    assert reputation.last_early_genuine == moment(START - 7 * DAY)
 
 
 def test_of_what_never_happened_there_is_no_time() -> None:
     reputation = folded([OutcomeEvent(START, START, 1, 0, 0, 0)]).reputation(KEY)
     absent = (reputation.last_matured_fraud, reputation.last_unexplained_fraud, reputation.last_early_fraud)
     assert absent == (None, None, None)
+    assert (reputation.last_early_unexplained, reputation.last_early_genuine) == (None, None)
 
 
 def test_keys_are_told_once_after_they_changed() -> None:
@@ -171,6 +180,8 @@ def test_what_the_ledger_publishes_is_what_a_scorer_sees() -> None:
         OutcomeEvent(START - 7 * DAY, START - 14 * DAY, 40, 0, 0, 0),
         OutcomeEvent(START, START - 7 * DAY, 10, 5, 0, 2),
         OutcomeEvent(START, START - DAY, 0, 0, 3, 0),
+        OutcomeEvent(START, START - 2 * DAY, 0, 0, 2, 0, early_unexplained=2),
+        OutcomeEvent(START, START - 6 * DAY, 0, 0, 0, 0, early_genuine=4),
     ]
     store.update(folded(history).reputation(KEY))
     payment = CardTransaction(
@@ -187,6 +198,9 @@ def test_what_the_ledger_publishes_is_what_a_scorer_sees() -> None:
     assert view["frauds"] == pytest.approx(5 * np.exp(-7 / days))
     assert view["matured"] == pytest.approx((40 * np.exp(-14 / days) + 10 * np.exp(-7 / days))[[2, 4]])
     assert view["unexplained"] == pytest.approx(2 * np.exp(-7 / np.array(EARLY_DAYS)))
-    assert view["early_frauds"] == pytest.approx(3 * np.exp(-7 / np.array(EARLY_DAYS)))
-    assert (view["since_fraud"], view["since_early_fraud"]) == (14 * DAY, 8 * DAY)
-    assert view["fraud_run"] == 7 * DAY
+    assert view["early_frauds"] == pytest.approx(5 * np.exp(-7 / EARLY_DAYS[0]))
+    assert view["early_unexplained"] == pytest.approx(2 * np.exp(-7 / np.array(EARLY_DAYS)))
+    assert view["early_genuine"] == pytest.approx(4 * np.exp(-7 / EARLY_DAYS[0]))
+    assert (view["since_fraud"], view["fraud_run"]) == (14 * DAY, 7 * DAY)
+    assert (view["since_early_unexplained"], view["since_early_genuine"]) == (9 * DAY, 13 * DAY)
+    assert view["early_run"] == 4 * DAY
