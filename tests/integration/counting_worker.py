@@ -53,14 +53,27 @@ class Counts:
 
 
 class CountsFrom(Counts):
-    """A state that starts where it says."""
+    """A state that keeps itself, as far as that it starts where it says."""
 
     def __init__(self, start: int) -> None:
         super().__init__()
         self._start = start
 
-    def start_offset(self, committed: int | None) -> int | None:
+    def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
+        del partition, note
         return self._start if committed is None else None
+
+    def note(self) -> str:
+        return ""
+
+    def freeze(self, position: int) -> None:
+        """Keep nothing apart."""
+
+    def save(self) -> None:
+        """Keep nothing."""
+
+    def close(self) -> None:
+        """Let go of nothing."""
 
 
 class Log(Silent):
