@@ -19,7 +19,7 @@ MATURED_DAYS = (1, 3, 7, 14, 28)
 """Time constants, in days, of the sums over transactions whose outcome is final."""
 
 EARLY_DAYS = (7, 28)
-"""Time constants, in days, of the sums over frauds known before the label horizon, or unexplained."""
+"""Time constants, in days, of the sums over what is known before the label horizon, or unexplained."""
 
 COUNTERPARTY = "counterparty"
 """Kind of reputation of who was paid; others are `SUBJECT` and the kinds of `Transaction.dimensions`."""
