@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.refusals import Refusals, refuse_poison
-from schemas.errors import InvalidMessage
+from agents.refusals import Refusals
 from schemas.label import decode_label
 
 if TYPE_CHECKING:
@@ -40,12 +39,7 @@ class IntakeAgent:
     async def process(self, waiting: AsyncIterable[Sequence[Chunk]]) -> None:
         """Take in the labels that wait, again and again."""
         async for chunks in waiting:
-            labels = [
-                (label, record.timestamp()[1])
-                for chunk in chunks
-                for record in chunk.records
-                if (label := self._decode(record, chunk))
-            ]
+            labels = [taken for chunk in chunks for taken in self._refusals.taken(chunk, _labelled)]
             for label, recorded_ms in labels:
                 self._outbox.put(
                     self._topics.labels_keyed,
@@ -56,13 +50,10 @@ class IntakeAgent:
             self._telemetry.labels_accepted([label for label, _ in labels])
             await self._outbox.room()
 
-    def _decode(self, record: Message, chunk: Chunk) -> Label | None:
-        try:
-            refuse_poison(chunk)
-            return decode_label(record.value() or b"")
-        except InvalidMessage as refusal:
-            self._refusals.put(record, refusal)
-            return None
+
+def _labelled(record: Message) -> tuple[Label, int]:
+    """The label, and when it was recorded."""
+    return decode_label(record.value() or b""), record.timestamp()[1]
 
 
 def bind(app: App, topics: Topics, telemetry: Telemetry) -> None:

@@ -17,12 +17,12 @@ from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from agents.labelling_store import RocksRows
-from agents.refusals import Refusals, refuse_poison
+from agents.refusals import Refusals
+from agents.runtime import Replays
 from models.case import ScoredRow
 from models.decay import NEVER
 from models.labelling import LabellingCore
 from models.watermark import Watermark
-from schemas.errors import InvalidMessage
 from schemas.label import decode_label
 from schemas.outcome import Outcomes
 from schemas.score import decode_score
@@ -128,7 +128,7 @@ class LabellingPartitions:
         return sum(held.rows.disk_bytes() for held in self._held.values())
 
 
-class LabellingState:
+class LabellingState(Replays):
     """One source's part in a labelling partition, as the delivery engine sees it."""
 
     def __init__(self, partitions: LabellingPartitions, source: str) -> None:
@@ -140,13 +140,6 @@ class LabellingState:
 
     def __len__(self) -> int:
         return len(self.partition.core)
-
-    def restore(self, key: bytes, payload: bytes | None) -> None:
-        """Take nothing: there is no changelog."""
-
-    def changes(self) -> list[tuple[bytes, bytes | None]]:
-        """Nothing for a changelog."""
-        return []
 
     def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
         """Open the store."""
@@ -204,12 +197,8 @@ class LabellingAgent:
                 held = cast("LabellingState", chunk.states[source]).partition
                 while not held.settle():  # noqa: ASYNC110 - waits for nothing, gives others their turn
                     await asyncio.sleep(0)
-                for record in chunk.records:
-                    try:
-                        refuse_poison(chunk)
-                        _TAKE[source](held, record)
-                    except InvalidMessage as refusal:
-                        self._refusals[source].put(record, refusal)
+                for _ in self._refusals[source].taken(chunk, partial(_TAKE[source], held)):
+                    pass
                 while not self._tell(held):  # noqa: ASYNC110 - waits for nothing, gives others their turn
                     await asyncio.sleep(0)
             await self._outbox.room()

@@ -75,6 +75,7 @@ class RocksRows:
         self._folder = folder
         self._db = Rdict(str(folder), Options(raw_mode=True))
         self._changed: dict[str, Case | None] = {}
+        self._found: dict[str, bool] = {}
         self._agenda: dict[Entry, bool] = {}
         self._frozen = _Changes()
         self._near: list[Entry] = []
@@ -90,17 +91,24 @@ class RocksRows:
             return self._changed[key]
         frozen = self._frozen.cases
         payload = frozen[key] if key in frozen else self._db.get(_CASE + key.encode())
+        self._found[key] = payload is not None
         return None if payload is None else Case.unpack(payload)
 
     def put(self, key: str, case: Case) -> None:
         """Keep a case."""
-        self._count += self.get(key) is None
+        self._count += not self._is_kept(key)
         self._changed[key] = case
 
     def forget(self, key: str) -> None:
         """Keep it no longer."""
-        self._count -= self.get(key) is not None
+        self._count -= self._is_kept(key)
         self._changed[key] = None
+
+    def _is_kept(self, key: str) -> bool:
+        """Whether there is a case; who puts one back has just read it, which need not be done again."""
+        if key in self._changed:
+            return self._changed[key] is not None
+        return self._found[key] if key in self._found else self.get(key) is not None
 
     def schedule(self, due: float, key: str) -> None:
         """Have `next_due` name the case at `due`; times before 1970 count as 1970."""
@@ -138,7 +146,7 @@ class RocksRows:
         marks |= {_SAMPLER: sampler, _COUNT: str(self._count).encode()}
         before = self._frozen  # not saved yet: the other source's part in the same commit
         self._frozen = _Changes(before.cases | cases, before.agenda | self._agenda, before.marks | marks)
-        self._changed, self._agenda = {}, {}
+        self._changed, self._found, self._agenda = {}, {}, {}
 
     def save(self) -> None:
         """Write what was kept apart, at once or not at all."""

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, cast
 
 from agents.refusals import Refusals, refuse_poison
+from agents.runtime import KeepsItself
 from models.signing import seal
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.example import decode_example
@@ -55,8 +56,8 @@ class Publication:
     key: bytes
 
 
-class LearningState:
-    """The model, as the delivery engine sees it.
+class LearningState(KeepsItself):
+    """The model, as the delivery engine sees it: the same function of the log, committed or not.
 
     Args:
         file: keeps the model between two starts.
@@ -87,13 +88,6 @@ class LearningState:
         """Count the examples learnt."""
         return self.model.examples
 
-    def restore(self, key: bytes, payload: bytes | None) -> None:
-        """Take nothing: there is no changelog."""
-
-    def changes(self) -> list[tuple[bytes, bytes | None]]:
-        """Nothing for a changelog."""
-        return []
-
     def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
         """Go on from the checkpoint on disk, or from what the group has committed, where that is less.
 
@@ -104,13 +98,6 @@ class LearningState:
         self._written, self.is_open = self.model.version, True
         self.committed = committed or 0
         return self.model.version if committed is None else min(committed, self.model.version)
-
-    def note(self) -> str:
-        """Nothing that a successor must know."""
-        return ""
-
-    def freeze(self, position: int) -> None:
-        """Keep nothing apart: the model is the same function of the log, committed or not."""
 
     def save(self) -> None:
         """Write the model to disk, if the last time is long enough ago."""

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from agents.dead_letters import dead_letter
 from schemas.errors import ErrorType, InvalidMessage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from confluent_kafka import Message
+
     from agents.dead_letters import KafkaRecord
     from agents.runtime import Chunk
     from agents.runtime.outbox import Outbox
     from agents.telemetry import Telemetry
+
+
+T = TypeVar("T")
 
 
 class Refusals:
@@ -22,6 +29,17 @@ class Refusals:
         self._outbox = outbox
         self._topic = topic
         self._telemetry = telemetry
+
+    def taken(self, chunk: Chunk, take: Callable[[Message], T]) -> Iterator[T]:
+        """Yield what ``take`` makes of each record; one that it refuses, or that is poison, is set apart."""
+        for record in chunk.records:
+            try:
+                refuse_poison(chunk)
+                result = take(record)
+            except InvalidMessage as refusal:
+                self.put(record, refusal)
+            else:
+                yield result
 
     def put(self, record: KafkaRecord, refusal: InvalidMessage) -> None:
         """Set a record apart, with the checkpoint that includes its chunk."""

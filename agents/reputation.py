@@ -11,9 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
-from agents.refusals import Refusals, refuse_poison
+from agents.refusals import Refusals
 from models.reputation_ledger import ReputationLedger
-from schemas.errors import InvalidMessage
 from schemas.outcome import decode_outcomes
 
 if TYPE_CHECKING:
@@ -79,23 +78,18 @@ class ReputationAgent:
     def _fold(self, chunk: Chunk) -> None:
         state = cast("ReputationState", chunk.states[NAME])
         touched: dict[str, None] = {}
-        for record in chunk.records:
-            outcomes = self._decode(record, chunk)
-            if outcomes is not None:
-                state.fold(outcomes, record.offset())
-                touched[outcomes.key] = None
+        for outcomes, offset in self._refusals.taken(chunk, _placed):
+            state.fold(outcomes, offset)
+            touched[outcomes.key] = None
         for key in touched:
             reputation = state.ledger.reputation(key)
             self._outbox.put(self._topics.reputations, key.encode(), reputation.to_json())
         self._telemetry.reputations_published(len(touched))
 
-    def _decode(self, record: Message, chunk: Chunk) -> Outcomes | None:
-        try:
-            refuse_poison(chunk)
-            return decode_outcomes(record.value() or b"")
-        except InvalidMessage as refusal:
-            self._refusals.put(record, refusal)
-            return None
+
+def _placed(record: Message) -> tuple[Outcomes, int]:
+    """The outcomes, and the offset at which they stand."""
+    return decode_outcomes(record.value() or b""), record.offset()
 
 
 def bind(app: App, topics: Topics, telemetry: Telemetry) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import numpy as np
 
-from agents.refusals import Refusals, refuse_poison
+from agents.refusals import Refusals
 from models.core import Part, Skipped
 from models.features import FEATURES_VERSION
 from schemas.alert import Alert, alert_id
@@ -133,7 +133,7 @@ class ScoringAgent:
     def score(self, chunks: Sequence[Chunk]) -> None:
         """Score chunks in one go; nothing here waits, so that they are whole in one checkpoint."""
         with self._telemetry.stage("decode"):
-            admitted = [self._admit(chunk) for chunk in chunks]
+            admitted = [[*self._refusals.taken(chunk, self._admission.admit)] for chunk in chunks]
         parts = [_part(chunk, those) for chunk, those in zip(chunks, admitted, strict=True)]
         results = [*chain.from_iterable(self._core.process_parts(parts))]
         all_admitted = [*chain.from_iterable(admitted)]
@@ -143,16 +143,6 @@ class ScoringAgent:
                 if not isinstance(result, Skipped):
                     self._publish(each, result, datetime.fromtimestamp(now, UTC))
         self._count(all_admitted, results, now)
-
-    def _admit(self, chunk: Chunk) -> list[Admitted]:
-        admitted = []
-        for record in chunk.records:
-            try:
-                refuse_poison(chunk)
-                admitted.append(self._admission.admit(record))
-            except InvalidMessage as refusal:
-                self._refusals.put(record, refusal)
-        return admitted
 
     def _publish(self, each: Admitted, scored: Scored, scored_at: datetime) -> None:
         transaction, record = each.transaction, each.record

@@ -8,9 +8,6 @@ what each figure means.
 
 from __future__ import annotations
 
-import argparse
-import logging
-import os
 import shlex
 import sys
 import tempfile
@@ -19,17 +16,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import traffic
+from benchmarks import program, traffic
 from benchmarks.latency import measure as latency
 from benchmarks.machine import describe
 from benchmarks.peers import full_load
 from benchmarks.results import Results
-from benchmarks.service import BenchmarkFailed
 from benchmarks.show import markdown, show
 from benchmarks.stages import all as stages
-from fraudstream.errors import FraudstreamError
 from fraudstream.local_kafka import LocalKafka
-from fraudstream.settings.tree import PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +64,7 @@ class Bench:
         backlog = self._messages[self._plan.warm : self._plan.warm + self._plan.backlog]
         for number in range(self._plan.rounds):
             for system in full_load.SYSTEMS:
-                _tell(f"full load, round {number + 1}: {system.name}")
+                program.tell(f"full load, round {number + 1}: {system.name}")
                 yield full_load.measure(system, warm, backlog, self._servers, self._folder)
 
     def latency(self) -> Iterator[LatencyRun]:
@@ -81,7 +75,7 @@ class Bench:
             for rate in RATES:
                 sent = latency.Traffic(file, rate, self._plan.warm_seconds, self._plan.seconds)
                 for system in latency.SYSTEMS:
-                    _tell(f"latency at {rate:,.0f} a second, round {number + 1}: {system.name}")
+                    program.tell(f"latency at {rate:,.0f} a second, round {number + 1}: {system.name}")
                     yield latency.measure(system, sent, self._servers, self._folder)
 
 
@@ -99,7 +93,7 @@ def measure(plan: Plan) -> Results:
     if {"load", "latency"} & set(plan.parts):
         with tempfile.TemporaryDirectory(prefix="fraudstream-bench-", ignore_cleanup_errors=True) as name:
             folder = Path(name)
-            with LocalKafka.start(folder / "kafka", announce=_tell) as kafka:
+            with LocalKafka.start(folder / "kafka", announce=program.tell) as kafka:
                 bench = Bench(plan, kafka, folder)
                 load += bench.full_load() if "load" in plan.parts else ()
                 full_load.check(load)
@@ -116,14 +110,7 @@ def measure(plan: Plan) -> Results:
 
 def plan_and_out(arguments: list[str] | None = None) -> tuple[Plan, Path | None]:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--out", type=Path, help="JSON file for the figures; a report goes beside it (.md)")
-    parser.add_argument("--only", choices=PARTS, action="append", help="measure this part alone")
-    parser.add_argument("--rounds", type=int, default=3, help="how often each system is measured (3)")
-    parser.add_argument(
-        "--quick", action="store_true", help="see that it works; the figures are worth nothing"
-    )
-    options = parser.parse_args(arguments)
+    options = program.options(__doc__, PARTS, 3, "how often each system is measured", arguments)
     parts = tuple(options.only or PARTS)
     if options.quick:
         return Plan(1, parts, warm=1_000, backlog=5_000, warm_seconds=1.0, seconds=3.0), options.out
@@ -133,23 +120,9 @@ def plan_and_out(arguments: list[str] | None = None) -> tuple[Plan, Path | None]
 def main() -> None:
     """Measure, print, write."""
     plan, out = plan_and_out()
-    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
-        del os.environ[name]  # the person's own service has no part in this
-    logging.getLogger("kafka").setLevel(logging.ERROR)
-    try:
-        results = measure(plan)
-    except (BenchmarkFailed, FraudstreamError) as failure:
-        sys.exit(str(failure))
+    results = program.measured(lambda: measure(plan))
     show(results)
-    if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        raw, report = out.with_suffix(".json"), out.with_suffix(".md")
-        raw.write_bytes(results.to_json())
-        report.write_text(markdown(results, raw.name))
-
-
-def _tell(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
+    program.write(results, out, lambda raw: markdown(results, raw))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from models.evaluation import binned_average_precision, binned_roc_auc
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -136,13 +138,10 @@ class Calibrator:
             return {}
         rows = genuine + frauds
         probability = _probability(self.fit().log_odds(_CENTRES))
-        found, passed = frauds[::-1].cumsum(), genuine[::-1].cumsum()
-        precision = found / np.maximum(found + passed, 1e-300)
-        below = genuine.cumsum() - genuine / 2.0
         losses = frauds * np.log(probability) + genuine * np.log1p(-probability)
         return {
-            "auc": float(frauds @ below / (frauds.sum() * genuine.sum())),
-            "average_precision": float(frauds[::-1] @ precision / frauds.sum()),
+            "auc": binned_roc_auc(genuine, frauds),
+            "average_precision": binned_average_precision(genuine, frauds),
             "log_loss": float(-losses.sum() / rows.sum()),
             "calibration_error": float(np.abs(rows * probability - frauds).sum() / rows.sum()),
         }

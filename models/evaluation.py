@@ -65,6 +65,19 @@ def average_precision(outcomes: Flags, scores: Floats) -> float:
     return float((np.diff(found[ends], prepend=0) * precisions).sum() / frauds)
 
 
+def binned_roc_auc(genuine: Floats, frauds: Floats) -> float:
+    """`roc_auc` of weights counted in bins of ascending score, one bin a tie."""
+    below = genuine.cumsum() - genuine / 2.0
+    return float(frauds @ below / (frauds.sum() * genuine.sum()))
+
+
+def binned_average_precision(genuine: Floats, frauds: Floats) -> float:
+    """`average_precision` of weights counted in bins of ascending score, one bin a tie."""
+    found, passed = frauds[::-1].cumsum(), genuine[::-1].cumsum()
+    held = found > 0.0
+    return float(frauds[::-1][held] @ (found[held] / (found + passed)[held]) / frauds.sum())
+
+
 def card_precision(outcomes: Flags, scores: Floats, cards: Integers, days: Integers, k: int) -> float:
     """Card Precision@k: mean over the days of the share of compromised cards among the k highest cards.
 
@@ -120,9 +133,14 @@ def log_loss(outcomes: Flags, scores: Floats) -> float:
     return float(-np.log(np.maximum(likelihoods, _SMALLEST)).mean())
 
 
+def levels_of(scores: Floats, edges: tuple[float, ...] = RELIABILITY_EDGES) -> Integers:
+    """Which bin of these edges each score [n] is in; the last takes its upper edge too."""
+    return np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, len(edges) - 2)
+
+
 def reliability(outcomes: Flags, scores: Floats, edges: tuple[float, ...] = RELIABILITY_EDGES) -> list[Bin]:
     """What came of transactions of about the same score, by bins that hold any; the last takes 1 too."""
-    places = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, len(edges) - 2)
+    places = levels_of(scores, edges)
     counts = np.bincount(places, minlength=len(edges) - 1)
     sums = np.bincount(places, weights=scores, minlength=len(edges) - 1)
     frauds = np.bincount(places, weights=outcomes, minlength=len(edges) - 1)

@@ -1,4 +1,4 @@
-"""The default learner: River's adaptive random forest, made fast and fit for scores.
+"""River's adaptive random forest, made fast and fit for scores.
 
 It grows the trees that ``river.forest.ARFClassifier`` grows without drift detectors (a test compares them),
 several times faster, and votes by the mean of its leaves' drawn shares (``models.packed_tree``).
@@ -17,10 +17,10 @@ from river.tree.nodes.arf_htc_nodes import RandomLeafMajorityClass
 from river.tree.nodes.branch import DTBranch
 from river.utils.random import poisson
 
-from models.packed_tree import PackedLeaf, PackedTree, branch_of, drawn_share, fraud_share, leaf_of
+from models.packed_tree import DrawnShares, PackedLeaf, PackedTree, branch_of, leaf_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
 
 class ForestLeaf(PackedLeaf, RandomLeafMajorityClass):  # type: ignore[misc]
@@ -56,7 +56,7 @@ class ForestTree(PackedTree, BaseTreeClassifier):  # type: ignore[misc]
         return ForestLeaf(initial_stats or {}, depth, self.splitter, self.max_features, self.rng)
 
 
-class FraudForest(forest.ARFClassifier):  # type: ignore[misc]
+class FraudForest(DrawnShares, forest.ARFClassifier):  # type: ignore[misc]
     """An adaptive random forest of two classes whose vote is the mean of its leaves' drawn shares.
 
     Args:
@@ -97,12 +97,7 @@ class FraudForest(forest.ARFClassifier):  # type: ignore[misc]
             leaf_prediction="mc",
             seed=seed,
         )
-        self.smoothing = smoothing
-        self._weights = {False: 0.0, True: 0.0}
-
-    @property
-    def _multiclass(self) -> bool:
-        return False
+        self._begin(smoothing)
 
     def learn_one(self, x: Mapping[Any, float], y: bool, w: float = 1.0) -> None:  # noqa: FBT001
         """Learn a row in each tree as often as a Poisson number says, times ``w``."""
@@ -125,11 +120,6 @@ class FraudForest(forest.ARFClassifier):  # type: ignore[misc]
     def roots(self) -> list[Any]:
         """The trees' first nodes; nothing stands for a tree that has learnt nothing."""
         return [tree.root for tree in self] or [None] * self.n_models
-
-    def leaf_answers(self) -> Callable[[Any], float]:
-        """What a leaf answers, as of now; the compiler asks the same."""
-        share = fraud_share(self._weights)
-        return lambda leaf: drawn_share(leaf.stats if leaf else {}, share, self.smoothing)
 
     def _new_base_model(self) -> ForestTree:
         return ForestTree(

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 from river import tree
 from river.tree.nodes.hatc_nodes import AdaLeafClassifier
 
-from models.packed_tree import PackedLeaf, PackedTree, drawn_share, fraud_share, leaf_of
+from models.packed_tree import DrawnShares, PackedLeaf, PackedTree, leaf_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 
 class AdaptiveLeaf(PackedLeaf, AdaLeafClassifier):  # type: ignore[misc]
     """A leaf that observes all features and watches its own error."""
 
 
-class FraudTree(PackedTree, tree.HoeffdingAdaptiveTreeClassifier):  # type: ignore[misc]
+class FraudTree(DrawnShares, PackedTree, tree.HoeffdingAdaptiveTreeClassifier):  # type: ignore[misc]
     """A Hoeffding adaptive tree of two classes that answers with the drawn share of frauds in a leaf.
 
     Args:
@@ -51,12 +51,7 @@ class FraudTree(PackedTree, tree.HoeffdingAdaptiveTreeClassifier):  # type: igno
             leaf_prediction="mc",
             seed=seed,
         )
-        self.smoothing = smoothing
-        self._weights = {False: 0.0, True: 0.0}
-
-    @property
-    def _multiclass(self) -> bool:
-        return False
+        self._begin(smoothing)
 
     def learn_one(self, x: Mapping[Any, float], y: bool, *, w: float = 1.0) -> None:  # noqa: FBT001
         """Learn a row, counted ``w`` times."""
@@ -67,11 +62,6 @@ class FraudTree(PackedTree, tree.HoeffdingAdaptiveTreeClassifier):  # type: igno
         """What the leaf of the main tree answers."""
         fraud = self.leaf_answers()(leaf_of(self._root, x))
         return {False: 1.0 - fraud, True: fraud}
-
-    def leaf_answers(self) -> Callable[[Any], float]:
-        """What a leaf answers, as of now; the compiler asks the same."""
-        share = fraud_share(self._weights)
-        return lambda leaf: drawn_share(leaf.stats if leaf else {}, share, self.smoothing)
 
     def _new_leaf(self, initial_stats: dict[bool, float] | None = None, parent: Any = None) -> AdaptiveLeaf:
         depth = 0 if parent is None else parent.depth + 1

@@ -16,7 +16,7 @@ from river.tree.utils import BranchFactory
 from models.observers import Observers
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 SPLIT_POINTS: Final = 10
 """Tried for each feature of a leaf."""
@@ -85,6 +85,31 @@ class PackedTree:
 
     def _enforce_size_limit(self) -> None:
         """Nothing: the depth is limited, and the size follows what there is to learn."""
+
+
+class DrawnShares:
+    """Mixed into an estimator of two classes before all else: leaves answer with drawn shares.
+
+    Attributes:
+        smoothing: rows' worth by which a leaf's share is drawn to that of all rows.
+    """
+
+    smoothing: float
+    _weights: dict[bool, float]
+
+    def _begin(self, smoothing: float) -> None:
+        """Have learnt nothing yet."""
+        self.smoothing = smoothing
+        self._weights = {False: 0.0, True: 0.0}
+
+    @property
+    def _multiclass(self) -> bool:
+        return False
+
+    def leaf_answers(self) -> Callable[[Any], float]:
+        """What a leaf answers, as of now; the compiler asks the same."""
+        share = fraud_share(self._weights)
+        return lambda leaf: drawn_share(leaf.stats if leaf else {}, share, self.smoothing)
 
 
 def branch_of(node: DTBranch, x: Mapping[Any, float]) -> int:

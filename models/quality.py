@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.decay import DAY, NEVER
-from models.evaluation import RELIABILITY_EDGES
+from models.evaluation import RELIABILITY_EDGES, binned_average_precision, binned_roc_auc, levels_of
 from models.quality_loss import bounded_losses
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ BIN: Final = 0.05
 """Width of a bin of scores, log-odds: scores this near to each other are taken for equal."""
 _BINS: Final = 480
 _CELLS: Final = (_BINS, 2, 2, 2)
-_EDGES: Final = np.array(RELIABILITY_EDGES)
-_LEVELS: Final = len(_EDGES) - 1
+_LEVELS: Final = len(RELIABILITY_EDGES) - 1
 
 
 class MaturedQuality:
@@ -62,7 +61,7 @@ class MaturedQuality:
         labelled = np.array([each.label_delay is not None for each in observations])
         weights = self._fade_to(times)
         self._cells += _sums(np.stack([_bins(scores), alerted, frauds, labelled]), weights, _CELLS)
-        levels = np.clip(np.searchsorted(_EDGES, scores, side="right") - 1, 0, _LEVELS - 1)
+        levels = levels_of(scores)
         self._levels[0] += np.bincount(levels, weights * scores, _LEVELS)
         self._levels[1] += np.bincount(levels, weights * frauds, _LEVELS)
         self._loss += float(weights @ bounded_losses(frauds, scores))
@@ -72,8 +71,8 @@ class MaturedQuality:
         genuine, frauds = self._cells.sum(axis=(1, 3)).T
         found = {"matured_transactions": float(self._cells.sum()), **self._shares()}
         if min(genuine.sum(), frauds.sum()) >= LEAST:
-            found["average_precision"] = _average_precision(genuine, frauds)
-            found["roc_auc"] = _roc_auc(genuine, frauds)
+            found["average_precision"] = binned_average_precision(genuine, frauds)
+            found["roc_auc"] = binned_roc_auc(genuine, frauds)
             found["calibration_error"] = float(
                 np.abs(self._levels[0] - self._levels[1]).sum() / self._cells.sum()
             )
@@ -118,16 +117,3 @@ def _sums(places: Integers, weights: Floats, shape: tuple[int, ...]) -> Floats:
     sums = np.zeros(shape)
     np.add.at(sums, tuple(places), weights)
     return sums
-
-
-def _average_precision(genuine: Floats, frauds: Floats) -> float:
-    """Mean over the frauds of the precision from their bin upwards; bins ascend."""
-    found, passed = frauds[::-1].cumsum(), genuine[::-1].cumsum()
-    held = found > 0.0
-    return float(frauds[::-1][held] @ (found[held] / (found + passed)[held]) / frauds.sum())
-
-
-def _roc_auc(genuine: Floats, frauds: Floats) -> float:
-    """Share of pairs of a fraud and a genuine transaction in the right order, one bin counting half."""
-    below = genuine.cumsum() - genuine / 2.0
-    return float(frauds @ below / (frauds.sum() * genuine.sum()))

@@ -18,6 +18,6 @@ reader of committed records sees each output once, in at-least-once mode repeats
 from agents.runtime.app import App
 from agents.runtime.options import DeliveryMode, DeliveryOptions
 from agents.runtime.partition import Chunk
-from agents.runtime.state import PartitionState
+from agents.runtime.state import KeepsItself, PartitionState, Replays
 
-__all__ = ["App", "Chunk", "DeliveryMode", "DeliveryOptions", "PartitionState"]
+__all__ = ["App", "Chunk", "DeliveryMode", "DeliveryOptions", "KeepsItself", "PartitionState", "Replays"]

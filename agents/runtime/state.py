@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -26,12 +26,23 @@ class PartitionState(Protocol):
         """Count the entries, for people."""
 
 
-@runtime_checkable
-class KeepsItself(Protocol):
+class KeepsItself:
     """A state with a durable store of its own, which follows what the broker has committed, never leads it.
 
-    What was not saved, or was lost, comes back from the source itself.
+    It has no changelog: what was not saved, or was lost, comes back from the source itself. Nothing that it
+    need not do has to be said.
     """
+
+    def restore(self, key: bytes, payload: bytes | None) -> None:
+        """Take nothing: there is no changelog."""
+
+    def changes(self) -> list[tuple[bytes, bytes | None]]:
+        """Give nothing for a changelog."""
+        return []
+
+    def __len__(self) -> int:
+        """Count the entries, for people."""
+        raise NotImplementedError
 
     def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
         """Open the store of a partition; give the source offset to start from (poll thread).
@@ -44,9 +55,11 @@ class KeepsItself(Protocol):
         Returns:
             The offset up to which the store is complete, or `None` for the group's committed one.
         """
+        raise NotImplementedError
 
     def note(self) -> str:
         """Tell the next commit what `resume` will have to know."""
+        return ""
 
     def freeze(self, position: int) -> None:
         """Keep apart what was done so far, up to this source offset: the commit that follows holds it."""
@@ -58,8 +71,7 @@ class KeepsItself(Protocol):
         """Let go of the store; what was not saved is given up."""
 
 
-@runtime_checkable
-class Replays(KeepsItself, Protocol):
+class Replays(KeepsItself):
     """A store that is brought up to the committed offset before its partition is read on.
 
     What follows from these records was committed with that offset, and must not be written again.
@@ -67,6 +79,7 @@ class Replays(KeepsItself, Protocol):
 
     def replay(self, record: Message) -> None:
         """Take one record before the committed offset (poll thread)."""
+        raise NotImplementedError
 
 
 def own_stores(states: Mapping[str, PartitionState]) -> Iterator[tuple[str, KeepsItself]]:

@@ -8,9 +8,6 @@ the benchmarks says what each figure means.
 
 from __future__ import annotations
 
-import argparse
-import logging
-import os
 import shlex
 import sys
 import tempfile
@@ -18,15 +15,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from benchmarks import program
 from benchmarks.learning import bank, labelling, learners, loop, swap
 from benchmarks.learning.report import machine_lines, tables
 from benchmarks.learning.results import LabellingRun, LearnerRun, LearningResults, LoopRun, SwapRun
 from benchmarks.machine import describe, load_average
-from benchmarks.service import BenchmarkFailed
 from benchmarks.show import markdown_tables, show_tables
-from fraudstream.errors import FraudstreamError
 from fraudstream.local_kafka import LocalKafka
-from fraudstream.settings.tree import PREFIX
 
 PARTS = ("loop", "swap", "learners", "labelling")
 _PACKAGES = ("river", "onnx", "onnxruntime", "rocksdict")
@@ -80,8 +75,8 @@ def measure(plan: Plan) -> LearningResults:
 
 
 def _loop(plan: Plan, folder: Path) -> list[LoopRun]:
-    with LocalKafka.start(folder / "kafka", announce=_tell) as kafka:
-        _tell("the loop, with snapshots and without in turns")
+    with LocalKafka.start(folder / "kafka", announce=program.tell) as kafka:
+        program.tell("the loop, with snapshots and without in turns")
         return loop.measure(plan.loop, kafka.bootstrap_servers, folder)
 
 
@@ -89,18 +84,18 @@ def _alone(plan: Plan, folder: Path) -> tuple[SwapRun | None, list[LearnerRun], 
     """The parts that need no Kafka, on one simulated bank."""
     if not {"swap", "learners", "labelling"} & set(plan.parts):
         return None, [], []
-    _tell("drawing a bank")
+    program.tell("drawing a bank")
     found = bank.simulate(plan.transactions)
     swapping, learning, labelled = None, list[LearnerRun](), list[LabellingRun]()
     if "swap" in plan.parts:
-        _tell("taking snapshots over")
+        program.tell("taking snapshots over")
         model = learners.grown("boost", found.examples[: -plan.swaps])
         swapping = swap.measure(model, found.examples[-plan.swaps :])
     if "learners" in plan.parts:
-        _tell("learners")
+        program.tell("learners")
         learning = learners.measure(found.examples, plan.grow, plan.rows)
     for number in range(plan.rounds if "labelling" in plan.parts else 0):
-        _tell(f"labelling, round {number + 1}")
+        program.tell(f"labelling, round {number + 1}")
         labelled += [
             labelling.on_disk(found.batches, folder / f"labelling-{number}"),
             labelling.in_memory(found.batches),
@@ -110,14 +105,7 @@ def _alone(plan: Plan, folder: Path) -> tuple[SwapRun | None, list[LearnerRun], 
 
 def plan_and_out(arguments: list[str] | None = None) -> tuple[Plan, Path | None]:
     """Read the command line."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--out", type=Path, help="JSON file for the figures; a report goes beside it (.md)")
-    parser.add_argument("--only", choices=PARTS, action="append", help="measure this part alone")
-    parser.add_argument("--rounds", type=int, default=2, help="turns of each system in the loop (2)")
-    parser.add_argument(
-        "--quick", action="store_true", help="see that it works; the figures are worth nothing"
-    )
-    options = parser.parse_args(arguments)
+    options = program.options(__doc__, PARTS, 2, "turns of each system in the loop", arguments)
     parts = tuple(options.only or PARTS)
     if options.quick:
         small = loop.Plan(1, settle=5.0, seconds=5.0)
@@ -128,24 +116,11 @@ def plan_and_out(arguments: list[str] | None = None) -> tuple[Plan, Path | None]
 def main() -> None:
     """Measure, print, write."""
     plan, out = plan_and_out()
-    for name in [name for name in os.environ if name.upper().startswith(PREFIX)]:
-        del os.environ[name]  # the person's own service has no part in this
-    logging.getLogger("kafka").setLevel(logging.ERROR)
-    try:
-        results = measure(plan)
-    except (BenchmarkFailed, FraudstreamError) as failure:
-        sys.exit(str(failure))
+    results = program.measured(lambda: measure(plan))
     lines, found = machine_lines(results), list(tables(results))
     show_tables(lines, found)
-    if out:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        raw, report = out.with_suffix(".json"), out.with_suffix(".md")
-        raw.write_bytes(results.to_json())
-        report.write_text(markdown_tables("Learning: benchmark results", raw.name, lines, found))
-
-
-def _tell(sentence: str) -> None:
-    print(sentence, file=sys.stderr)
+    title = "Learning: benchmark results"
+    program.write(results, out, lambda raw: markdown_tables(title, raw, lines, found))
 
 
 if __name__ == "__main__":

@@ -7,27 +7,10 @@ from typing import TYPE_CHECKING
 import pytest
 from pydantic import ValidationError
 
-from fraudstream.settings import Settings, SettingsError, load_settings
+from tests.fraudstream.settings_loading import load, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
-    """The settings under FRAUDSTREAM_ variables given without their prefix."""
-    for name, value in variables.items():
-        monkeypatch.setenv(f"FRAUDSTREAM_{name}", value)
-    return load_settings()
-
-
-def refusal(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
-    """The one sentence that these variables are refused with."""
-    with pytest.raises(SettingsError) as caught:
-        load(monkeypatch, **variables)
-    sentence = str(caught.value)
-    assert "\n" not in sentence
-    assert sentence[-1] in ".?"
-    return sentence
 
 
 def test_nothing_set_is_a_whole_tree_of_defaults(monkeypatch: pytest.MonkeyPatch) -> None:

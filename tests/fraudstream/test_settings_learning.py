@@ -8,30 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from fraudstream.cli import app
-from fraudstream.settings import Settings, SettingsError, load_settings
 from models.learner import ALGORITHMS
+from tests.fraudstream.settings_loading import load, refusal
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 KEY = "correct-horse-battery"
-
-
-def load(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Settings:
-    """The settings under FRAUDSTREAM_ variables given without their prefix."""
-    for name, value in variables.items():
-        monkeypatch.setenv(f"FRAUDSTREAM_{name}", value)
-    return load_settings()
-
-
-def refusal(monkeypatch: pytest.MonkeyPatch, **variables: str) -> str:
-    """The one sentence that these variables are refused with."""
-    with pytest.raises(SettingsError) as caught:
-        load(monkeypatch, **variables)
-    sentence = str(caught.value)
-    assert "\n" not in sentence
-    assert sentence[-1] in ".?"
-    return sentence
 
 
 def test_without_any_setting_a_worker_scores_and_has_no_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agents.runtime import App, Chunk, DeliveryMode, DeliveryOptions
+from agents.runtime import App, Chunk, DeliveryMode, DeliveryOptions, KeepsItself
 from agents.runtime.observer import Silent
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Counts:
         return self.values[key]
 
 
-class CountsFrom(Counts):
+class CountsFrom(Counts, KeepsItself):
     """A state that keeps itself, as far as that it starts where it says."""
 
     def __init__(self, start: int) -> None:
@@ -62,18 +62,6 @@ class CountsFrom(Counts):
     def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
         del partition, note
         return self._start if committed is None else None
-
-    def note(self) -> str:
-        return ""
-
-    def freeze(self, position: int) -> None:
-        """Keep nothing apart."""
-
-    def save(self) -> None:
-        """Keep nothing."""
-
-    def close(self) -> None:
-        """Let go of nothing."""
 
 
 class Log(Silent):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agents.runtime.state import KeepsItself
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -62,7 +64,7 @@ class FakeState:
 
 
 @dataclass
-class FakeStore(FakeState):
+class FakeStore(FakeState, KeepsItself):
     """Keeps itself; writes down what the engine tells it."""
 
     steps: list[tuple[object, ...]] = field(default_factory=list)

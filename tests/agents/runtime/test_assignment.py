@@ -12,7 +12,7 @@ from agents.runtime.assignment import Assignment
 from agents.runtime.commit_note import CommitNote
 from agents.runtime.observer import Silent
 from agents.runtime.options import DeliveryOptions
-from agents.runtime.state import Binding
+from agents.runtime.state import Binding, Replays
 from agents.runtime.suspects import Suspect
 from tests.agents.runtime.conftest import FakeMessage, FakeStore
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from agents.runtime.restore import Replay, Restoration
 
 
-class Replaying(FakeStore):
+class Replaying(FakeStore, Replays):
     """A store that wants what it lacks before its partition is read on."""
 
     def replay(self, record: FakeMessage) -> None:
