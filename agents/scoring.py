@@ -9,17 +9,17 @@ offsets are committed together; the same records give the same scores after any 
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import TYPE_CHECKING, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
 from agents.refusals import Refusals
-from models.core import Part, Skipped
+from models.core import SKIPPED, Part
 from models.features import FEATURES_VERSION
+from models.profile import Status
 from schemas.alert import Alert, alert_id
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.score import Decision, Source, encode_score
@@ -28,11 +28,13 @@ from schemas.transaction import decode_transaction
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from agents.dead_letters import KafkaRecord
     from agents.runtime import App, Chunk
     from agents.telemetry import Telemetry
     from agents.topics import Topics
-    from models.core import Scored, ScoringCore
+    from models.core import Judged, Scored, ScoringCore
     from models.state import SubjectState
     from schemas.transaction import Transaction
 
@@ -63,11 +65,12 @@ class Admission:
             InvalidMessage: the record is no transaction that may be scored.
         """
         transaction = decode_transaction(record.value() or b"")
-        self._check_time(transaction, record.timestamp()[1] / 1_000)
-        return Admitted(record, transaction, is_keyed=self._check_key(transaction, record.key()))
+        time, recorded_at = transaction.event_timestamp, record.timestamp()[1] / 1_000
+        self._check_time(time - recorded_at)
+        is_keyed = self._check_key(transaction.subject, record.key())
+        return Admitted(record, transaction, time, recorded_at, is_keyed)
 
-    def _check_time(self, transaction: Transaction, recorded_at: float) -> None:
-        ahead = transaction.event_timestamp - recorded_at
+    def _check_time(self, ahead: float) -> None:
         if ahead > self.future_skew:
             raise InvalidMessage(
                 ErrorType.FUTURE_TIME,
@@ -75,8 +78,8 @@ class Admission:
                 "event_time",
             )
 
-    def _check_key(self, transaction: Transaction, key: bytes | None) -> bool:
-        if key == transaction.subject.encode():
+    def _check_key(self, subject: str, key: bytes | None) -> bool:
+        if key == subject.encode():
             return True
         if self.key_mismatch == "score":
             return False
@@ -89,13 +92,17 @@ class Admission:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A record and the transaction that it holds; `is_keyed`: its key is its subject."""
+class Admitted(NamedTuple):
+    """A record and the transaction that it holds."""
 
     record: KafkaRecord
     transaction: Transaction
+    time: float
+    """Event time, seconds since 1970."""
+    recorded_at: float
+    """Kafka timestamp, seconds since 1970."""
     is_keyed: bool
+    """Whether the record's key is the transaction's subject."""
 
 
 class ScoringAgent:
@@ -134,25 +141,37 @@ class ScoringAgent:
         """Score chunks in one go; nothing here waits, so that they are whole in one checkpoint."""
         with self._telemetry.stage("decode"):
             admitted = [[*self._refusals.taken(chunk, self._admission.admit)] for chunk in chunks]
-        parts = [_part(chunk, those) for chunk, those in zip(chunks, admitted, strict=True)]
-        results = [*chain.from_iterable(self._core.process_parts(parts))]
-        all_admitted = [*chain.from_iterable(admitted)]
-        now = self._clock()
-        with self._telemetry.stage("encode"):
-            for each, result in zip(all_admitted, results, strict=True):
-                if not isinstance(result, Skipped):
-                    self._publish(each, result, datetime.fromtimestamp(now, UTC))
-        self._count(all_admitted, results, now)
+        taken = [*chain.from_iterable(admitted)]
+        if not taken:
+            return
+        status, judged = self._core.judge(
+            [_part(chunk, those) for chunk, those in zip(chunks, admitted, strict=True)]
+        )
+        self._count_skipped(status)
+        if judged is not None:
+            fresh = [taken[place] for place in np.flatnonzero(status == Status.FRESH).tolist()]
+            self._publish(fresh, judged)
 
-    def _publish(self, each: Admitted, scored: Scored, scored_at: datetime) -> None:
+    def _publish(self, fresh: Sequence[Admitted], judged: Judged) -> None:
+        now = self._clock()
+        scored_at = datetime.fromtimestamp(now, UTC)
+        with self._telemetry.stage("encode"):
+            for each, scored in zip(fresh, judged.rows(), strict=True):
+                self._put(each, scored, scored_at)
+        self._telemetry.transactions_scored(judged, np.array([each.recorded_at for each in fresh]), now)
+        if learnt := self._take_labels():
+            self._telemetry.labels_learnt(learnt, now)
+
+    def _put(self, each: Admitted, scored: Scored, scored_at: datetime) -> None:
         transaction, record = each.transaction, each.record
-        key = transaction.subject.encode()
+        subject = transaction.subject
+        key = subject.encode()
         source = Source(record.topic(), record.partition(), record.offset())
         is_complete = scored.complete and each.is_keyed
         value = encode_score(
             transaction_id=transaction.transaction_id,
             event_time=transaction.event_time,
-            subject=transaction.subject,
+            subject=subject,
             counterparty=transaction.counterparty,
             dimensions=scored.dimensions,
             score=scored.score,
@@ -170,19 +189,10 @@ class ScoringAgent:
             alert = _alert(transaction, scored, source, scored_at, is_complete=is_complete)
             self._outbox.put(self._topics.alerts, key, alert.to_json())
 
-    def _count(self, admitted: list[Admitted], results: list[Scored | Skipped], now: float) -> None:
-        skipped = Counter(result for result in results if isinstance(result, Skipped))
-        for reason, count in skipped.items():
-            self._telemetry.transactions_skipped(reason, count)
-        arrived = [
-            each.record.timestamp()[1] / 1_000
-            for each, result in zip(admitted, results, strict=True)
-            if not isinstance(result, Skipped)
-        ]
-        scored = [result for result in results if not isinstance(result, Skipped)]
-        self._telemetry.transactions_scored(scored, np.array(arrived), now)
-        if scored and (learnt := self._take_labels()):
-            self._telemetry.labels_learnt(learnt, now)
+    def _count_skipped(self, status: NDArray[np.uint8]) -> None:
+        for code, reason in SKIPPED.items():
+            if count := int(np.count_nonzero(status == code)):
+                self._telemetry.transactions_skipped(reason, count)
 
 
 def bind(
@@ -228,6 +238,7 @@ def _part(chunk: Chunk, admitted: Sequence[Admitted]) -> Part:
         [each.transaction for each in admitted],
         [each.record.offset() for each in admitted],
         cast("SubjectState", chunk.states[NAME]),
+        [each.time for each in admitted],
     )
 
 

@@ -44,20 +44,24 @@ class EventBatch:
         return len(self.subjects)
 
     @classmethod
-    def of(cls, transactions: Sequence[Transaction], offsets: Sequence[int]) -> EventBatch:
-        """Columns of these transactions; ``offsets`` are theirs.
+    def of(
+        cls, transactions: Sequence[Transaction], offsets: Sequence[int], times: Sequence[float] | None = None
+    ) -> EventBatch:
+        """Columns of these transactions; ``offsets`` are theirs, and so are ``times`` where they are known.
 
         Raises:
             ValueError: there are not as many offsets as transactions.
         """
         if len(transactions) != len(offsets):
             raise ValueError(f"{len(transactions)} transactions came with {len(offsets)} offsets")
+        if times is None:
+            times = [transaction.event_timestamp for transaction in transactions]
         counterparties = [transaction.counterparty for transaction in transactions]
-        dimensions = [dict(transaction.dimensions) for transaction in transactions]
+        dimensions = [transaction.dimensions for transaction in transactions]
         return cls(
             subjects=[transaction.subject for transaction in transactions],
             counterparties=counterparties,
-            times=np.array([transaction.event_timestamp for transaction in transactions], dtype=np.float64),
+            times=np.array(times, dtype=np.float64),
             amounts=np.array([transaction.amount_value for transaction in transactions], dtype=np.float64),
             countries=np.array([country_code(named.get("country")) for named in dimensions], dtype=np.uint16),
             transaction_hashes=stable_hashes([transaction.transaction_id for transaction in transactions]),

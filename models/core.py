@@ -10,8 +10,8 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from itertools import islice
-from typing import TYPE_CHECKING, Final
+from itertools import chain, repeat
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
@@ -27,9 +27,12 @@ from schemas.score import Decision
 from schemas.transaction import CardTransaction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
 
     from models.arrays import Floats, Singles
+    from models.features import FeatureMatrix
     from models.policy import Policy
     from models.profile import ProfileView
     from models.scorer import Scorer
@@ -51,11 +54,10 @@ class Skipped(StrEnum):
     """The state already holds this offset of the source."""
 
 
-_SKIPPED: Final = {Status.REPEAT: Skipped.REPEAT, Status.REPLAY: Skipped.REPLAY}
+SKIPPED: Final = {Status.REPEAT: Skipped.REPEAT, Status.REPLAY: Skipped.REPLAY}
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """One scored transaction."""
 
     transaction: Transaction
@@ -69,17 +71,66 @@ class Scored:
     threshold: float
     scored_by: str
     policy_version: str
-    reasons: list[Reason]
+    reasons: Sequence[Reason]
     """Of alerts only, weightiest first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What a micro-batch holds of one partition: transactions and their offsets, in order, and its state."""
+class Judged:
+    """The scored transactions of a micro-batch, as columns; those skipped have no row."""
+
+    transactions: Sequence[Transaction]
+    batch: EventBatch
+    features: FeatureMatrix
+    scores: Floats
+    decisions: Decisions
+    reasons: Mapping[int, Sequence[Reason]]
+    """Of alerts only, by their row."""
+    scored_by: str
+    policy_version: str
+
+    def __len__(self) -> int:
+        return len(self.transactions)
+
+    def rows(self) -> Iterator[Scored]:
+        """Each scored transaction by itself."""
+        columns = zip(
+            self.transactions,
+            self.batch.dimensions,
+            self.features.values,
+            self.features.complete.tolist(),
+            self.scores.tolist(),
+            self.decisions.decisions,
+            self.decisions.thresholds.tolist(),
+            repeat(self.scored_by),
+            repeat(self.policy_version),
+            (self.reasons.get(row, ()) for row in range(len(self))),
+            strict=False,  # two of them never end
+        )
+        return map(Scored._make, columns)
+
+
+class Part(NamedTuple):
+    """What a micro-batch holds of one partition, in order: transactions, their offsets, and its state."""
 
     transactions: Sequence[Transaction]
     offsets: Sequence[int]
     state: SubjectState
+    times: Sequence[float]
+    """Event times of the transactions, seconds since 1970."""
+
+
+class Outcome(NamedTuple):
+    """What became of a micro-batch: a ``Status`` for each transaction [n], and those that were scored."""
+
+    status: NDArray[np.uint8]
+    judged: Judged | None
+    """None where all were skipped."""
+
+    def results(self) -> list[Scored | Skipped]:
+        """Each transaction's own result, in order."""
+        rows = iter(()) if self.judged is None else self.judged.rows()
+        return [SKIPPED.get(code) or next(rows) for code in self.status.tolist()]
 
 
 class ScoringCore:
@@ -127,31 +178,34 @@ class ScoringCore:
         self, transactions: Sequence[Transaction], offsets: Sequence[int], state: SubjectState
     ) -> list[Scored | Skipped]:
         """Fold, score and decide on transactions of the state's partition; results are in their order."""
-        [results] = self.process_parts([Part(transactions, offsets, state)])
-        return results
+        if not transactions:
+            return []
+        times = [transaction.event_timestamp for transaction in transactions]
+        return self.judge([Part(transactions, offsets, state, times)]).results()
 
-    def process_parts(self, parts: Sequence[Part]) -> list[list[Scored | Skipped]]:
-        """Do so for several partitions at once: the same results as one by one, for less."""
+    def judge(self, parts: Sequence[Part]) -> Outcome:
+        """Do so for several partitions at once, at least one transaction in all, for less than one by one."""
         for part in parts:
             if part.state.policy.version != self._policy_version:
                 part.state.adopt(self._policy_factory())
-        transactions = [transaction for part in parts for transaction in part.transactions]
-        if not transactions:
-            return [[] for _ in parts]
+        transactions = [*chain.from_iterable(part.transactions for part in parts)]
         states = [part.state for part in parts for _ in part.transactions]
-        batch = EventBatch.of(transactions, [offset for part in parts for offset in part.offsets])
+        batch = EventBatch.of(
+            transactions,
+            [*chain.from_iterable(part.offsets for part in parts)],
+            [*chain.from_iterable(part.times for part in parts)],
+        )
         with self._timer("profile"):
             profiles = fold(batch, [state.profiles for state in states])
+        if not np.count_nonzero(profiles.status):
+            return Outcome(profiles.status, self._judge(transactions, states, batch, profiles))
         fresh = np.flatnonzero(profiles.status == Status.FRESH)
-        if len(fresh) < len(batch):
-            batch, seen = batch.take(fresh), profiles.take(fresh)
-            transactions = [transactions[place] for place in fresh.tolist()]
-            states = [states[place] for place in fresh.tolist()]
-        else:
-            seen = profiles
-        judged = self._judge(transactions, states, batch, seen)
-        results = iter([_SKIPPED.get(status) or next(judged) for status in profiles.status.tolist()])
-        return [list(islice(results, len(part.transactions))) for part in parts]
+        if not len(fresh):
+            return Outcome(profiles.status, None)
+        transactions = [transactions[place] for place in fresh.tolist()]
+        states = [states[place] for place in fresh.tolist()]
+        judged = self._judge(transactions, states, batch.take(fresh), profiles.take(fresh))
+        return Outcome(profiles.status, judged)
 
     def canary(self) -> float:
         """Score the canary by the prior model on an empty state: ``CANARY_SCORE`` if all is well."""
@@ -165,10 +219,8 @@ class ScoringCore:
         states: Sequence[SubjectState],
         batch: EventBatch,
         profiles: ProfileView,
-    ) -> Iterator[Scored]:
+    ) -> Judged:
         """Score and decide on events that were folded."""
-        if not transactions:
-            return
         with self._timer("features"):
             matrix = feature_matrix(batch, profiles, self._reputations.view(batch))
         with self._timer("score"):
@@ -176,20 +228,16 @@ class ScoringCore:
         with self._timer("decide"):
             decisions = _decide(states, batch, scores)
             reasons = self._reasons(matrix.values, decisions)
-        complete, score, threshold = matrix.complete.tolist(), scores.tolist(), decisions.thresholds.tolist()
-        for row, transaction in enumerate(transactions):
-            yield Scored(
-                transaction=transaction,
-                dimensions=batch.dimensions[row],
-                features=matrix.values[row],
-                complete=complete[row],
-                score=score[row],
-                decision=decisions.decisions[row],
-                threshold=threshold[row],
-                scored_by=self._scorer.name,
-                policy_version=self._policy_version,
-                reasons=reasons.get(row, []),
-            )
+        return Judged(
+            transactions=transactions,
+            batch=batch,
+            features=matrix,
+            scores=scores,
+            decisions=decisions,
+            reasons=reasons,
+            scored_by=self._scorer.name,
+            policy_version=self._policy_version,
+        )
 
     def _reasons(self, values: Singles, decisions: Decisions) -> dict[int, list[Reason]]:
         """Reasons of the alerts, by their row."""

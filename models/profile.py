@@ -18,11 +18,11 @@ from models.profile_fold import VIEW, fold_rows, repeated
 from models.profile_row import ROW, WORDS, empty_row, unpack_row
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
-    from models.arrays import Integers, Records
+    from models.arrays import Hashes, Integers, Records
     from models.batch import EventBatch
 
 T = TypeVar("T")
@@ -106,15 +106,15 @@ class ProfileStore:
         self._dirty.clear()
         return dirty
 
-    def gather(self, subjects: Sequence[str]) -> Records:
-        """Copies of the subjects' rows [n] of dtype ``ROW``, made where there are none."""
+    def gather(self, subjects: Sequence[str], words: Hashes) -> list[int]:
+        """Copy the subjects' rows, new ones where there are none, to ``words`` [n, WORDS]; return places."""
         places = [self._row_of(subject) for subject in subjects]
-        return self._words.take(places, axis=0).view(ROW).reshape(-1)
+        self._words.take(places, axis=0, out=words, mode="clip")  # the mode that needs no copy in between
+        return places
 
-    def scatter(self, subjects: Sequence[str], rows: Records) -> None:
-        """Put rows [n] of different subjects back."""
-        places = [self._rows[subject] for subject in subjects]
-        self._words[places] = rows.view(np.uint64).reshape(-1, WORDS)
+    def scatter(self, subjects: Sequence[str], places: Sequence[int], words: Hashes) -> None:
+        """Put rows of different subjects back where they were gathered from."""
+        self._words[places] = words
         self._dirty.update(dict.fromkeys(subjects))
 
     def _row_of(self, subject: str) -> int:
@@ -137,7 +137,7 @@ def fold(batch: EventBatch, stores: Sequence[ProfileStore]) -> ProfileView:
         stores: the store of each event [n]; the fewer changes from one event to the next, the quicker.
     """
     view = ProfileView(np.zeros(len(batch), dtype=VIEW), np.zeros(len(batch), dtype=np.uint8))
-    for turn in _turns([*zip(stores, batch.subjects, strict=True)]):
+    for turn in _turns(batch.subjects):
         if len(turn) == len(batch):
             _fold_turn(batch, stores, turn, view)
         else:
@@ -147,21 +147,21 @@ def fold(batch: EventBatch, stores: Sequence[ProfileStore]) -> ProfileView:
 
 def _fold_turn(batch: EventBatch, stores: Sequence[ProfileStore], turn: Integers, view: ProfileView) -> None:
     """Fold events of different subjects; ``turn`` are their positions in the view."""
-    rows = _gather(stores, batch.subjects)
+    words = np.empty((len(batch), WORDS), dtype=np.uint64)
+    gathered = [(store, run, store.gather(batch.subjects[run], words[run])) for store, run in runs(stores)]
+    rows = words.view(ROW).reshape(-1)
     status = np.where(batch.offsets <= rows["offset"], Status.REPLAY, repeated(rows, batch))
-    view.status[turn] = status
     if np.count_nonzero(status):
+        view.status[turn] = status
         fresh = np.flatnonzero(status == Status.FRESH)
-        batch, turn, rows = batch.take(fresh), turn[fresh], rows[fresh]
-        stores = [stores[position] for position in fresh.tolist()]
+        if len(fresh):
+            _fold_turn(
+                batch.take(fresh), [stores[position] for position in fresh.tolist()], turn[fresh], view
+            )
+        return
     view.columns[turn] = fold_rows(rows, batch)
-    for store, run in runs(stores):
-        store.scatter(batch.subjects[run], rows[run])
-
-
-def _gather(stores: Sequence[ProfileStore], subjects: Sequence[str]) -> Records:
-    gathered = [store.gather(subjects[run]) for store, run in runs(stores)]
-    return gathered[0] if len(gathered) == 1 else np.concatenate(gathered)
+    for store, run, places in gathered:
+        store.scatter(batch.subjects[run], places, words[run])
 
 
 def runs(owners: Sequence[T]) -> list[tuple[T, slice]]:
@@ -177,12 +177,12 @@ def runs(owners: Sequence[T]) -> list[tuple[T, slice]]:
     return found
 
 
-def _turns(subjects: Sequence[Hashable]) -> Iterator[Integers]:
+def _turns(subjects: Sequence[str]) -> Iterator[Integers]:
     """Positions of the first event of each subject, then of the second, and so on."""
     if len(set(subjects)) == len(subjects):
         yield np.arange(len(subjects))
         return
-    seen: dict[Hashable, int] = {}
+    seen: dict[str, int] = {}
     turns: list[list[int]] = []
     for position, subject in enumerate(subjects):
         turn = seen[subject] = seen.get(subject, -1) + 1

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.decay import DAY, NEVER, kept, rates
-from schemas.reputation import COUNTERPARTY, EARLY_DAYS, MATURED_DAYS, SUBJECT, reputation_key
+from schemas.reputation import COUNTERPARTY, EARLY_DAYS, MATURED_DAYS, SUBJECT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from datetime import datetime
 
     from models.arrays import Flags, Floats, Integers, Records
@@ -104,16 +105,17 @@ class ReputationStore:
     """Every known reputation, 200 bytes each (plus the dictionary's key)."""
 
     def __init__(self) -> None:
-        self._rows: dict[str, int] = {}
+        self._rows: dict[str, dict[str | None, int]] = {}
+        self._count = 0
         self._table = np.zeros(FIRST_ROWS, dtype=ROW)
         self._table[NO_REPUTATION] = (*(NEVER,) * _TIMES, 0.0)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._count
 
     def update(self, reputation: Reputation) -> None:
         """Put this reputation in the place of the one that its key had."""
-        row = self._row_of(reputation.key)  # may make room, so first
+        row = self._row_of(reputation.kind, reputation.id)  # may make room, so first
         self._table[row] = _columns(reputation)
 
     def view(self, batch: EventBatch) -> ReputationView:
@@ -131,38 +133,32 @@ class ReputationStore:
 
     def _places(self, batch: EventBatch) -> Integers:
         """Rows [n, 7] of each transaction's counterparty, of what else it names, and of its subject."""
-        rows = self._rows
-        return np.array(
-            [
-                (
-                    rows.get(reputation_key(COUNTERPARTY, counterparty), NO_REPUTATION),
-                    *(_first_known(rows, kinds, named) for kinds in KINDS),
-                    rows.get(reputation_key(SUBJECT, subject), NO_REPUTATION),
-                )
-                for counterparty, named, subject in zip(
-                    batch.counterparties, batch.dimensions, batch.subjects, strict=True
-                )
-            ]
-        )
+        places = np.full((len(batch), 2 + len(KINDS)), NO_REPUTATION)
+        self._find(COUNTERPARTY, batch.counterparties, places[:, 0])
+        for column, kinds in enumerate(KINDS, start=1):
+            for kind in kinds:
+                self._find(kind, (named.get(kind) for named in batch.dimensions), places[:, column])
+        self._find(SUBJECT, batch.subjects, places[:, _SUBJECT])
+        return places
 
-    def _row_of(self, key: str) -> int:
-        """The key's row, made if it is new."""
-        row = self._rows.get(key)
+    def _find(self, kind: str, names: Iterable[str | None], places: Integers) -> None:
+        """Set the ``places`` [n] of those that have a reputation of this kind."""
+        if rows := self._rows.get(kind):
+            found = np.array([rows.get(name, NO_REPUTATION) for name in names])
+            np.maximum(places, found, out=places)
+
+    def _row_of(self, kind: str, name: str) -> int:
+        """Its row, made if it is new."""
+        rows = self._rows.setdefault(kind, {})
+        row = rows.get(name)
         if row is None:
-            row = len(self._rows) + 1
+            row = len(self) + 1
             if row == len(self._table):
                 self._table = np.concatenate([self._table, np.zeros_like(self._table)])
             self._table[row] = self._table[NO_REPUTATION]
-            self._rows[key] = row  # last: a view in another thread never meets a row that is not there yet
+            rows[name] = row  # last: a view in another thread never meets a row that is not there yet
+            self._count += 1
         return row
-
-
-def _first_known(rows: dict[str, int], kinds: tuple[str, ...], named: dict[str, str]) -> int:
-    """The row of whichever of these kinds the transaction names."""
-    for kind in kinds:
-        if kind in named:
-            return rows.get(reputation_key(kind, named[kind]), NO_REPUTATION)
-    return NO_REPUTATION
 
 
 def _columns(reputation: Reputation) -> tuple[object, ...]:

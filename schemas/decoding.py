@@ -8,7 +8,6 @@ whatever else is wrong with it, because that decides what may be stored of it.
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 65_536
 MAX_DEPTH = 32
+_NO_JSON = object()
 
 Decoded = TypeVar("Decoded")
 
@@ -80,24 +80,22 @@ def checked(validate: Callable[[Any], Decoded], document: Any, *, tagged: bool =
 
 
 def _parse(data: bytes) -> dict[str, Any]:
-    """Read one JSON object."""
+    """Read one JSON object; orjson refuses invalid UTF-8, a byte order mark, lone surrogates and NaN."""
     if len(data) > MAX_BYTES:
         raise InvalidMessage(ErrorType.TOO_LARGE, f"the message is larger than {MAX_BYTES} bytes")
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _depth(_outside_strings(data)) > MAX_DEPTH:
         raise InvalidMessage(ErrorType.TOO_DEEP, f"the message is nested deeper than {MAX_DEPTH}")
-    document = _loads(data)
+    try:
+        document = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        document = _NO_JSON
+    if document is _NO_JSON:
+        raise InvalidMessage(ErrorType.NOT_JSON, "the message is not JSON in UTF-8")
     if not isinstance(document, dict):
         raise InvalidMessage(ErrorType.INVALID_TYPE, "the message must be a JSON object")
     if _may_repeat_names(data, document) and _outside_strings(data).count(b":") != _members(document):
         raise InvalidMessage(ErrorType.INVALID_VALUE, "an object of the message names a field twice")
     return document
-
-
-def _loads(data: bytes) -> Any:
-    """Read JSON; orjson refuses invalid UTF-8, a byte order mark, lone surrogates, NaN and deep nesting."""
-    with suppress(orjson.JSONDecodeError):
-        return orjson.loads(data)
-    raise InvalidMessage(ErrorType.NOT_JSON, "the message is not JSON in UTF-8")
 
 
 def _may_repeat_names(data: bytes, document: Any) -> bool:

@@ -19,7 +19,8 @@
 | `purpose_code` | | `Purp/Cd` (ExternalPurpose1Code) |
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StrictBool, TypeAdapter, model_validator
 
@@ -93,15 +94,16 @@ class CardTransaction(Message):
         return float(self.amount if self.billing_amount is None else self.billing_amount)
 
     @property
-    def dimensions(self) -> tuple[tuple[str, str], ...]:
-        """What else the transaction names, as (kind, value)."""
-        named = (
-            ("merchant", self.merchant_id),
-            ("merchant-category", self.merchant_category_code),
-            ("country", self.country),
-            ("channel", self.channel),
-        )
-        return tuple((kind, value) for kind, value in named if value is not None)
+    def dimensions(self) -> dict[str, str]:
+        """What else the transaction names, by kind."""
+        named = {"merchant": self.merchant_id}
+        if self.merchant_category_code is not None:
+            named["merchant-category"] = self.merchant_category_code
+        if self.country is not None:
+            named["country"] = self.country
+        if self.channel is not None:
+            named["channel"] = self.channel
+        return named
 
 
 class TransferTransaction(Message):
@@ -166,15 +168,18 @@ class TransferTransaction(Message):
         return self.creditor_country
 
     @property
-    def dimensions(self) -> tuple[tuple[str, str], ...]:
-        """What else the transaction names, as (kind, value)."""
-        named = (
-            ("country", self.creditor_country),
-            ("channel", self.channel),
-            ("payment-type", self.payment_type),
-            ("purpose", self.purpose_code),
-        )
-        return tuple((kind, value) for kind, value in named if value is not None)
+    def dimensions(self) -> dict[str, str]:
+        """What else the transaction names, by kind."""
+        named = {}
+        if self.creditor_country is not None:
+            named["country"] = self.creditor_country
+        if self.channel is not None:
+            named["channel"] = self.channel
+        if self.payment_type is not None:
+            named["payment-type"] = self.payment_type
+        if self.purpose_code is not None:
+            named["purpose"] = self.purpose_code
+        return named
 
 
 Transaction = Annotated[CardTransaction | TransferTransaction, Field(discriminator="kind")]
@@ -184,6 +189,8 @@ TRANSACTION: TypeAdapter[CardTransaction | TransferTransaction] = TypeAdapter(
     Transaction, config=ConfigDict(hide_input_in_errors=True)
 )
 """Compiled validator of either kind."""
+# The adapter's own call in between would take a tenth of the time.
+_VALIDATE: Callable[[Any], CardTransaction | TransferTransaction] = TRANSACTION.validator.validate_python
 
 
 def decode_transaction(data: bytes) -> CardTransaction | TransferTransaction:
@@ -192,4 +199,4 @@ def decode_transaction(data: bytes) -> CardTransaction | TransferTransaction:
     Raises:
         InvalidMessage: for whatever is wrong with it.
     """
-    return decode(TRANSACTION.validate_python, data, tagged=True)
+    return decode(_VALIDATE, data, tagged=True)

@@ -10,12 +10,12 @@ import numpy as np
 from agents.telemetry.learning import LearningTelemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
 
-    from models.core import Scored
+    from models.core import Judged
     from schemas.errors import ErrorType
     from schemas.label import Label
 
@@ -54,24 +54,22 @@ class Telemetry(LearningTelemetry):
         """Time a stage of a chunk's way: `with telemetry.stage("decode"): ...`."""
         return self.metrics.stage.labels(name).time()
 
-    def transactions_scored(self, scored: Sequence[Scored], arrived: NDArray[np.float64], now: float) -> None:
+    def transactions_scored(self, judged: Judged, arrived: NDArray[np.float64], now: float) -> None:
         """The scores of a chunk were handed to the producer.
 
         Args:
-            scored: what the core made of each transaction [n].
+            judged: what the core made of the transactions [n].
             arrived: Kafka timestamps of the same transactions [n], epoch seconds.
             now: epoch seconds.
         """
-        if not scored:
-            return
-        kinds = Counter((one.transaction.kind, _model(one.scored_by), one.decision) for one in scored)
-        for labels, count in kinds.items():
-            self.metrics.transactions_scored.labels(*labels).inc(count)
-        self.metrics.transactions_incomplete.inc(sum(not one.complete for one in scored))
-        happened = np.array([one.transaction.event_timestamp for one in scored])
-        self.metrics.score.observe([one.score for one in scored])
+        model, decisions = _model(judged.scored_by), judged.decisions.decisions
+        kinds = [transaction.kind for transaction in judged.transactions]
+        for (kind, decision), count in Counter(zip(kinds, decisions, strict=True)).items():
+            self.metrics.transactions_scored.labels(kind, model, decision).inc(count)
+        self.metrics.transactions_incomplete.inc(int(np.count_nonzero(~judged.features.complete)))
+        self.metrics.score.observe(judged.scores)
         self.metrics.arrival_to_score.observe(np.maximum(now - arrived, 0.0))
-        self.metrics.event_age.observe(np.maximum(now - happened, 0.0))
+        self.metrics.event_age.observe(np.maximum(now - judged.batch.times, 0.0))
 
     def transactions_skipped(self, reason: str, count: int = 1) -> None:
         """Transactions changed nothing, because their ids (`repeat`) or offsets (`replay`) were known."""

@@ -39,7 +39,7 @@ class PastTransaction:
     subject: str
     counterparty: str
     amount_value: float
-    dimensions: Dimensions
+    dimensions: dict[str, str]
 
     @property
     def event_time(self) -> datetime:
@@ -98,7 +98,7 @@ class Dataset:
                 self.subject_names[subject],
                 self.counterparty_names[counterparty],
                 amount,
-                self.fact_list[fact],
+                dict(self.fact_list[fact]),
             )
             for transaction_id, time, subject, counterparty, amount, fact in zip(
                 self.ids[rows],
@@ -196,7 +196,7 @@ class _NamedBy:
             kind = CardTransaction if message["kind"] == "card" else TransferTransaction
             told: dict[str, Any] = dict(message)
             transaction = kind.model_construct(**told)
-            known = self._known[fields] = transaction.counterparty, transaction.dimensions
+            known = self._known[fields] = transaction.counterparty, tuple(transaction.dimensions.items())
         return known
 
 

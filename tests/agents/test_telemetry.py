@@ -19,8 +19,10 @@ from agents.runtime.observer import Observer
 from agents.telemetry import Telemetry, new_registry
 from agents.telemetry.histogram import BatchHistogram
 from agents.telemetry.quality import MEASURES
-from models.core import Scored
-from models.features import NAMES
+from models.batch import EventBatch
+from models.core import Judged
+from models.features import NAMES, FeatureMatrix
+from models.policy import Decisions
 from models.quality_live import LiveQuality
 from schemas.errors import ErrorType
 from schemas.example import Maturity
@@ -61,28 +63,33 @@ def telemetry(registry: CollectorRegistry) -> Telemetry:
     return Telemetry(registry)
 
 
-def scored(
-    decision: Decision = Decision.APPROVE, scored_by: str = "prior", *, complete: bool = True, at: float = 0.0
-) -> Scored:
-    transaction = CardTransaction(
-        transaction_id="T-1",
-        event_time=datetime.fromtimestamp(at, UTC),
-        card_id="card-1",
-        merchant_id="M-1",
-        amount="10.00",
-        currency="EUR",
-    )
-    return Scored(
-        transaction=transaction,
-        features=np.zeros(1, dtype=np.float32),
-        complete=complete,
-        score=0.02,
-        decision=decision,
-        threshold=0.5,
+def judged(
+    *decisions: Decision,
+    scored_by: str = "prior",
+    complete: tuple[bool, ...] = (True,),
+    times: tuple[float, ...] = (0.0,),
+) -> Judged:
+    transactions = [
+        CardTransaction(
+            transaction_id="T-1",
+            event_time=datetime.fromtimestamp(time, UTC),
+            card_id="card-1",
+            merchant_id="M-1",
+            amount="10.00",
+            currency="EUR",
+        )
+        for time in times
+    ]
+    count = len(times)
+    return Judged(
+        transactions=transactions,
+        batch=EventBatch.of(transactions, range(count)),
+        features=FeatureMatrix(np.zeros((count, 1), dtype=np.float32), np.array(complete)),
+        scores=np.full(count, 0.02),
+        decisions=Decisions([*decisions], np.full(count, 0.5)),
+        reasons={},
         scored_by=scored_by,
         policy_version="fixed",
-        reasons=[],
-        dimensions={},
     )
 
 
@@ -98,7 +105,7 @@ def tell_everything(telemetry: Telemetry) -> None:
     )
     with telemetry.stage("decode"):
         pass
-    telemetry.transactions_scored([scored()], np.array([0.0]), 0.01)
+    telemetry.transactions_scored(judged(Decision.APPROVE), np.array([0.0]), 0.01)
     telemetry.transactions_skipped("repeat")
     telemetry.labels_accepted([label()])
     telemetry.dead_lettered("transactions", ErrorType.NOT_JSON, "is not JSON", partition=0, offset=1)
@@ -185,13 +192,10 @@ def test_promtool_finds_nothing_to_mend() -> None:
 def test_transactions_are_counted_by_kind_model_and_decision(
     registry: CollectorRegistry, telemetry: Telemetry
 ) -> None:
-    batch = [
-        scored(Decision.APPROVE),
-        scored(Decision.APPROVE, complete=False),
-        scored(Decision.REVIEW, "forest@12"),
-        scored(Decision.REVIEW, "forest@13"),
-    ]
-    telemetry.transactions_scored(batch, np.zeros(4), 1.0)
+    some = judged(*[Decision.APPROVE] * 2, complete=(True, False), times=(0.0, 0.0))
+    telemetry.transactions_scored(some, np.zeros(2), 1.0)
+    for version in ("forest@12", "forest@13"):
+        telemetry.transactions_scored(judged(Decision.REVIEW, scored_by=version), np.zeros(1), 1.0)
 
     def count(scored_by: str, decision: str) -> float | None:
         labels = {"kind": "card", "scored_by": scored_by, "decision": decision}
@@ -205,7 +209,8 @@ def test_transactions_are_counted_by_kind_model_and_decision(
 def test_latency_counts_from_arrival_and_age_from_the_event(
     registry: CollectorRegistry, telemetry: Telemetry
 ) -> None:
-    telemetry.transactions_scored([scored(at=100.0), scored(at=200.0)], np.array([149.98, 149.7]), 150.0)
+    some = judged(*[Decision.APPROVE] * 2, complete=(True, True), times=(100.0, 200.0))
+    telemetry.transactions_scored(some, np.array([149.98, 149.7]), 150.0)
     value = registry.get_sample_value
     assert value("fraudstream_arrival_to_score_seconds_bucket", {"le": "0.025"}) == 1
     assert value("fraudstream_arrival_to_score_seconds_sum") == pytest.approx(0.32)
@@ -231,11 +236,6 @@ def test_versions_and_place_are_labels_of_an_info(registry: CollectorRegistry, t
     assert registry.get_sample_value("fraudstream_build_info", {"fraudstream": "0.1.0"}) == 1
     place = {"group": "fraudstream", "slot": "0"}
     assert registry.get_sample_value("fraudstream_worker_info", place) == 1
-
-
-def test_an_empty_chunk_tells_nothing(registry: CollectorRegistry, telemetry: Telemetry) -> None:
-    telemetry.transactions_scored([], np.array([]), 1.0)
-    assert registry.get_sample_value("fraudstream_arrival_to_score_seconds_count") == 0
 
 
 def test_lag_of_a_partition_that_left_is_forgotten(registry: CollectorRegistry, telemetry: Telemetry) -> None:

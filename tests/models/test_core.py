@@ -225,14 +225,21 @@ def test_several_partitions_at_once_give_what_each_gives_alone() -> None:
     own = [alone.new_state() for _ in range(3)]
     transactions = bank(300)
     for start in range(0, 300, 30):
-        parts = [
-            Part(transactions[start + 10 * p : start + 10 * p + 10], range(start, start + 10), shared[p])
-            for p in range(3)
+        runs = [transactions[start + 10 * p : start + 10 * p + 10] for p in range(3)]
+        offsets = range(start, start + 10)
+        outcome = together.judge(
+            [
+                Part(run, offsets, state, [each.event_timestamp for each in run])
+                for run, state in zip(runs, shared, strict=True)
+            ]
+        )
+        expected = [
+            result
+            for run, state in zip(runs, own, strict=True)
+            for result in alone.process(run, offsets, state)
         ]
-        for part, state, results in zip(parts, own, together.process_parts(parts), strict=True):
-            expected = alone.process(part.transactions, part.offsets, state)
-            assert list(map(comparable, results)) == list(map(comparable, expected))
-    assert [state.changes() for state in shared] == [state.changes() for state in own]
+        assert list(map(comparable, outcome.results())) == list(map(comparable, expected))
+    assert [dict(state.changes()) for state in shared] == [dict(state.changes()) for state in own]
 
 
 def comparable(result: Scored | Skipped) -> object:

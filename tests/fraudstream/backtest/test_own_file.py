@@ -92,10 +92,10 @@ def test_what_else_a_row_names_becomes_a_dimension(tmp_path: Path) -> None:
     rows = [{**ROWS[0], "MCC": "5411", "country": "FR"}, {**ROWS[1], "MCC": "", "country": "a place"}]
     data = load(write_csv(tmp_path / "own.csv", rows), COLUMNS + ",merchant_category=MCC")
     second, first = data.transactions(0, 2)
-    assert [kind for kind, _ in first.dimensions] == ["merchant-category", "country"]
-    assert dict(first.dimensions)["country"] == "FR"
-    assert [kind for kind, _ in second.dimensions] == ["country"]
-    assert dict(second.dimensions)["country"].startswith("country_")  # no code, so a token
+    assert list(first.dimensions) == ["merchant-category", "country"]
+    assert first.dimensions["country"] == "FR"
+    assert list(second.dimensions) == ["country"]
+    assert second.dimensions["country"].startswith("country_")  # no code, so a token
 
 
 def test_of_rows_with_the_same_id_the_first_in_time_counts(tmp_path: Path) -> None:
