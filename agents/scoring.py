@@ -66,17 +66,17 @@ class Admission:
         """
         transaction = decode_transaction(record.value() or b"")
         time, recorded_at = transaction.event_timestamp, record.timestamp()[1] / 1_000
-        self._check_time(time - recorded_at)
+        if time - recorded_at > self.future_skew:
+            raise self._future_time(time - recorded_at)
         is_keyed = self._check_key(transaction.subject, record.key())
         return Admitted(record, transaction, time, recorded_at, is_keyed)
 
-    def _check_time(self, ahead: float) -> None:
-        if ahead > self.future_skew:
-            raise InvalidMessage(
-                ErrorType.FUTURE_TIME,
-                f"is {ahead:.0f} s after the record's own timestamp; {self.future_skew:.0f} s are allowed",
-                "event_time",
-            )
+    def _future_time(self, ahead: float) -> InvalidMessage:
+        return InvalidMessage(
+            ErrorType.FUTURE_TIME,
+            f"is {ahead:.0f} s after the record's own timestamp; {self.future_skew:.0f} s are allowed",
+            "event_time",
+        )
 
     def _check_key(self, subject: str, key: bytes | None) -> bool:
         if key == subject.encode():

@@ -77,6 +77,7 @@ def delivery_options(settings: Settings) -> DeliveryOptions:
         is_static=slot is not None,
         mode=DeliveryMode(delivery.mode),
         chunk_size=delivery.chunk_size,
+        batch_interval=delivery.batch_interval_ms / 1_000,
         max_queued_records=delivery.max_queued_records,
         commit_interval=delivery.commit_interval_seconds,
         session_timeout=delivery.session_timeout_seconds,

@@ -93,17 +93,10 @@ def _parse(data: bytes) -> dict[str, Any]:
         raise InvalidMessage(ErrorType.NOT_JSON, "the message is not JSON in UTF-8")
     if not isinstance(document, dict):
         raise InvalidMessage(ErrorType.INVALID_TYPE, "the message must be a JSON object")
-    if _may_repeat_names(data, document) and _outside_strings(data).count(b":") != _members(document):
+    # With no more commas than part the members that were read, no member was dropped for another of its name.
+    if data.count(b",") >= len(document) and _outside_strings(data).count(b":") != _members(document):
         raise InvalidMessage(ErrorType.INVALID_VALUE, "an object of the message names a field twice")
     return document
-
-
-def _may_repeat_names(data: bytes, document: Any) -> bool:
-    """Tell whether the text may hold more members than were read.
-
-    Each member has a colon, so a member that was dropped leaves fewer of them; only an escape could make up.
-    """
-    return b"\\" in data or data.count(b":") != orjson.dumps(document).count(b":")
 
 
 def _outside_strings(data: bytes) -> bytes:

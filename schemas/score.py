@@ -107,7 +107,7 @@ def encode_score(
             "features": features,
             "features_version": features_version,
             "features_complete": features_complete,
-            "source": source,
+            "source": {"topic": source.topic, "partition": source.partition, "offset": source.offset},
             "scored_at": scored_at,
         },
         option=orjson.OPT_SERIALIZE_NUMPY,

@@ -11,10 +11,11 @@ refused only when the number also lies in a card network's range.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
-from pydantic import AfterValidator, StringConstraints
-from pydantic_core import PydanticCustomError
+from pydantic import StringConstraints
+from pydantic_core import core_schema
 
 from schemas.errors import ErrorType
 from schemas.pan import (
@@ -29,48 +30,50 @@ from schemas.pan import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+
 __all__ = ["Code", "Counterparty", "Identifier", "Text", "Token", "contains_pan", "mask_numbers", "mask_pans"]
 
-# Most values have no such run and are done with after this one search.
-_ENOUGH_DIGITS = re.compile(r"[0-9 -]{12}")
+_FEW_DIGITS = r"^(?:[0-9 -]{0,11}[^0-9 -])*[0-9 -]{0,11}$"
 _DIGIT_RUN = re.compile(rb"(?<![0-9])[0-9]{13,19}(?![0-9])")
 _HEXADECIMAL = re.compile(rb"[0-9]*[A-Fa-f][0-9A-Fa-f]*")
-_SENTENCE = "must not hold a card number: send a token or a keyed hash in its place"
 
 
-def refuse_account_number(value: str) -> str:
-    """Return a token unchanged.
+@dataclass(frozen=True, slots=True)
+class _NoCardNumber:
+    """Annotated marker for a string: error `pan` where `is_pan` finds a card number in it.
 
-    Raises:
-        PydanticCustomError: type `pan`, where the whole value has 12 to 19 digits that pass Luhn, or where a
-            run of 13 to 19 that does stands inside it (in hexadecimal: only if it is of a card network).
+    Python is asked only of a string with 12 digits, spaces and dashes in a row: most have none, and a call
+    for each field of each transaction adds up.
     """
-    return _refuse(value, _looks_like_pan)
 
+    is_pan: Callable[[str], bool]
 
-def refuse_card_number(value: str) -> str:
-    """Return an identifier unchanged.
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """Check what the string must be, then that it holds no card number."""
+        plain = core_schema.str_schema(pattern=_FEW_DIGITS)
+        asked = core_schema.no_info_plain_validator_function(self._refuse)
+        either = core_schema.union_schema(
+            [plain, asked],
+            mode="left_to_right",
+            custom_error_type=ErrorType.PAN,
+            custom_error_message="must not hold a card number: send a token or a keyed hash in its place",
+        )
+        return core_schema.chain_schema([handler(source), either])
 
-    Raises:
-        PydanticCustomError: type `pan`, where it is or has in it a number of a card network's range that
-            passes Luhn.
-    """
-    return _refuse(value, _holds_card_number)
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Describe what the string must be; no schema can say the rest."""
+        return handler(cast("core_schema.ChainSchema", schema)["steps"][0])
 
-
-def refuse_card_number_in_text(value: str) -> str:
-    """Return a text unchanged.
-
-    Raises:
-        PydanticCustomError: type `pan`, where `contains_pan` finds a card number, grouped or not.
-    """
-    return _refuse(value, lambda text: contains_pan(text.encode()))
-
-
-def _refuse(value: str, is_pan: Callable[[str], bool]) -> str:
-    if _ENOUGH_DIGITS.search(value) and is_pan(value):
-        raise PydanticCustomError(ErrorType.PAN, _SENTENCE)
-    return value
+    def _refuse(self, value: str) -> str:
+        if self.is_pan(value):
+            raise ValueError(ErrorType.PAN)
+        return value
 
 
 def _looks_like_pan(value: str) -> bool:
@@ -83,6 +86,10 @@ def _looks_like_pan(value: str) -> bool:
 
 def _holds_card_number(value: str) -> bool:
     return is_card_number(_joined(value)) or any(map(is_card_number, _digit_runs(value)))
+
+
+def _holds_card_number_in_text(value: str) -> bool:
+    return contains_pan(value.encode())
 
 
 def _joined(value: str) -> bytes:
@@ -98,25 +105,25 @@ def _printable(longest: int) -> StringConstraints:
     return StringConstraints(strict=True, pattern=rf"^[!-~](?:[ -~]{{0,{longest - 2}}}[!-~])?$")
 
 
-Token = Annotated[str, _printable(128), AfterValidator(refuse_account_number)]
+Token = Annotated[str, _printable(128), _NoCardNumber(_looks_like_pan)]
 """Stands for a card or an account: 1 to 128 printable ASCII characters, no space at either end."""
 
-Identifier = Annotated[str, _printable(64), AfterValidator(refuse_card_number)]
+Identifier = Annotated[str, _printable(64), _NoCardNumber(_holds_card_number)]
 """Names a transaction, merchant or terminal: 1 to 64 printable ASCII characters, no space at either end."""
 
-Counterparty = Annotated[str, _printable(128), AfterValidator(refuse_card_number)]
+Counterparty = Annotated[str, _printable(128), _NoCardNumber(_holds_card_number)]
 """Who was paid: either an `Identifier` or a `Token`, checked as either was when the transaction came in."""
 
 Code = Annotated[
     str,
     StringConstraints(strict=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}$"),
-    AfterValidator(refuse_card_number),
+    _NoCardNumber(_holds_card_number),
 ]
 """A category in the sender's own vocabulary: letters, digits, underscore, dot and dash, 32 at most."""
 
 Text = Annotated[
     str,
     StringConstraints(strict=True, pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,280}$"),
-    AfterValidator(refuse_card_number_in_text),
+    _NoCardNumber(_holds_card_number_in_text),
 ]
 """One line for a person: 1 to 280 characters, none of them a control character."""

@@ -29,6 +29,7 @@ class DeliveryOptions:
         mode: exactly-once by transactions, or at-least-once for brokers without them.
         chunk_size: most records that an agent receives at once.
         max_queued_records: records fetched and not yet acknowledged, at most.
+        batch_interval: time between the starts of two batches of one agent, at least.
         commit_interval: time between checkpoints; longer while a checkpoint itself takes long.
         session_timeout: time after which a silent worker loses its partitions.
         transaction_timeout: time after which the broker aborts a transaction that nobody ends.
@@ -43,8 +44,9 @@ class DeliveryOptions:
     member: str
     is_static: bool = False
     mode: DeliveryMode = DeliveryMode.EXACTLY_ONCE
-    chunk_size: int = 100
+    chunk_size: int = 500
     max_queued_records: int = 2_000
+    batch_interval: float = 0.002
     commit_interval: float = 0.2
     session_timeout: float = 45.0
     transaction_timeout: float = 15.0

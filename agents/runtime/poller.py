@@ -106,7 +106,8 @@ class Poller:
     def release(self, count: int) -> None:
         """Count records as done with, so that as many more may be fetched."""
         self._released += count
-        self._room.set()
+        if not self._room.is_set():
+            self._room.set()
 
     @property
     def queued(self) -> int:

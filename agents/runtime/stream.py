@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import weakref
 from typing import TYPE_CHECKING, Any
 
 import faust
 from faust.streams import _current_event
+
+from agents.runtime.pace import Pace
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,11 +26,12 @@ class ChunkStream(faust.Stream):
         self._finalized = True
         started_here = await self.maybe_start()
         desk = self.app.consumer.desk
+        pace = Pace(self.app.delivery.batch_interval)
         first = None
         try:
             while not self.should_stop:
-                await asyncio.sleep(0)
                 first = first or await self.channel.__anext__()
+                await pace.next()
                 events, first = [first], None
                 if not await desk.begin(events[0].message):
                     continue

@@ -61,8 +61,10 @@ class DeliverySettings(Section):
     """Whether outputs, state and offsets go into one Kafka transaction."""
     commit_interval_seconds: PositiveFloat = 0.2
     """Time between commits; readers of committed records wait half of it on average."""
-    chunk_size: Annotated[int, Field(ge=1, le=10_000)] = 100
+    chunk_size: Annotated[int, Field(ge=1, le=10_000)] = 500
     """Most records of one partition that are worked on at once."""
+    batch_interval_ms: Annotated[int, Field(ge=0, le=1000)] = 2
+    """Milliseconds between the starts of two batches, at least: more saves CPU and costs latency."""
     max_queued_records: PositiveInt = 2000
     """Most records taken from Kafka and not yet worked on."""
     session_timeout_seconds: PositiveFloat = 45

@@ -112,7 +112,8 @@ def test_each_delivery_setting_reaches_the_engine() -> None:
         "start_timeout_seconds": 47.0,
         "linger_ms": 57,
     }
-    options = delivery_options(Settings(delivery=chosen))
+    options = delivery_options(Settings(delivery={**chosen, "batch_interval_ms": 7}))
+    assert options.batch_interval == 0.007
     assert {name: getattr(options, name.removesuffix("_seconds")) for name in chosen} == chosen
 
 

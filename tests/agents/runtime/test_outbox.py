@@ -24,7 +24,7 @@ class FakeProducer:
         self._due: list[tuple[Any, ck.KafkaError | None, Any]] = []
 
     def produce(
-        self, topic: str, value: bytes, key: bytes, partition: int, on_delivery: Any, **rest: Any
+        self, topic: str, value: bytes, key: bytes, partition: int, on_delivery: Any, *rest: Any
     ) -> None:
         self.last = (key, partition, rest)
         if value == b"too large":
@@ -119,7 +119,7 @@ def test_an_epoch_is_over_when_all_it_counts_is_delivered() -> None:
 async def test_a_record_goes_out_with_its_place_time_and_headers(plain: tuple[Outbox, FakeProducer]) -> None:
     outbox, producer = plain
     outbox.put("out", b"k", b"v", partition=3, headers=[("h", b"1")], timestamp_ms=1_700)
-    assert producer.last == (b"k", 3, {"timestamp": 1_700, "headers": [("h", b"1")]})
+    assert producer.last == (b"k", 3, (None, 1_700, [("h", b"1")]))
 
 
 async def test_an_epoch_waits_only_for_its_own_records(plain: tuple[Outbox, FakeProducer]) -> None:

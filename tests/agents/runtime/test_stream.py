@@ -44,7 +44,8 @@ class Source:
         stream = SimpleNamespace(
             channel=self,
             app=SimpleNamespace(
-                consumer=SimpleNamespace(desk=self.desk), delivery=SimpleNamespace(chunk_size=10)
+                consumer=SimpleNamespace(desk=self.desk),
+                delivery=SimpleNamespace(chunk_size=10, batch_interval=0.0),
             ),
         )
         left = ChunkStream._add_waiting(stream, events)  # type: ignore[arg-type] - only what it looks at

@@ -6,10 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from prometheus_client import generate_latest
 
@@ -118,7 +116,6 @@ def test_a_workers_figures_are_read_from_what_its_telemetry_writes() -> None:
     telemetry = Telemetry(registry)
     telemetry.transactions_skipped("repeat", 4)
     telemetry.transactions_skipped("replay", 2)
-    telemetry.transactions_scored([], np.array([]), datetime.now(UTC).timestamp())
     figures = worker_figures("demo-1", 7.0, generate_latest(registry).decode())
     assert figures[:4] == ("demo-1", 7.0, 0, 4)
     assert list(figures.arrival_to_score)[-1] == float("inf")
