@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from typing import TYPE_CHECKING, Any, Final
 
-from rocksdict import Options, Rdict, ReadOptions, WriteBatch
+from rocksdict import BlockBasedOptions, Options, Rdict, ReadOptions, WriteBatch
 
 from models.case import Case
 from models.decay import NEVER
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 _CASE, _AGENDA, _OFFSET, _SAMPLER, _COUNT = b"c", b"a", b"o", b"s", b"n"
 _DUE: Final = struct.Struct(">d")
+_BLOOM_BITS: Final = 10
+"""Bits of the filter a key: one absent key in a hundred is looked for on disk all the same."""
 _WINDOW_SECONDS: Final = 60.0
 """Event time of the agenda that is brought to memory at once."""
 
@@ -73,7 +75,7 @@ class RocksRows:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._db = Rdict(str(folder), Options(raw_mode=True))
+        self._db = Rdict(str(folder), _options())
         self._changed: dict[str, Case | None] = {}
         self._found: dict[str, bool] = {}
         self._agenda: dict[Entry, bool] = {}
@@ -156,7 +158,7 @@ class RocksRows:
 
     def disk_bytes(self) -> int:
         """Size of the store's files."""
-        return sum(file.stat().st_size for file in self._folder.iterdir() if file.is_file())
+        return sum(map(_size, self._folder.iterdir()))
 
     def close(self) -> None:
         """Let go of the folder; what was not saved is given up."""
@@ -183,6 +185,23 @@ class RocksRows:
             if due > after:
                 yield due, key[len(_AGENDA) + _DUE.size :].decode()
             entries.next()
+
+
+def _options() -> Options:
+    """RocksDB's own, and a Bloom filter: most keys that are asked for are new, and are in no file."""
+    tables = BlockBasedOptions()
+    tables.set_bloom_filter(_BLOOM_BITS, block_based=False)
+    options = Options(raw_mode=True)
+    options.set_block_based_table_factory(tables)
+    return options
+
+
+def _size(file: Path) -> int:
+    """The size of a file, which RocksDB may remove at any time."""
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _agenda_key(due: float, key: str) -> bytes:
