@@ -20,7 +20,7 @@ class LoadRun:
     """One system working off one backlog.
 
     Attributes:
-        system: "poll loop", "librdkafka loop", "at-least-once" or "exactly-once".
+        system: "poll loop", "core loop", "at-least-once" or "exactly-once".
         count: transactions in the backlog.
         cpu_us_per_event: CPU microseconds of the process, all threads, for each of them.
         events_per_second: of them, by the clock on the wall.

@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks import program, traffic
+from benchmarks import plots, program, traffic
 from benchmarks.latency import measure as latency
 from benchmarks.machine import describe
 from benchmarks.peers import full_load
@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 PARTS = ("stages", "load", "latency")
 RATES = (200.0, 1_000.0)
+CAPACITY_SHARE = 0.7
+"""The highest rate, as a share of what sender, broker, worker and reader can do together on this machine."""
+FLOOD, FLOOD_SECONDS = 20_000.0, 5.0
+"""Transactions a second, more than that for sure, and for how long."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +47,19 @@ class Plan:
     warm: int = 5_000
     backlog: int = 60_000
     warm_seconds: float = 5.0
-    seconds: float = 30.0
+    seconds: float = 60.0
+    top_seconds: float = 20.0
 
     @property
     def messages(self) -> int:
         """How many different transactions that takes."""
-        return max(self.warm + self.backlog, round(max(RATES) * (self.warm_seconds + self.seconds)))
+        return round(
+            max(
+                self.warm + self.backlog,
+                max(RATES) * (self.warm_seconds + self.seconds),
+                CAPACITY_SHARE * FLOOD * (self.warm_seconds + self.top_seconds),
+            )
+        )
 
 
 class Bench:
@@ -71,12 +82,21 @@ class Bench:
         """Yield every run at a rate."""
         file = self._folder / "messages.tsv"
         traffic.save(self._messages, file)
+        seconds = dict.fromkeys(RATES, self._plan.seconds)
+        seconds[round(CAPACITY_SHARE * self._capacity(file), -2)] = self._plan.top_seconds
         for number in range(self._plan.rounds):
-            for rate in RATES:
-                sent = latency.Traffic(file, rate, self._plan.warm_seconds, self._plan.seconds)
+            for rate in seconds:
+                sent = latency.Traffic(file, rate, self._plan.warm_seconds, seconds[rate])
                 for system in latency.SYSTEMS:
                     program.tell(f"latency at {rate:,.0f} a second, round {number + 1}: {system.name}")
                     yield latency.measure(system, sent, self._servers, self._folder)
+
+    def _capacity(self, file: Path) -> float:
+        """Transactions a second that come through when too many are sent."""
+        program.tell("capacity of sender, broker, worker and reader together")
+        flood = latency.Traffic(file, FLOOD, 0.0, FLOOD_SECONDS)
+        run = latency.measure(latency.FULLEST, flood, self._servers, self._folder)
+        return run.count / (FLOOD_SECONDS + run.ms.max / 1_000)
 
 
 def measure(plan: Plan) -> Results:
@@ -113,7 +133,7 @@ def plan_and_out(arguments: list[str] | None = None) -> tuple[Plan, Path | None]
     options = program.options(__doc__, PARTS, 3, "how often each system is measured", arguments)
     parts = tuple(options.only or PARTS)
     if options.quick:
-        return Plan(1, parts, warm=1_000, backlog=5_000, warm_seconds=1.0, seconds=3.0), options.out
+        return Plan(1, parts, 1_000, 5_000, warm_seconds=1.0, seconds=3.0, top_seconds=2.0), options.out
     return Plan(options.rounds, parts), options.out
 
 
@@ -123,6 +143,8 @@ def main() -> None:
     results = program.measured(lambda: measure(plan))
     show(results)
     program.write(results, out, lambda raw: markdown(results, raw))
+    if out and results.stages:
+        out.with_suffix(".stages.svg").write_text(plots.stages(results.stages))
 
 
 if __name__ == "__main__":

@@ -56,6 +56,8 @@ SYSTEMS: Final = (
     System("exactly-once, any reader", "exactly-once"),
     System("exactly-once, committed reader", "exactly-once", "read_committed"),
 )
+FULLEST: Final = SYSTEMS[2]
+"""The one by which a machine's capacity is found."""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ def score_value(scored: Scored, source: Source, now: datetime) -> bytes:
         event_time=transaction.event_time,
         subject=transaction.subject,
         counterparty=transaction.counterparty,
+        dimensions=scored.dimensions,
         score=scored.score,
         decision=scored.decision,
         threshold=scored.threshold,

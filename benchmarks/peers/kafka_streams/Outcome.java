@@ -1,0 +1,4 @@
+package kafka_streams;
+
+/** What goes out. */
+sealed interface Outcome permits Score, Alert {}
