@@ -53,24 +53,27 @@ class Simulated:
     """What the loop makes of the bank in one process, the prior model scoring.
 
     Attributes:
-        batches: in order of time.
-        examples: that labelling made of them, in its order.
+        batches: the first ones, in order of time.
+        examples: that labelling made of all transactions, in its order.
     """
 
     batches: list[Batch] = field(default_factory=list)
     examples: list[Example] = field(default_factory=list)
 
 
-def simulate(count: int) -> Simulated:
-    """Score and label so many transactions."""
+def simulate(count: int, kept: int) -> Simulated:
+    """Score and label so many transactions; batches are kept of the first `kept` of them."""
     loop, found, offset = Loop(LabellingRules(), None), Simulated(), 0
     for transactions, labels in _batches(draw(count)):
         results = loop.score(transactions, range(offset, offset + len(transactions)))
         offset += len(transactions)
         loop.label(labels)
         found.examples += loop.advance(transactions[-1].event_timestamp).examples
-        rows = [ScoredRow.of_scored(each, FEATURES_VERSION) for each in results if isinstance(each, Scored)]
-        found.batches.append(Batch(rows, labels))
+        if offset <= kept:
+            rows = [
+                ScoredRow.of_scored(each, FEATURES_VERSION) for each in results if isinstance(each, Scored)
+            ]
+            found.batches.append(Batch(rows, labels))
     return found
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COMMIT_ROWS: Final = 500
 """Transactions in a commit: under load, one of several partitions has as many in 0.2 s."""
-_SOURCE: Final = "scores"
+SOURCE: Final = "scores"
 
 
 def on_disk(batches: Sequence[Batch], folder: Path) -> LabellingRun:
@@ -33,13 +33,13 @@ def on_disk(batches: Sequence[Batch], folder: Path) -> LabellingRun:
     examples = rows = unsaved = 0
     began = time.perf_counter()
     for batch in batches:
-        examples += _take(held.core, batch)
+        examples += take(held.core, batch)
         rows, unsaved = rows + len(batch.rows), unsaved + len(batch.rows)
         if unsaved >= COMMIT_ROWS:
-            held.freeze(_SOURCE, rows)
+            held.freeze(SOURCE, rows)
             held.rows.save()
             unsaved = 0
-    held.freeze(_SOURCE, rows)
+    held.freeze(SOURCE, rows)
     held.rows.save()
     seconds, kept = time.perf_counter() - began, len(held.core)
     held.rows.close()
@@ -52,12 +52,12 @@ def in_memory(batches: Sequence[Batch]) -> LabellingRun:
     """The same core without a disk, and so without commits: what the rules themselves cost."""
     core = LabellingCore(LabellingRules(), MemoryRows())
     began = time.perf_counter()
-    examples = sum(_take(core, batch) for batch in batches)
+    examples = sum(take(core, batch) for batch in batches)
     seconds, rows = time.perf_counter() - began, sum(len(batch.rows) for batch in batches)
     return LabellingRun("memory", rows, examples, rows / seconds, 0.0)
 
 
-def _take(core: LabellingCore, batch: Batch) -> int:
+def take(core: LabellingCore, batch: Batch) -> int:
     """Take a batch and what became due by its end; gives the number of examples."""
     for row in batch.rows:
         core.take_score(row)

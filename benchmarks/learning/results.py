@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Final
 
 import orjson
@@ -12,7 +12,9 @@ from benchmarks.percentiles import Percentiles  # noqa: TC001 - the fields of re
 if TYPE_CHECKING:
     from benchmarks.machine import Machine
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
+RISING: Final = "rising"
+"""Name of the loop's runs at rates that are tried in turn."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ class LoopRun:
     """The whole loop at one rate for a while, with snapshots or without.
 
     Attributes:
-        system: "swapping" or "held".
+        system: "swapping", "held", or "rising": as swapping, at one of the rates that are tried in turn.
         rate: transactions a second.
         count: transactions measured.
         ms: from when each was due to its score, in milliseconds.
@@ -50,6 +52,10 @@ class LoopRun:
         learner_cpu: cores that the learning worker took.
         sender_late_p99_ms: how late the sender itself was; it is part of `ms`.
         sender_late_max_ms: the same, at worst.
+        busy_cores: of the machine, whoever kept them so.
+        lag_before_s: transactions that were not yet scored and labelled as the measurement began, in seconds
+            at this rate.
+        lag_after_s: the same at its end.
         load_average: of the machine's last minute, at the end.
     """
 
@@ -68,6 +74,9 @@ class LoopRun:
     learner_cpu: float
     sender_late_p99_ms: float
     sender_late_max_ms: float
+    busy_cores: float
+    lag_before_s: float
+    lag_after_s: float
     load_average: float
 
 
@@ -103,16 +112,55 @@ class LearnerRun:
     Attributes:
         learner: name of the algorithm, or the peer.
         grown: examples learnt before.
-        rows_per_second: of each block, learnt in turns with the other learners.
-        publish_ms: each time to compile and seal it as it is at the end; none of the peer.
-        bytes: of the sealed snapshot; 0 of the peer.
+        rows_per_second: of CPU time, of each block, learnt in turns with the other learners.
+        judged: last examples by which it is judged, each scored before it was learnt.
+        frauds: among them.
+        auc: area under the ROC curve of these scores.
+        average_precision: of these scores.
+        tree_ms: CPU time of each row at which a boosted tree was grown; none of other learners.
+        publish_ms: each time to compile and seal it as it is at the end; none of the peers.
+        bytes: of the sealed snapshot; 0 of the peers.
     """
 
     learner: str
     grown: int
     rows_per_second: list[float]
+    judged: int
+    frauds: int
+    auc: float
+    average_precision: float
+    tree_ms: list[float]
     publish_ms: list[float]
     bytes: int
+
+
+@dataclass(frozen=True)
+class SnapshotRun:
+    """A snapshot of one size. Lists hold each time, in milliseconds.
+
+    Attributes:
+        algorithm: "boost" or "forest".
+        trees: of the model.
+        nodes: of all trees.
+        bytes: of the sealed snapshot.
+        compile_ms: from the learner to ONNX.
+        seal_ms: to sign description and ONNX.
+        made_ms: all that the learning worker does on its event loop: calibrate, describe, compile, seal.
+        publish_ms: from Kafka's transaction begun to committed, with the record in it.
+        open_ms: in the scorer, to check the signature and make the model ready.
+        score_us: CPU microseconds of ONNX for a row in a batch of 100.
+    """
+
+    algorithm: str
+    trees: int
+    nodes: int
+    bytes: int
+    compile_ms: list[float]
+    seal_ms: list[float]
+    made_ms: list[float]
+    publish_ms: list[float]
+    open_ms: list[float]
+    score_us: list[float]
 
 
 @dataclass(frozen=True)
@@ -135,8 +183,48 @@ class LabellingRun:
 
 
 @dataclass(frozen=True)
+class StoreStep:
+    """Labelling while its store grew from one size to the next.
+
+    Attributes:
+        rows: transactions taken by its end.
+        kept: transactions in the store at its end.
+        cpu_us: CPU microseconds for each transaction of this step, RocksDB's own threads included.
+        wall_seconds: of this step, making the transactions included.
+        disk_bytes: of the store's files at its end, as they lie.
+        resident_mib: memory of the process at its end.
+        examples: that came out in this step.
+    """
+
+    rows: int
+    kept: int
+    cpu_us: float
+    wall_seconds: float
+    disk_bytes: int
+    resident_mib: float
+    examples: int
+
+
+@dataclass(frozen=True)
+class StoreRun:
+    """Labelling on RocksDB as its store grows.
+
+    Attributes:
+        planned: transactions that fill the store in the time for which each is kept; a tenth more follows.
+        steps: in order of time; fewer than planned where time was up.
+        compact_seconds: to write all files anew at the end, as RocksDB does bit by bit.
+        compacted_bytes: of the store's files after that.
+    """
+
+    planned: int
+    steps: list[StoreStep]
+    compact_seconds: float
+    compacted_bytes: int
+
+
+@dataclass
 class LearningResults:
-    """A whole run.
+    """A whole run; what was not measured is empty.
 
     Attributes:
         date: of its start, ISO 8601 with offset.
@@ -144,9 +232,11 @@ class LearningResults:
         machine: where.
         load_before: load average of the last minute before the start.
         loop: every run, in order of time.
-        swap: None where not measured.
-        learners: one each.
+        swap: of the default learner.
+        learners: one each, of each number of examples learnt before.
+        snapshots: one for each learner and size.
         labelling: every run, in order of time.
+        store: of labelling.
         schema_version: of this form.
     """
 
@@ -154,10 +244,12 @@ class LearningResults:
     command: str
     machine: Machine
     load_before: float
-    loop: list[LoopRun]
-    swap: SwapRun | None
-    learners: list[LearnerRun]
-    labelling: list[LabellingRun]
+    loop: list[LoopRun] = field(default_factory=list)
+    swap: SwapRun | None = None
+    learners: list[LearnerRun] = field(default_factory=list)
+    snapshots: list[SnapshotRun] = field(default_factory=list)
+    labelling: list[LabellingRun] = field(default_factory=list)
+    store: StoreRun | None = None
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> bytes:
