@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FIRST_ROWS: Final = 64
-"""Rows that a new store has room for; it doubles when they are used up."""
+"""Rows that a new store has room for; while it is small it doubles when they are used up."""
+MOST_NEW_ROWS: Final = 16_384
+"""Rows that are added at once, at most: 13 MB, which the system clears in some milliseconds."""
 
 
 class Status(IntEnum):
@@ -133,10 +135,18 @@ class ProfileStore:
         if row is None:
             row = self._free.pop() if self._free else len(self._rows)
             if row == len(self._words):
-                self._words = np.concatenate([self._words, np.zeros_like(self._words)])
+                self._make_room()
             self._words[row] = self._empty
             self._rows[subject] = row
         return row
+
+    def _make_room(self) -> None:
+        """Lengthen the matrix where it lies: of a large one the system moves pages, and copies nothing.
+
+        A copy of a million rows would stop the worker for two seconds.
+        """
+        rows = len(self._words)
+        self._words.resize((rows + min(rows, MOST_NEW_ROWS), WORDS), refcheck=False)
 
 
 def fold(batch: EventBatch, stores: Sequence[ProfileStore]) -> ProfileView:
