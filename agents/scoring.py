@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 import numpy as np
 
 from agents.refusals import Refusals
+from agents.score_values import alert_value, score_value
 from models.core import SKIPPED, Part
-from models.features import FEATURES_VERSION
 from models.profile import Status
-from schemas.alert import Alert, alert_id
 from schemas.errors import ErrorType, InvalidMessage
-from schemas.score import Decision, Source, encode_score
+from schemas.score import Decision
 from schemas.transaction import decode_transaction
 
 if TYPE_CHECKING:
@@ -163,31 +162,12 @@ class ScoringAgent:
             self._telemetry.labels_learnt(learnt, now)
 
     def _put(self, each: Admitted, scored: Scored, scored_at: datetime) -> None:
-        transaction, record = each.transaction, each.record
-        subject = transaction.subject
-        key = subject.encode()
-        source = Source(record.topic(), record.partition(), record.offset())
-        is_complete = scored.complete and each.is_keyed
-        value = encode_score(
-            transaction_id=transaction.transaction_id,
-            event_time=transaction.event_time,
-            subject=subject,
-            counterparty=transaction.counterparty,
-            dimensions=scored.dimensions,
-            score=scored.score,
-            decision=scored.decision,
-            threshold=scored.threshold,
-            scored_by=scored.scored_by,
-            features=scored.features,
-            features_version=FEATURES_VERSION,
-            features_complete=is_complete,
-            source=source,
-            scored_at=scored_at,
-        )
-        self._outbox.put(self._topics.scores, key, value)
+        if not each.is_keyed:
+            scored = scored._replace(complete=False)
+        key = each.transaction.subject.encode()
+        self._outbox.put(self._topics.scores, key, score_value(scored, each.record, scored_at))
         if scored.decision is not Decision.APPROVE:
-            alert = _alert(transaction, scored, source, scored_at, is_complete=is_complete)
-            self._outbox.put(self._topics.alerts, key, alert.to_json())
+            self._outbox.put(self._topics.alerts, key, alert_value(scored, each.record, scored_at))
 
     def _count_skipped(self, status: NDArray[np.uint8]) -> None:
         for code, reason in SKIPPED.items():
@@ -239,22 +219,4 @@ def _part(chunk: Chunk, admitted: Sequence[Admitted]) -> Part:
         [each.record.offset() for each in admitted],
         cast("SubjectState", chunk.states[NAME]),
         [each.time for each in admitted],
-    )
-
-
-def _alert(
-    transaction: Transaction, scored: Scored, source: Source, scored_at: datetime, *, is_complete: bool
-) -> Alert:
-    return Alert(
-        alert_id=alert_id(transaction.transaction_id, scored.policy_version),
-        decision=scored.decision,
-        score=scored.score,
-        threshold=scored.threshold,
-        reasons=tuple(scored.reasons),
-        transaction=transaction,
-        scored_by=scored.scored_by,
-        policy_version=scored.policy_version,
-        features_complete=is_complete,
-        source=source,
-        scored_at=scored_at,
     )

@@ -12,10 +12,12 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from confluent_kafka import Message
+
+from agents.score_values import score_value
 from benchmarks import traffic
-from benchmarks.peers.job import new_core, score_value
+from benchmarks.peers.job import new_core
 from models.core import Scored
-from schemas.score import Source
 from schemas.transaction import decode_transaction
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 BATCH_SIZES = (1, 8, 32, 100, 500)
 EVENTS = 8_000
 ROUNDS = 5
+_RECORD = Message("transactions", 0, 0)
 
 
 def measure() -> dict[str, dict[str, float]]:
@@ -61,7 +64,7 @@ def _decode(values: Sequence[bytes]) -> object:
 
 def _encode(scored: Sequence[Scored]) -> object:
     now = datetime.now(UTC)
-    return [score_value(each, Source("transactions", 0, place), now) for place, each in enumerate(scored)]
+    return [score_value(each, _RECORD, now) for each in scored]
 
 
 def main() -> None:
