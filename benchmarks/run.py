@@ -58,6 +58,7 @@ class Plan:
                 self.warm + self.backlog,
                 max(RATES) * (self.warm_seconds + self.seconds),
                 CAPACITY_SHARE * FLOOD * (self.warm_seconds + self.top_seconds),
+                1.1 * FLOOD * FLOOD_SECONDS,  # arrivals are drawn, so some more may come
             )
         )
 
