@@ -102,7 +102,7 @@ class Metrics:
     def _define_latency(self) -> None:
         self.stage = self._histogram(
             "fraudstream_stage_seconds",
-            "Time that one stage of an agent takes for one chunk of at most a hundred records.",
+            "Time that one stage of an agent takes for one batch of at most 500 records.",
             STAGE_BUCKETS,
             "stage",
         )
