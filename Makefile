@@ -11,6 +11,8 @@ SUPPORTED := python3.13 python3.12 python3.11 python3
 PYTHON :=
 # Further words for the program that a target starts: make demo ARGS="--rate 500"
 ARGS :=
+# The file for the figures of bench-peers
+OUT :=
 
 .PHONY: help
 help:  ## List the targets
@@ -51,6 +53,18 @@ bench: setup  ## Measure what an event costs and how long it takes
 bench-learning: setup  ## Measure how soon labels are learnt, and what that costs
 	@$(BIN)/python benchmarks/learning/run.py $(ARGS)
 
+.PHONY: bench-peers
+bench-peers: setup .venv-peers/.setup  ## Measure others at the same job (OUT=FILE writes figures, report, plot)
+	@$(BIN)/python benchmarks/peers/run.py $(if $(OUT),--out "$(OUT)") $(ARGS)
+
+.PHONY: bench-growth
+bench-growth: setup  ## Measure what happens as a worker's state grows and moves
+	@$(BIN)/python benchmarks/growth/run.py $(ARGS)
+
+.PHONY: bench-capacity
+bench-capacity: setup  ## Simulate how many workers a load needs, by measured costs
+	@$(BIN)/python benchmarks/capacity/run.py $(ARGS)
+
 .PHONY: backtest
 backtest: setup  ## Compare learners and yardsticks on the public benchmark, labels 7 days late
 	@$(BIN)/fraudstream backtest $(ARGS)
@@ -66,10 +80,11 @@ lock: dev  ## Lock the requirements anew (ARGS=--upgrade takes newer versions)
 	@$(COMPILE) $(ARGS) --group dev --output-file requirements/dev.txt
 	@$(COMPILE) --constraint requirements/dev.txt --output-file requirements/runtime.txt
 	@$(COMPILE:pyproject.toml=) --constraint requirements/dev.txt --group build --output-file requirements/build.txt
+	@$(COMPILE:pyproject.toml=) --group peers --output-file requirements/peers.txt
 
 .PHONY: clean
 clean:  ## Remove all that these targets made, .venv included
-	@rm -rf .venv build dist .coverage .fraudstream .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@rm -rf .venv .venv-peers build dist .coverage .fraudstream .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The stamps: pip runs again only when a lock or the project's own description changed.
@@ -83,6 +98,13 @@ clean:  ## Remove all that these targets made, .venv included
 	@echo "Installing the tools into .venv" >&2
 	@$(PIP) --require-hashes --requirement requirements/dev.txt
 	@touch $@
+
+# What cannot be had here is left out: bench-peers says so, and measures the others.
+.venv-peers/.setup: requirements/peers.txt | $(BIN)/python
+	@echo "Installing the peers into .venv-peers" >&2
+	@$(BIN)/python -m venv .venv-peers
+	@$(subst $(BIN),.venv-peers/bin,$(PIP)) --require-hashes --requirement requirements/peers.txt \
+		&& touch $@ || echo "The peers cannot be installed here." >&2
 
 define CHOOSE_PYTHON
 for python in $(or $(PYTHON),$(SUPPORTED)); do
