@@ -32,13 +32,13 @@ class Pauses:
         restart: from a kill to the first score of the same worker, started again under its name.
         detection: until a killed worker's partitions are dealt to others: its session, less a heartbeat.
             29 s were measured with a session of 30 s.
-        restore: to restore a card's profile from the changelog (3 to 4 microseconds).
+        restore: to restore a card's profile from the changelog (by `benchmarks/growth`).
     """
 
     rebalance: float = 1.0
     restart: float = 3.3
     detection: float = DeliveryOptions.session_timeout - 1.0
-    restore: float = 3.5e-6
+    restore: float = 7.5e-6
 
 
 @dataclass(frozen=True)
