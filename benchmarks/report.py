@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from benchmarks.machine import Machine
     from benchmarks.results import LatencyRun, LoadRun, Results
 
 _LATENCY_COLUMNS: Final = (
@@ -40,16 +41,21 @@ def tables(results: Results) -> Iterator[Table]:
         yield _latency(rate, [run for run in results.latency if run.rate == rate])
 
 
+def where(machine: Machine, date: str, command: str) -> list[str]:
+    """On which machine, when and by which command figures were measured, in lines."""
+    return [
+        f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB; {machine.system}",
+        f"Python {machine.python}, Apache Kafka {machine.kafka} on the same machine, "
+        + ", ".join(f"{name} {version}" for name, version in machine.packages.items()),
+        f"{date}, {command}".rstrip(),
+    ]
+
+
 def machine_lines(results: Results) -> list[str]:
     """Where and when, in lines."""
     machine = results.machine
     loads = [run.load_average for run in (*results.full_load, *results.latency)]
-    lines = [
-        f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB; {machine.system}",
-        f"Python {machine.python}, Apache Kafka {machine.kafka} on the same machine, "
-        + ", ".join(f"{name} {version}" for name, version in machine.packages.items()),
-        f"{results.date}, benchmarks/run.py {results.command}".rstrip(),
-    ]
+    lines = where(machine, results.date, f"benchmarks/run.py {results.command}")
     if loads:
         lines.append(
             f"Load average {min(loads):.1f} to {max(loads):.1f} on {machine.cores} cores, "

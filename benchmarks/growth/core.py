@@ -13,8 +13,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from benchmarks.children import child, receive
 from benchmarks.growth.cards import card
-from benchmarks.growth.children import child, receive
 from benchmarks.growth.past import LAST_OFFSET, Feed
 from benchmarks.growth.results import CoreRun
 from benchmarks.peers.job import new_core

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Final
 from confluent_kafka import Consumer
 
 from benchmarks import traffic
+from benchmarks.children import child, receive
 from benchmarks.growth.cards import partitions_of
-from benchmarks.growth.children import child, receive
 from benchmarks.growth.gaps import Payment, pause
 from benchmarks.growth.results import PauseRun
 from benchmarks.growth.workers import Commits, expect_cards, running

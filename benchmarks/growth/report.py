@@ -6,7 +6,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from benchmarks.growth.pauses import NOTHING_MOVES
-from benchmarks.report import Table
+from benchmarks.report import Table, where
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -44,10 +44,7 @@ def machine_lines(results: GrowthResults) -> list[str]:
     loads = [run.load_average for run in runs]
     during = f", {min(loads):.1f} to {max(loads):.1f} with workers and Kafka" if loads else ""
     return [
-        f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB; {machine.system}",
-        f"Python {machine.python}, Apache Kafka {machine.kafka} on the same machine, "
-        + ", ".join(f"{name} {version}" for name, version in machine.packages.items()),
-        f"{results.date}, benchmarks/growth/run.py {results.command}".rstrip(),
+        *where(machine, results.date, f"benchmarks/growth/run.py {results.command}"),
         f"Load average {results.load_before:.1f} before the start{during}.",
     ]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from benchmarks.children import SPAWN, child, receive
 from benchmarks.latency.arrivals import arrival_times
 from benchmarks.latency.echo import echo
 from benchmarks.latency.reader import read
@@ -22,14 +22,12 @@ from benchmarks.results import LatencyRun
 from benchmarks.service import BenchmarkFailed, Mode, topics, worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from multiprocessing.connection import Connection
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from benchmarks.latency.sender import Sent
     from fraudstream.settings import Settings
 
-_SPAWN = get_context("spawn")  # librdkafka's threads do not survive a fork
 _START_SECONDS = 60.0
 _LEAD_SECONDS = 1.0
 _PATIENCE_SECONDS = 60.0
@@ -90,16 +88,16 @@ def _measure(system: System, traffic: Traffic, settings: Settings, pid: int) -> 
     partitions = settings.topics.score_partitions
     reading = (servers, names.scores, partitions, system.isolation, len(arrivals))
     sending = (servers, names.transactions, traffic.messages, arrivals)
-    with _process(read, *reading) as reader, _process(send, *sending) as sender:
+    with child(read, *reading) as reader, child(send, *sending) as sender:
         for each in (reader, sender):
-            _receive(each, _START_SECONDS, f"{system.name}: sender and reader do not start")
+            receive(each, _START_SECONDS, f"{system.name}: sender and reader do not start.")
         sender.send(start := time.monotonic() + _LEAD_SECONDS)
         time.sleep(max(0.0, start + traffic.warm - time.monotonic()))
         busy = cpu_seconds(pid)
         time.sleep(traffic.seconds)
         busy = cpu_seconds(pid) - busy
-        sent: Sent = _receive(sender, _PATIENCE_SECONDS, f"{system.name}: Kafka took not every transaction")
-        seen = _receive(reader, _PATIENCE_SECONDS, f"{system.name}: a score is missing")
+        sent: Sent = receive(sender, _PATIENCE_SECONDS, f"{system.name}: Kafka took not every transaction.")
+        seen = receive(reader, _PATIENCE_SECONDS, f"{system.name}: a score is missing.")
     latencies = matched(sent.due, seen, start + traffic.warm)
     late = sorted(sent.late)
     return LatencyRun(
@@ -126,9 +124,9 @@ def _running(system: System, settings: Settings, folder: Path) -> Iterator[int]:
         with worker(settings, system.mode, folder) as pid:
             yield pid
         return
-    names, ready = settings.topics.names(), _SPAWN.Event()
+    names, ready = settings.topics.names(), SPAWN.Event()
     places = (settings.kafka.bootstrap_servers, names.transactions, names.scores, settings.topics.partitions)
-    process = _SPAWN.Process(target=echo, args=(ready, *places), daemon=True)
+    process = SPAWN.Process(target=echo, args=(ready, *places), daemon=True)
     process.start()
     try:
         if not ready.wait(_START_SECONDS):
@@ -137,26 +135,3 @@ def _running(system: System, settings: Settings, folder: Path) -> Iterator[int]:
     finally:
         process.kill()
         process.join()
-
-
-@contextmanager
-def _process(target: Callable[..., None], *arguments: Any) -> Iterator[Connection]:
-    """Run a function as a process, with a pipe to it as its first argument."""
-    ours, theirs = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=target, args=(theirs, *arguments), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        yield ours
-    finally:
-        process.kill()
-        process.join()
-
-
-def _receive(connection: Connection, seconds: float, failure: str) -> Any:
-    try:
-        if connection.poll(seconds):
-            return connection.recv()
-    except EOFError:
-        pass
-    raise BenchmarkFailed(f"{failure}.")

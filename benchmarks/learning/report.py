@@ -9,7 +9,7 @@ from benchmarks.learning.report_learners import learners, snapshots
 from benchmarks.learning.report_loop import latency, rates, time_to_learn
 from benchmarks.learning.report_store import store
 from benchmarks.learning.results import RISING
-from benchmarks.report import Table
+from benchmarks.report import Table, where
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,10 +43,7 @@ def machine_lines(results: LearningResults) -> list[str]:
     """Where and when, in lines."""
     machine = results.machine
     lines = [
-        f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB; {machine.system}",
-        f"Python {machine.python}, Apache Kafka {machine.kafka} on the same machine, "
-        + ", ".join(f"{name} {version}" for name, version in machine.packages.items()),
-        f"{results.date}, benchmarks/learning/run.py {results.command}".rstrip(),
+        *where(machine, results.date, f"benchmarks/learning/run.py {results.command}"),
         f"Load average {results.load_before:.1f} before the start",
     ]
     if results.loop:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any, Final
 
 from confluent_kafka import Consumer, TopicPartition
 
+from benchmarks.children import SPAWN
 from benchmarks.peers.backlog import Running, committed_records, work_off
 from benchmarks.peers.core_loop import core_loop, poll_loop
 from benchmarks.results import LoadRun
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from benchmarks.service import Mode
     from benchmarks.traffic import Message
     from fraudstream.settings import Settings
-
-_SPAWN = get_context("spawn")  # librdkafka's threads do not survive a fork
 
 
 @dataclass(frozen=True)
@@ -81,9 +79,9 @@ def _running(system: System, settings: Settings, folder: Path) -> Iterator[Runni
         with worker(settings, system.mode, folder) as pid, _commits(settings) as done:
             yield Running(f"The worker ({system.name})", pid, lambda count: done() >= count)
         return
-    progress: Any = _SPAWN.Value("q", 0)
+    progress: Any = SPAWN.Value("q", 0)
     arguments = (progress, settings.kafka.bootstrap_servers, settings.topics.names())
-    process = _SPAWN.Process(target=system.loop, args=arguments, daemon=True)
+    process = SPAWN.Process(target=system.loop, args=arguments, daemon=True)
     process.start()
     try:
         yield Running(f"The {system.name}", process.pid or 0, lambda count: progress.value >= count)

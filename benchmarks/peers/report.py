@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from benchmarks.peers.results import TargetFigures
 from benchmarks.plots import bar_file
-from benchmarks.report import Table
+from benchmarks.report import Table, where
 from fraudstream.backtest.plots import COLOURS, REFERENCE_COLOUR, Bar
 
 if TYPE_CHECKING:
@@ -69,10 +69,7 @@ def machine_lines(results: PeerResults) -> list[str]:
     loads = [run.load_average for system in results.systems for run in system.runs]
     load = f"{results.load_before:.1f} before, {min(loads):.1f} to {max(loads):.1f} after runs"
     return [
-        f"{machine.cpu}, {machine.cores} cores, {machine.memory_gib} GiB; {machine.system}",
-        f"Python {machine.python}, Apache Kafka {machine.kafka} on the same machine, "
-        + ", ".join(f"{name} {version}" for name, version in machine.packages.items()),
-        f"{results.date}, benchmarks/peers/run.py {results.command}".rstrip(),
+        *where(machine, results.date, f"benchmarks/peers/run.py {results.command}"),
         f"Load average {load}, on {machine.cores} cores, the benchmark's own processes included.",
     ]
 

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from multiprocessing.connection import Connection
 
-_SPAWN = get_context("spawn")  # each begins small, and librdkafka's threads do not survive a fork
+SPAWN = get_context("spawn")  # each begins small, and librdkafka's threads do not survive a fork
 
 
 @contextmanager
 def child(target: Callable[..., None], *arguments: Any) -> Iterator[Connection]:
     """Run a function as a process for the time of the block, with a pipe to it as its first argument."""
-    ours, theirs = _SPAWN.Pipe()
-    process = _SPAWN.Process(target=target, args=(theirs, *arguments), daemon=True)
+    ours, theirs = SPAWN.Pipe()
+    process = SPAWN.Process(target=target, args=(theirs, *arguments), daemon=True)
     process.start()
     theirs.close()
     try:
