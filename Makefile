@@ -77,8 +77,9 @@ schema: setup  ## Write the JSON Schemas and the AsyncAPI document anew
 lock: COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
 	--fork-strategy fewest --generate-hashes --no-annotate --custom-compile-command "make lock" pyproject.toml
 lock: dev  ## Lock the requirements anew (ARGS=--upgrade takes newer versions)
-	@$(COMPILE) $(ARGS) --group dev --output-file requirements/dev.txt
+	@$(COMPILE) $(ARGS) --group dev --extra tracing --output-file requirements/dev.txt
 	@$(COMPILE) --constraint requirements/dev.txt --output-file requirements/runtime.txt
+	@$(COMPILE) --constraint requirements/dev.txt --extra tracing --output-file requirements/tracing.txt
 	@$(COMPILE:pyproject.toml=) --constraint requirements/dev.txt --group build --output-file requirements/build.txt
 	@$(COMPILE:pyproject.toml=) --group peers --output-file requirements/peers.txt
 
