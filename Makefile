@@ -16,7 +16,7 @@ OUT :=
 
 .PHONY: help
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .PHONY: setup
 setup: .venv/.setup  ## Install fraudstream into .venv
@@ -60,6 +60,10 @@ bench-peers: setup .venv-peers/.setup  ## Measure others at the same job (OUT=FI
 .PHONY: bench-growth
 bench-growth: setup  ## Measure what happens as a worker's state grows and moves
 	@$(BIN)/python benchmarks/growth/run.py $(ARGS)
+
+.PHONY: bench-endurance
+bench-endurance: setup  ## Hold the service under load for an hour, and under three times what it can carry
+	@$(BIN)/python benchmarks/endurance/run.py $(ARGS)
 
 .PHONY: bench-capacity
 bench-capacity: setup  ## Simulate how many workers a load needs, by measured costs

@@ -146,7 +146,7 @@ class PauseBench:
             ]
             expect_cards(workers, self._state.cards)
         servers, scores = self._settings.kafka.bootstrap_servers, self._settings.topics.names().scores
-        scored = read_scores(servers, scores, self._settings.topics.score_partitions)
+        scored = read_scores(servers, scores)
         return [self._summary(phase, scored) for phase in phases]
 
     def _start(self, second: ExitStack) -> None:

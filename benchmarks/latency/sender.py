@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
     from pathlib import Path
 
+    from benchmarks.traffic import Message
+
 _SERVE_EVERY = 50
 
 
@@ -39,9 +41,20 @@ def send(
         if (wait := start + arrival - time.monotonic()) > 0:
             time.sleep(wait)
         late.append(time.monotonic() - start - arrival)
-        producer.produce(topic, message.value, message.key)
+        _produce(producer, topic, message)
         if not number % _SERVE_EVERY:
             producer.poll(0)
     assert producer.flush(60) == 0
     ids = (message.transaction_id for message in loaded)
     report.send(Sent(dict(zip(ids, (start + arrival for arrival in arrivals), strict=True)), late))
+
+
+def _produce(producer: Producer, topic: str, message: Message) -> None:
+    """Hand a message over; where the producer's queue is full, wait until it is not, which shows as late."""
+    while True:
+        try:
+            producer.produce(topic, message.value, message.key)
+        except BufferError:
+            producer.poll(0.01)
+        else:
+            return

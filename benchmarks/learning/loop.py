@@ -96,8 +96,7 @@ class LoopBench:
             ]
             phases += self._rising(len(phases), scorer)
             self._wait_for_scores()
-        names, partitions = self._settings.topics.names(), self._settings.topics.score_partitions
-        scored = read_scores(self._settings.kafka.bootstrap_servers, names.scores, partitions)
+        scored = read_scores(self._settings.kafka.bootstrap_servers, self._settings.topics.names().scores)
         return [summary(phase, scored) for phase in phases]
 
     def _warm(self) -> None:

@@ -10,12 +10,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 import orjson
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+
+from benchmarks.topic import records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-_MOST_AT_ONCE = 1_000
 
 
 class Scoring(NamedTuple):
@@ -25,30 +24,13 @@ class Scoring(NamedTuple):
     scored_by: str
 
 
-def read_scores(bootstrap_servers: str, topic: str, partitions: int) -> dict[str, Scoring]:
+def read_scores(bootstrap_servers: str, topic: str) -> dict[str, Scoring]:
     """Read the whole topic, committed records alone; by transaction."""
-    consumer = Consumer(
-        {
-            "bootstrap.servers": bootstrap_servers,
-            "group.id": "benchmark-scores",  # librdkafka wants a name; a reader that assigns joins no group
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-        }
-    )
-    consumer.assign([TopicPartition(topic, partition, 0) for partition in range(partitions)])
     found: dict[str, Scoring] = {}
-    ended: set[int] = set()
-    while len(ended) < partitions:
-        for message in consumer.consume(_MOST_AT_ONCE, 0.1):
-            if (error := message.error()) is None:
-                score = orjson.loads(message.value())
-                at = datetime.fromisoformat(score["scored_at"]).timestamp()
-                found[score["transaction_id"]] = Scoring(at, score["scored_by"])
-            else:
-                assert error.code() == KafkaError._PARTITION_EOF, error  # noqa: SLF001 - its only name
-                ended.add(message.partition())
-    consumer.close()
+    for message in records(bootstrap_servers, topic):
+        score = orjson.loads(message.value())
+        at = datetime.fromisoformat(score["scored_at"]).timestamp()
+        found[score["transaction_id"]] = Scoring(at, score["scored_by"])
     return found
 
 
