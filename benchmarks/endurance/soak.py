@@ -87,9 +87,7 @@ class Soak:
             self._wait_for_commits()
             caught_up = time.monotonic() - ended
             self._look(scorer, learner)
-            versions = Scrape(fetch(self._ports[1], "/metrics") or "").total(
-                "fraudstream_snapshots_published_total"
-            )
+            told = Scrape(fetch(self._ports[1], "/metrics") or "")
         names, servers = self._settings.topics.names(), self._settings.kafka.bootstrap_servers
         scored, distinct = count_transactions(servers, names.scores)
         return SoakRun(
