@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Mode = Literal["exactly-once", "at-least-once"]
 
-_READY_SECONDS = 60.0
+_READY_SECONDS = 180.0
 _STOP_SECONDS = 30.0
 _RUNS = count(1)
 
