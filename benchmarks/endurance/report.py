@@ -48,7 +48,7 @@ def _soak(run: SoakRun) -> Table:
             "after a third",
             "at the end",
             "most",
-            "slope over the rest, MB an hour",
+            "slope since then, MB an hour",
         ],
         rows,
         [*_soak_sentences(run, settled)],

@@ -25,13 +25,14 @@ from benchmarks.service import BenchmarkFailed, group, topics, worker
 from benchmarks.topic import count_records, count_transactions
 from fraudstream.demo.scrape import fetch
 from fraudstream.demo.workers import free_ports
-from fraudstream.doctor.group import lag
+from fraudstream.doctor.group import lags
 from fraudstream.kafka_admin import kafka_admin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from fraudstream.doctor.group import Lag
     from fraudstream.local_kafka import LocalKafka
     from fraudstream.settings import Settings
 
@@ -115,8 +116,8 @@ class Soak:
         return 1
 
     def _since_start(self) -> float:
-        """Seconds since the bank's first transaction arrived."""
-        if not self._began and self._lag_of_scoring() is not None:
+        """Seconds since the first transactions were committed."""
+        if not self._began and any(each.next_offset for each in self._lags()):
             self._began = time.monotonic()
         return time.monotonic() - self._began if self._began else 0.0
 
@@ -129,15 +130,18 @@ class Soak:
                 scoring_bytes=resident_bytes(scorer),
                 learning_bytes=resident_bytes(learner),
                 broker_bytes=resident_bytes(self._broker),
-                scoring_lag=self._lag_of_scoring() or 0,
+                scoring_lag=self._lag_of_scoring(),
                 labelling_lag=self._labelling.records(),
                 is_ready=fetch(self._ports[0], "/readyz") is not None,
             )
         )
 
-    def _lag_of_scoring(self) -> int | None:
+    def _lag_of_scoring(self) -> int:
+        return sum(each.records for each in self._lags())
+
+    def _lags(self) -> list[Lag]:
         with kafka_admin(self._settings.kafka) as admin:
-            return lag(admin, group(self._settings))
+            return list((lags(admin, group(self._settings)) or {}).values())
 
     def _wait_for_commits(self) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
