@@ -97,7 +97,7 @@ def dead_letter(
         field: dotted path of the field at fault, where there is one.
         exception: class of the exception, with its module.
     """
-    came = _as_it_came(record)
+    came = as_it_came(record)
     kept, marks = _storable(came, error_type)
     why = DeadLetter(
         topic=record.topic(),
@@ -120,8 +120,8 @@ def dead_letter(
     return kept._replace(headers=headers)
 
 
-def _as_it_came(record: KafkaRecord) -> Outgoing:
-    """Copy the record, without the headers of an earlier refusal."""
+def as_it_came(record: KafkaRecord) -> Outgoing:
+    """Copy a record without the headers of a refusal: of a dead letter, the message as it was refused."""
     headers = [header for header in record.headers() or () if header[0] not in _ADDED]
     kind, milliseconds = record.timestamp()
     return Outgoing(record.key(), record.value(), headers, milliseconds if kind else None)

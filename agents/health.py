@@ -2,7 +2,7 @@
 
 They are plain routes on Faust's own aiohttp application, so they answer on the worker's event loop: a loop
 that is stuck answers nothing, which is what `/livez` is there to show. The answers name checks as Kubernetes
-does.
+does, to those who may see them (`agents.web_access`).
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 from prometheus_client.aiohttp import make_aiohttp_handler
 from prometheus_client.core import GaugeMetricFamily
+
+from agents.web_access import Access, hide_versions, only, unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,8 +32,9 @@ PAGES_OFF: Final[dict[str, Any]] = {
     "web_stats_enabled": False,
     "web_tables_enabled": False,
 }
-"""Faust's settings that turn its own pages off; its index then says no more than `{"status": "OK"}`."""
+"""Faust's settings that turn its own pages off; its index is hidden by `mount`."""
 
+_OPEN: Final = Access()
 _SAME_SCORE = 1e-9
 
 
@@ -91,20 +94,35 @@ def expect_progress(age: Callable[[], float], limit: float) -> Check:
     return check
 
 
-def mount(app: faust.App, registry: CollectorRegistry, readiness: Readiness) -> None:
-    """Serve the three routes on the worker's web server, and count the readiness checks among the metrics."""
+def mount(app: faust.App, registry: CollectorRegistry, readiness: Readiness, access: Access = _OPEN) -> None:
+    """Serve the three routes on the worker's web server, and count the readiness checks among the metrics.
+
+    Whom `access` does not admit learns from `/livez` and `/readyz` no more than the status, and nothing else.
+    """
+    metrics = make_aiohttp_handler(registry)
 
     async def livez(_request: web.Request) -> web.Response:
         return web.Response(text="ok\n")
 
     async def readyz(request: web.Request) -> web.Response:
-        return _answer(readiness.findings(), verbose="verbose" in request.query)
+        is_verbose = "verbose" in request.query
+        if access.admits(request):
+            return _answer(readiness.findings(), verbose=is_verbose)
+        if is_verbose:
+            raise unauthorized()
+        return _verdict(readiness.findings())
+
+    async def guarded_metrics(request: web.Request) -> web.StreamResponse:
+        if not access.admits(request):
+            raise unauthorized()
+        return await metrics(request)
 
     registry.register(readiness)
-    router = app.web.web_app.router
-    router.add_get("/livez", livez)
-    router.add_get("/readyz", readyz)
-    router.add_get("/metrics", make_aiohttp_handler(registry))
+    served = {"/livez": livez, "/readyz": readyz, "/metrics": guarded_metrics}
+    for path, handler in served.items():
+        app.web.web_app.router.add_get(path, handler)
+    app.web.web_app.middlewares.append(only(served))
+    hide_versions()
 
 
 def _answer(findings: list[Finding], *, verbose: bool) -> web.Response:
@@ -114,6 +132,12 @@ def _answer(findings: list[Finding], *, verbose: bool) -> web.Response:
     verdict = "readyz check failed" if failed else "readyz check passed" if verbose else "ok"
     text = "".join(f"{line}\n" for line in (*shown, verdict))
     return web.Response(text=text, status=503 if failed else 200)
+
+
+def _verdict(findings: list[Finding]) -> web.Response:
+    """Say whether every check passes, and not which do."""
+    is_ready = all(finding.failure is None for finding in findings)
+    return web.Response(text="ok\n" if is_ready else "not ready\n", status=200 if is_ready else 503)
 
 
 def _failure(check: Check) -> str | None:

@@ -6,7 +6,9 @@ Remembers: each scored transaction and what was said of it, on disk, until no co
 Promises: each label version of a transaction is learnt once; what a label says has no effect before its own
 time. Outputs and source offsets are committed together, the store follows; a store that is behind, or lost,
 is filled again from the topics, and what was told before the commit is not told again. In at-least-once mode
-a crash may repeat examples, which the learner knows again, and outcomes, which it cannot.
+a crash may repeat examples, which the learner knows again, and outcomes, which it cannot. An erasure on
+`scores` takes all that is kept of its subject away and goes on to `outcomes` and `examples`; one on
+`labels.keyed` takes the labels away that no transaction here is known to.
 """
 
 from __future__ import annotations
@@ -14,17 +16,22 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 from functools import partial
+from math import nan
 from typing import TYPE_CHECKING, Final, cast
 
+from agents.erasures import Erasures
 from agents.labelling_store import RocksRows
 from agents.refusals import Refusals
+from agents.reputation import ERASED_KINDS
 from agents.runtime import Replays
 from models.case import ScoredRow
 from models.decay import NEVER
 from models.labelling import LabellingCore
 from models.watermark import Watermark
+from schemas.erasure import Erasure
 from schemas.label import decode_label
 from schemas.outcome import Outcomes
+from schemas.reputation import reputation_key
 from schemas.score import decode_score
 
 if TYPE_CHECKING:
@@ -47,8 +54,11 @@ _MOST_REPLAYED: Final = 1_000
 class LabellingPartition:
     """One partition of scores and its labels: the core, its store, and how far each source has come."""
 
-    def __init__(self, rules: LabellingRules, folder: Path, grace: float, quality: LiveQuality) -> None:
+    def __init__(
+        self, rules: LabellingRules, folder: Path, grace: float, quality: LiveQuality, erasures: Erasures
+    ) -> None:
         self.quality = quality
+        self._erasures = erasures
         self.rows = RocksRows(folder)
         self.core = LabellingCore(rules, self.rows)
         self.watermark = Watermark(grace)
@@ -68,12 +78,23 @@ class LabellingPartition:
     def replay(self, source: str, record: KafkaRecord) -> None:
         """Take a record whose effects were told before; one that was set apart then is passed over."""
         with suppress(Exception):  # whatever it raised then, it is among the dead letters
-            _TAKE[source](self, record)
+            self.take(source, record)
         self._positions[source] = record.offset() + 1
         self._replayed += 1
         if self._replayed % _MOST_REPLAYED == 0:
             self.rows.freeze(self._positions, self.core.sampler.pack())
             self.rows.save()
+
+    def take(self, source: str, record: KafkaRecord) -> Erasure | None:
+        """Take a record of a source; gives the erasure that it was, if it was one.
+
+        Raises:
+            InvalidMessage: it is neither what the source should hold nor an erasure.
+        """
+        taken = self._erasures.beside(partial(_TAKE[source], self))(record)
+        if isinstance(taken, Erasure):
+            _ERASE[source](self.core, taken.subject)
+        return taken
 
     def settle(self) -> bool:
         """Pass over what was told before the last commit, some of it at a time; tell whether that was all.
@@ -127,6 +148,10 @@ class LabellingPartitions:
         """Size of the stores."""
         return sum(held.rows.disk_bytes() for held in self._held.values())
 
+    def free_bytes(self) -> float:
+        """Free bytes of the file system that the stores are on; nan while there is no store."""
+        return next((float(held.rows.free_bytes()) for held in self._held.values()), nan)
+
 
 class LabellingState(Replays):
     """One source's part in a labelling partition, as the delivery engine sees it."""
@@ -173,9 +198,16 @@ class LabellingAgent:
     """Takes scores and labels; puts examples, outcomes and dead letters into the outbox."""
 
     def __init__(
-        self, app: App, topics: Topics, telemetry: Telemetry, *, monotonic: Callable[[], float]
+        self,
+        app: App,
+        topics: Topics,
+        telemetry: Telemetry,
+        *,
+        monotonic: Callable[[], float],
+        erasures: Erasures,
     ) -> None:
         self._outbox = app.outbox
+        self._erasures = erasures
         self._topics = topics
         self._telemetry = telemetry
         self._monotonic = monotonic
@@ -197,11 +229,24 @@ class LabellingAgent:
                 held = cast("LabellingState", chunk.states[source]).partition
                 while not held.settle():  # noqa: ASYNC110 - waits for nothing, gives others their turn
                     await asyncio.sleep(0)
-                for _ in self._refusals[source].taken(chunk, partial(_TAKE[source], held)):
-                    pass
-                while not self._tell(held):  # noqa: ASYNC110 - waits for nothing, gives others their turn
-                    await asyncio.sleep(0)
+                with self._telemetry.step("keep"):
+                    for erasure in self._refusals[source].taken(chunk, partial(held.take, source)):
+                        if erasure is not None:
+                            self._pass_on(erasure, source)
+                with self._telemetry.step("tell"):
+                    while not self._tell(held):  # noqa: ASYNC110 - waits for nothing, gives others their turn
+                        await asyncio.sleep(0)
             await self._outbox.room()
+
+    def _pass_on(self, erasure: Erasure, source: str) -> None:
+        """Tell those who learnt from the scores, behind all that was told of them."""
+        self._telemetry.subject_erased(source)
+        if source == LABELS:
+            return
+        for kind in ERASED_KINDS:
+            key = reputation_key(kind, erasure.subject)
+            self._erasures.pass_on(erasure, self._outbox, self._topics.outcomes, key)
+        self._erasures.pass_on_to_examples(erasure, self._outbox, self._topics.examples)
 
     def _tell(self, held: LabellingPartition) -> bool:
         """Publish what is due, some of it at a time; tell whether that was all."""
@@ -225,6 +270,7 @@ def bind(
     folder: Path,
     grace: float,
     monotonic: Callable[[], float],
+    key: bytes | None = None,
 ) -> LabellingPartitions:
     """Run the labelling agent in this app.
 
@@ -236,15 +282,16 @@ def bind(
         folder: holds a store for each partition.
         grace: seconds by which a label may come after the scores of its time.
         monotonic: gives seconds that only rise.
+        key: that erasures must be signed with; without one they are refused.
     """
     from models.quality_live import LiveQuality  # noqa: PLC0415 - brings River, which scorers do without
 
-    quality = LiveQuality()
+    quality, erasures = LiveQuality(), Erasures(key)
     telemetry.read_quality_at_scrape(quality)
     partitions = LabellingPartitions(
-        lambda number: LabellingPartition(rules, folder / str(number), grace, quality)
+        lambda number: LabellingPartition(rules, folder / str(number), grace, quality, erasures)
     )
-    agent = LabellingAgent(app, topics, telemetry, monotonic=monotonic)
+    agent = LabellingAgent(app, topics, telemetry, monotonic=monotonic, erasures=erasures)
     for name, topic, process in (
         (SCORES, topics.scores, agent.take_scores),
         (LABELS, topics.labels_keyed, agent.take_labels),
@@ -267,3 +314,4 @@ def _take_label(held: LabellingPartition, record: KafkaRecord) -> None:
 
 
 _TAKE: Final = {SCORES: _take_score, LABELS: _take_label}
+_ERASE: Final = {SCORES: LabellingCore.erase, LABELS: LabellingCore.erase_labels}

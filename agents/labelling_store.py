@@ -18,11 +18,12 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
+from shutil import disk_usage
 from typing import TYPE_CHECKING, Any, Final
 
 from rocksdict import BlockBasedOptions, Options, Rdict, ReadOptions, WriteBatch
 
-from models.case import Case
+from models.case import Case, case_key
 from models.decay import NEVER
 
 if TYPE_CHECKING:
@@ -70,12 +71,18 @@ class RocksRows:
 
     Args:
         folder: made where it is missing; one process at a time may hold it.
+
+    Raises:
+        OSError: it cannot be opened.
     """
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._folder = folder
-        self._db = Rdict(str(folder), _options())
+        try:
+            self._db = Rdict(str(folder), _options())
+        except Exception as failure:
+            raise self._failed("opened", failure) from failure
         self._changed: dict[str, Case | None] = {}
         self._found: dict[str, bool] = {}
         self._agenda: dict[Entry, bool] = {}
@@ -106,6 +113,14 @@ class RocksRows:
         self._count -= self._is_kept(key)
         self._changed[key] = None
 
+    def of_subject(self, subject: str) -> list[str]:
+        """The keys of a card's or an account's cases."""
+        first = case_key(subject, "")
+        found = dict.fromkeys(self._stored_cases(first), True)
+        for fresh in (self._frozen.cases, self._changed):
+            found |= {key: case is not None for key, case in fresh.items() if key.startswith(first)}
+        return [key for key, is_kept in found.items() if is_kept]
+
     def _is_kept(self, key: str) -> bool:
         """Whether there is a case; who puts one back has just read it, which need not be done again."""
         if key in self._changed:
@@ -118,6 +133,10 @@ class RocksRows:
         self._agenda[entry] = True
         if entry[0] <= self._near_until:
             heappush(self._near, entry)
+
+    def unschedule(self, due: float, key: str) -> None:
+        """Take an entry off the agenda, if it is there; what is in memory names no case any more."""
+        self._agenda[max(0.0, due), key] = False
 
     def next_due(self, until: float) -> Entry | None:
         """Take the first entry of the agenda that is due."""
@@ -151,18 +170,36 @@ class RocksRows:
         self._changed, self._found, self._agenda = {}, {}, {}
 
     def save(self) -> None:
-        """Write what was kept apart, at once or not at all."""
+        """Write what was kept apart, at once or not at all.
+
+        Raises:
+            OSError: the disk is full, or fails.
+        """
         if self._frozen.marks:
-            self._db.write(self._frozen.batch())
+            try:
+                self._db.write(self._frozen.batch())
+            except Exception as failure:
+                raise self._failed("written", failure) from failure
             self._frozen = _Changes()
 
     def disk_bytes(self) -> int:
         """Size of the store's files."""
         return sum(map(_size, self._folder.iterdir()))
 
+    def free_bytes(self) -> int:
+        """Free bytes of the file system that the store is on."""
+        return disk_usage(self._folder).free
+
     def close(self) -> None:
         """Let go of the folder; what was not saved is given up."""
         self._db.close()
+
+    def _failed(self, what: str, failure: Exception) -> OSError:
+        """RocksDB's own error has no class to tell it by; its text names files."""
+        return OSError(
+            f"the labelling store in {self._folder} cannot be {what} ({failure}): make room under "
+            "FRAUDSTREAM_WORKER__FOLDER, or remove the store, which is then filled again from Kafka"
+        )
 
     def _bring_near(self, until: float) -> None:
         """Bring the entries of the agenda up to `until` to memory."""
@@ -174,6 +211,14 @@ class RocksRows:
             if is_added and self._near_until < entry[0] <= until:
                 heappush(self._near, entry)
         self._near_until = until
+
+    def _stored_cases(self, first: str) -> Iterator[str]:
+        """Keys on disk that begin so."""
+        cases, start = self._db.iter(ReadOptions()), _CASE + first.encode()
+        cases.seek(start)
+        while cases.valid() and (key := cases.key()).startswith(start):
+            yield key[len(_CASE) :].decode()
+            cases.next()
 
     def _stored_agenda(self, after: float, until: float) -> Iterator[Entry]:
         entries = self._db.iter(ReadOptions())

@@ -5,7 +5,8 @@ back; dead letters for what is no example.
 Remembers: the model, in memory, and now and then on disk with the offset that it is of.
 Promises: the model is the fold of all examples in their order, whenever and wherever it was stopped; a
 version names the place in that order, and none is published after a newer one. Examples of another list of
-features are counted and passed over. A second worker stands by: the group gives the one partition to one.
+features are counted and passed over. Behind an erasure none is published that learnt what was erased, and
+those that did are taken back. A second worker stands by: the group gives the one partition to one.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, cast
 
+from confluent_kafka import KafkaException
+
+from agents.erasures import Erasures
 from agents.refusals import Refusals, refuse_poison
+from agents.relearning import TURN_SECONDS, Relearner, fold_record
 from agents.runtime import KeepsItself
 from models.signing import seal
 from schemas.errors import ErrorType, InvalidMessage
-from schemas.example import decode_example
 from schemas.label import Outcome
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from agents.broadcast.published import PublishedVersions
     from agents.dead_letters import KafkaRecord
     from agents.model_store import ModelFile
+    from agents.relearning import Batches
     from agents.runtime import App, Chunk
     from agents.telemetry import Telemetry
     from agents.topics import Topics
@@ -35,8 +40,7 @@ if TYPE_CHECKING:
     from schemas.example import Example
 
 NAME: Final = "learning"
-_TURN_SECONDS: Final = 0.005
-"""How long learning keeps the event loop from others."""
+_RETRY_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class LearningState(KeepsItself):
         monotonic: Callable[[], float],
     ) -> None:
         self._file = file
-        self._new_model = new_model
+        self.new_model = new_model
         self._pause = pause
         self._monotonic = monotonic
         self._written_at = monotonic()
@@ -91,13 +95,15 @@ class LearningState(KeepsItself):
     def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
         """Go on from the checkpoint on disk, or from what the group has committed, where that is less.
 
-        What lies between is learnt already, but a dead letter of it may not have been sent.
+        What lies between is learnt already, but a dead letter of it may not have been sent. A model that was
+        not cleared of an erasure meets it again.
         """
         del partition, note
-        self.model = self._file.read() or self._new_model()
+        self.model = self._file.read() or self.new_model()
         self._written, self.is_open = self.model.version, True
         self.committed = committed or 0
-        return self.model.version if committed is None else min(committed, self.model.version)
+        start = self.model.last_erasure if self.model.may_hold_erased else self.model.version
+        return start if committed is None else min(committed, start)
 
     def save(self) -> None:
         """Write the model to disk, if the last time is long enough ago."""
@@ -128,6 +134,7 @@ class LearningAgent:
         publication: Publication,
         published: PublishedVersions,
         prepared: Callable[[], Awaitable[None]],
+        log: Callable[[], Batches],
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
@@ -136,6 +143,9 @@ class LearningAgent:
         self._topics = topics
         self._telemetry = telemetry
         self._publication = publication
+        self._erasures = Erasures(publication.key)
+        self._relearner = Relearner(log, self._erasures, monotonic)
+        self._relearning: dict[LearningState, asyncio.Task[None]] = {}
         self._published = published
         self._prepared = prepared
         self._clock = clock
@@ -148,27 +158,33 @@ class LearningAgent:
     async def process(self, waiting: AsyncIterable[Sequence[Chunk]]) -> None:
         """Learn the examples that wait, again and again, once it is known what was published before."""
         await self._prepared()
-        async for chunks in waiting:
-            for chunk in chunks:
-                state = cast("LearningState", chunk.states[NAME])
-                await self._learn(chunk, state)
-                self._publish_in_time(state)
-            await self._outbox.room()
+        try:
+            async for chunks in waiting:
+                for chunk in chunks:
+                    state = cast("LearningState", chunk.states[NAME])
+                    with self._telemetry.step("fold"):
+                        await self._learn(chunk, state)
+                    self._clear(state)
+                    self._publish_in_time(state)
+                await self._outbox.room()
+        finally:
+            for task in self._relearning.values():
+                task.cancel()
 
     async def _learn(self, chunk: Chunk, state: LearningState) -> None:
         turn = self._monotonic()
         for record in chunk.records:
             try:
                 refuse_poison(chunk)
-                example = decode_example(record.value() or b"")
-                state.model.fold(example, record.offset())
+                example = fold_record(state.model, record, self._erasures)
             except InvalidMessage as refusal:
                 self._pass_over(record, refusal, state)
                 continue
-            self._count(example)
+            if example is not None:
+                self._count(example)
             if state.model.version <= self._published.newest:
                 state.model.goes_on_from(self._published.newest)
-            if self._monotonic() - turn >= _TURN_SECONDS:
+            if self._monotonic() - turn >= TURN_SECONDS:
                 await asyncio.sleep(0)
                 turn = self._monotonic()
 
@@ -184,10 +200,38 @@ class LearningAgent:
         self._has_fraud |= example.outcome is Outcome.FRAUD
         self._telemetry.example_learnt(example.outcome, example.maturity)
 
+    def _clear(self, state: LearningState) -> None:
+        """Have the model cleared of what was erased, beside all else."""
+        if state.model.may_hold_erased and state not in self._relearning:
+            self._relearning[state] = asyncio.create_task(self._relearn(state))
+
+    async def _relearn(self, state: LearningState) -> None:
+        while state.is_open and state.model.may_hold_erased:
+            self._telemetry.relearning()
+            try:
+                await self._relearner.clear(state, lambda: self._published.newest)
+            except KafkaException as failure:
+                self._telemetry.relearning(failure)
+                await asyncio.sleep(_RETRY_SECONDS)
+        del self._relearning[state]
+        if state.is_open:
+            self._publish_in_time(state)
+
+    def _take_back_erased(self, state: LearningState) -> bool:
+        """Take the versions back that learnt what was erased; tells whether there were any."""
+        first, last = state.model.first_erased, state.model.last_erasure
+        keys = [] if first is None else self._published.take_back(first, last)
+        for key in keys:
+            self._outbox.put(self._topics.models, key, None)
+        return bool(keys)
+
     def _publish_in_time(self, state: LearningState) -> None:
         """Publish now, or as soon as the pause is over, if there is something worth knowing."""
+        model = state.model
+        if model.is_past_erasures and not model.may_hold_erased and self._take_back_erased(state):
+            self._has_fraud = True  # what scores in its place is worth knowing
         is_worth_it = self._has_fraud or self._rows >= self._publication.rows
-        if self._timer is not None or not is_worth_it or not state.model.is_ready():
+        if self._timer is not None or not is_worth_it or not model.is_ready():
             return
         wait = self._published_at + self._publication.pause - self._monotonic()
         if wait <= 0.0:
@@ -198,7 +242,7 @@ class LearningAgent:
     def _publish(self, state: LearningState) -> None:
         """Publish the model as it is; nothing here waits, so it is whole in one commit."""
         self._timer = None
-        if not state.is_open or state.model.version <= self._published.newest:
+        if not state.is_open or not state.model.is_ready() or state.model.version <= self._published.newest:
             return
         began = self._monotonic()
         snapshot, onnx = state.model.snapshot(datetime.fromtimestamp(self._clock(), UTC))
@@ -220,6 +264,7 @@ def bind(
     publication: Publication,
     published: PublishedVersions,
     prepared: Callable[[], Awaitable[None]],
+    log: Callable[[], Batches],
     clock: Callable[[], float],
     monotonic: Callable[[], float],
 ) -> None:
@@ -233,6 +278,7 @@ def bind(
         publication: when snapshots are published.
         published: the versions that are on the topic.
         prepared: awaited before the first example, so that these are known.
+        log: gives all of `examples` from its beginning, for when it is to be learnt again.
         clock: gives the seconds since 1970.
         monotonic: gives seconds that only rise.
     """
@@ -243,6 +289,7 @@ def bind(
         publication=publication,
         published=published,
         prepared=prepared,
+        log=log,
         clock=clock,
         monotonic=monotonic,
     )

@@ -1,7 +1,7 @@
 """The reputation agent.
 
 In: `outcomes`, keyed by what they are about. Out: the reputation of each key that changed on `reputations`,
-dead letters for what is no outcome.
+dead letters for what is no outcome. An erasure takes the reputation of its key away from both.
 Remembers: the decayed sums of each key of its partitions, in a changelog.
 Promises: outcomes of one key are folded in their order, each offset once; a reputation that was published
 holds every outcome before it.
@@ -11,21 +11,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, cast
 
+from agents.erasures import Erasures
 from agents.refusals import Refusals
 from models.reputation_ledger import ReputationLedger
+from schemas.erasure import Erasure
+from schemas.errors import ErrorType, InvalidMessage
 from schemas.outcome import decode_outcomes
+from schemas.reputation import COUNTERPARTY, SUBJECT, reputation_key
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Sequence
 
-    from confluent_kafka import Message
-
+    from agents.dead_letters import KafkaRecord
     from agents.runtime import App, Chunk
     from agents.telemetry import Telemetry
     from agents.topics import Topics
     from schemas.outcome import Outcomes
 
 NAME: Final = "reputation"
+ERASED_KINDS: Final = (SUBJECT, COUNTERPARTY)
+"""Kinds of reputation that may be about a card or an account, and so about a person."""
 _OFFSET_BYTES: Final = 8
 
 
@@ -35,6 +40,7 @@ class ReputationState:
     def __init__(self) -> None:
         self.ledger = ReputationLedger()
         self._included: dict[str, int] = {}
+        self._erased: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self.ledger)
@@ -47,13 +53,27 @@ class ReputationState:
 
     def restore(self, key: bytes, payload: bytes | None) -> None:
         """Take one record of the changelog."""
-        if payload is not None:
+        if payload is None:
+            self._forget(key.decode())
+        else:
             self._included[key.decode()] = int.from_bytes(payload[:_OFFSET_BYTES], "big")
             self.ledger.unpack(key.decode(), payload[_OFFSET_BYTES:])
 
+    def erase(self, key: str) -> None:
+        """Forget what came of a key; what comes later begins its sums anew."""
+        self._forget(key)
+        self._erased[key] = None
+
     def changes(self) -> list[tuple[bytes, bytes | None]]:
-        """Records of the keys that changed since the last call."""
-        return [(key.encode(), self._packed(key)) for key in self.ledger.take_dirty()]
+        """Records of the keys that changed since the last call; without a payload of those erased."""
+        gone = [key for key in self._erased if key not in self.ledger]
+        self._erased.clear()
+        changed = [(key.encode(), self._packed(key)) for key in self.ledger.take_dirty()]
+        return [*((key.encode(), None) for key in gone), *changed]
+
+    def _forget(self, key: str) -> None:
+        self.ledger.forget(key)
+        self._included.pop(key, None)
 
     def _packed(self, key: str) -> bytes:
         return self._included[key].to_bytes(_OFFSET_BYTES, "big") + self.ledger.pack(key)
@@ -62,8 +82,9 @@ class ReputationState:
 class ReputationAgent:
     """Takes chunks of outcomes and puts reputations into the outbox."""
 
-    def __init__(self, app: App, topics: Topics, telemetry: Telemetry) -> None:
+    def __init__(self, app: App, topics: Topics, telemetry: Telemetry, key: bytes | None) -> None:
         self._outbox = app.outbox
+        self._decode = Erasures(key).beside(lambda record: decode_outcomes(record.value() or b""))
         self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
         self._topics = topics
         self._telemetry = telemetry
@@ -78,23 +99,35 @@ class ReputationAgent:
     def _fold(self, chunk: Chunk) -> None:
         state = cast("ReputationState", chunk.states[NAME])
         touched: dict[str, None] = {}
-        for outcomes, offset in self._refusals.taken(chunk, _placed):
+        for taken in self._refusals.taken(chunk, self._take):
+            if isinstance(taken, str):
+                state.erase(taken)
+                self._telemetry.subject_erased(NAME)
+                touched[taken] = None
+                continue
+            outcomes, offset = taken
             state.fold(outcomes, offset)
             touched[outcomes.key] = None
         for key in touched:
-            reputation = state.ledger.reputation(key)
-            self._outbox.put(self._topics.reputations, key.encode(), reputation.to_json())
+            value = state.ledger.reputation(key).to_json() if key in state.ledger else None
+            self._outbox.put(self._topics.reputations, key.encode(), value)
         self._telemetry.reputations_published(len(touched))
 
+    def _take(self, record: KafkaRecord) -> tuple[Outcomes, int] | str:
+        """The outcomes and the offset at which they stand, or the key whose reputation is to be erased."""
+        taken = self._decode(record)
+        if not isinstance(taken, Erasure):
+            return taken, record.offset()
+        for kind in ERASED_KINDS:
+            key = reputation_key(kind, taken.subject)
+            if record.key() == key.encode():
+                return key
+        raise InvalidMessage(ErrorType.KEY_MISMATCH, "the record's key is none of the erasure's subject")
 
-def _placed(record: Message) -> tuple[Outcomes, int]:
-    """The outcomes, and the offset at which they stand."""
-    return decode_outcomes(record.value() or b""), record.offset()
 
-
-def bind(app: App, topics: Topics, telemetry: Telemetry) -> None:
-    """Run the reputation agent in this app."""
-    agent = ReputationAgent(app, topics, telemetry)
+def bind(app: App, topics: Topics, telemetry: Telemetry, *, key: bytes | None = None) -> None:
+    """Run the reputation agent in this app; `key` is what erasures must be signed with."""
+    agent = ReputationAgent(app, topics, telemetry, key)
     app.bind(
         NAME,
         topics.outcomes,

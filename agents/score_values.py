@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from typing import TYPE_CHECKING
 
 from models.features import FEATURES_VERSION
@@ -39,7 +40,7 @@ def score_value(scored: Scored, record: KafkaRecord, scored_at: datetime) -> byt
 def alert_value(scored: Scored, record: KafkaRecord, scored_at: datetime) -> bytes:
     """Encode the alert of the transaction that this record holds, which was not approved."""
     return Alert(
-        alert_id=alert_id(scored.transaction.transaction_id, scored.policy_version),
+        alert_id=alert_id(scored.transaction.transaction_id, scored.policy_version, _basis(scored, record)),
         decision=scored.decision,
         score=scored.score,
         threshold=scored.threshold,
@@ -51,6 +52,12 @@ def alert_value(scored: Scored, record: KafkaRecord, scored_at: datetime) -> byt
         source=_source(record),
         scored_at=scored_at,
     ).to_json()
+
+
+def _basis(scored: Scored, record: KafkaRecord) -> bytes:
+    """What an alert follows from, beside its transaction and policy."""
+    said = (scored.scored_by, scored.threshold, scored.complete, *astuple(_source(record)))
+    return repr(said).encode() + scored.features.tobytes()
 
 
 def _source(record: KafkaRecord) -> Source:

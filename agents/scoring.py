@@ -4,32 +4,35 @@ In: `transactions`, keyed by card or account. Out: a score for each transaction 
 that is not approved on `alerts`, a dead letter for each record that is no transaction.
 Remembers: the profile of each subject of its partitions and the decision policy's state, in a changelog.
 Promises: each record becomes a score, a dead letter, or a counted repeat; outputs, profiles and source
-offsets are committed together; the same records give the same scores after any restart.
+offsets are committed together; the same records give the same scores after any restart. An erasure between
+the transactions takes its subject's profile away and goes on to `scores`, behind the scores before it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import chain, groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
+from agents.erasures import Erasures
 from agents.refusals import Refusals
 from agents.score_values import alert_value, score_value
 from models.core import SKIPPED, Part
 from models.profile import Status
+from schemas.erasure import Erasure
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.score import Decision
 from schemas.transaction import decode_transaction
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
-    from agents.dead_letters import KafkaRecord
+    from agents.dead_letters import Header, KafkaRecord
     from agents.runtime import App, Chunk
     from agents.telemetry import Telemetry
     from agents.topics import Topics
@@ -118,13 +121,15 @@ class ScoringAgent:
         clock: Clock,
         prepared: Prepared,
         take_labels: Callable[[], Sequence[float]],
+        key: bytes | None,
     ) -> None:
         self._outbox = app.outbox
+        self._erasures = Erasures(key)
+        self._take = self._erasures.beside(admission.admit)
         self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
         self._topics = topics
         self._core = core
         self._telemetry = telemetry
-        self._admission = admission
         self._clock = clock
         self._prepared = prepared
         self._take_labels = take_labels
@@ -139,7 +144,25 @@ class ScoringAgent:
     def score(self, chunks: Sequence[Chunk]) -> None:
         """Score chunks in one go; nothing here waits, so that they are whole in one checkpoint."""
         with self._telemetry.stage("decode"):
-            admitted = [[*self._refusals.taken(chunk, self._admission.admit)] for chunk in chunks]
+            taken = [[*self._refusals.taken(chunk, self._take)] for chunk in chunks]
+        if not any(Erasure in map(type, those) for those in taken):
+            self._score(chunks, cast("list[list[Admitted]]", taken))
+            return
+        for chunk, those in zip(chunks, taken, strict=True):
+            for kind, run in groupby(those, type):
+                if kind is Erasure:
+                    self._erase(chunk, cast("Iterable[Erasure]", run))
+                else:
+                    self._score([chunk], [cast("list[Admitted]", [*run])])
+
+    def _erase(self, chunk: Chunk, erasures: Iterable[Erasure]) -> None:
+        """Forget their subjects as of here, and tell labelling, behind the scores that are on their way."""
+        for erasure in erasures:
+            cast("SubjectState", chunk.states[NAME]).erase(erasure.subject)
+            self._erasures.pass_on(erasure, self._outbox, self._topics.scores, erasure.subject)
+            self._telemetry.subject_erased(NAME)
+
+    def _score(self, chunks: Sequence[Chunk], admitted: Sequence[Sequence[Admitted]]) -> None:
         taken = [*chain.from_iterable(admitted)]
         if not taken:
             return
@@ -155,19 +178,25 @@ class ScoringAgent:
         now = self._clock()
         scored_at = datetime.fromtimestamp(now, UTC)
         with self._telemetry.stage("encode"):
-            for each, scored in zip(fresh, judged.rows(), strict=True):
-                self._put(each, scored, scored_at)
+            scores = zip(fresh, judged.rows(), strict=True)
+            headers = self._telemetry.carried(each.record for each in fresh)
+            for (each, scored), carried in zip(scores, headers, strict=False):
+                self._put(each, scored, scored_at, carried)
         self._telemetry.transactions_scored(judged, np.array([each.recorded_at for each in fresh]), now)
         if learnt := self._take_labels():
             self._telemetry.labels_learnt(learnt, now)
 
-    def _put(self, each: Admitted, scored: Scored, scored_at: datetime) -> None:
+    def _put(self, each: Admitted, scored: Scored, scored_at: datetime, headers: Sequence[Header]) -> None:
         if not each.is_keyed:
             scored = scored._replace(complete=False)
         key = each.transaction.subject.encode()
-        self._outbox.put(self._topics.scores, key, score_value(scored, each.record, scored_at))
+        self._outbox.put(
+            self._topics.scores, key, score_value(scored, each.record, scored_at), headers=headers
+        )
         if scored.decision is not Decision.APPROVE:
-            self._outbox.put(self._topics.alerts, key, alert_value(scored, each.record, scored_at))
+            self._outbox.put(
+                self._topics.alerts, key, alert_value(scored, each.record, scored_at), headers=headers
+            )
 
     def _count_skipped(self, status: NDArray[np.uint8]) -> None:
         for code, reason in SKIPPED.items():
@@ -185,6 +214,7 @@ def bind(
     clock: Clock,
     prepared: Prepared,
     take_labels: Callable[[], Sequence[float]] = tuple,
+    key: bytes | None = None,
 ) -> None:
     """Run the scoring agent in this app.
 
@@ -197,6 +227,7 @@ def bind(
         clock: gives the seconds since 1970.
         prepared: awaited before the first transaction, so that reputations and controls are known by then.
         take_labels: gives the times (s since 1970) of the labels that the model in force learnt, each once.
+        key: that erasures must be signed with; without one they are refused.
     """
     agent = ScoringAgent(
         app,
@@ -207,6 +238,7 @@ def bind(
         clock=clock,
         prepared=prepared,
         take_labels=take_labels,
+        key=key,
     )
     app.bind(
         NAME, topics.transactions, agent.process, new_state=core.new_state, changelog=topics.scoring_changelog

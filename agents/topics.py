@@ -74,6 +74,8 @@ class TopicSpec:
             "retention.ms": str(self.retention_ms),
             "max.message.bytes": str(self.max_message_bytes),
         }
+        if self.cleanup == "delete" and self.retention_ms == _FOREVER:
+            config["retention.bytes"] = str(_FOREVER)  # a broker's own limit would cut the beginning off
         if self.segment_bytes is not None:
             config["segment.bytes"] = str(self.segment_bytes)
         return config
@@ -107,7 +109,7 @@ def topic_specs(
         _log(topics.outcomes, reputation_partitions, days=7),
         _table(topics.reputations, reputation_partitions),
         _table(topics.models, 1, max_message_bytes=_SNAPSHOT_BYTES, segment_bytes=_CHANGELOG_SEGMENT_BYTES),
-        _table(topics.controls, 1),
+        TopicSpec(topics.controls, 1, "delete", _FOREVER),
         _table(topics.scoring_changelog, partitions, segment_bytes=_CHANGELOG_SEGMENT_BYTES),
         _table(topics.reputation_changelog, reputation_partitions, segment_bytes=_CHANGELOG_SEGMENT_BYTES),
     )

@@ -47,6 +47,8 @@ REMEMBERED_ALERTS: Final = 256
 """Subjects with an alert that are remembered; the one alerted longest ago is forgotten first."""
 
 _SMALLEST: Final = 1e-6
+_MOST_LOG_ODDS: Final = 14.0
+"""More than those of ``1 - _SMALLEST``."""
 _HEAD: Final = struct.Struct("<Bd")
 _ALERT: Final = struct.Struct("<Qdd")
 _LAYOUT: Final = 1
@@ -112,16 +114,23 @@ class AlertBudget:
         size = len(payload) - _HEAD.size
         if size < 0 or size % _ALERT.size or payload[0] != _LAYOUT:
             raise ValueError(f"a packed alert budget of {len(payload)} bytes cannot be read")
-        _, self._log_odds = _HEAD.unpack_from(payload)
-        alerts = _ALERT.iter_unpack(payload[_HEAD.size :])
+        _, log_odds = _HEAD.unpack_from(payload)
+        alerts = [*_ALERT.iter_unpack(payload[_HEAD.size :])]
+        if not (abs(log_odds) <= _MOST_LOG_ODDS and all(0.0 <= score <= 1.0 for _, _, score in alerts)):
+            raise ValueError("a packed alert budget holds numbers that no scores can give")
+        self._log_odds = log_odds
         self._alerts = {subject: (time, score) for subject, time, score in alerts}
+
+    def forget(self, subject: str) -> None:
+        """Drop the subject's last alert."""
+        self._alerts.pop(_key(subject), None)
 
     def _threshold(self, time: float, score: float, subject: str) -> float:
         """The threshold for one score; an alert it raises is remembered."""
         threshold = min(max(_probability(self._log_odds), self._floor), self._ceiling)
         if score < threshold:
             return threshold
-        key = int(stable_hashes([subject])[0])
+        key = _key(subject)
         threshold = max(threshold, self._threshold_again(key, time))
         if score >= threshold:
             self._remember(key, time, score)
@@ -144,6 +153,11 @@ class AlertBudget:
         """Move the threshold by one transaction, within floor and ceiling."""
         moved = self._log_odds + STEP * (alerted - self._rate)
         self._log_odds = min(max(moved, _log_odds(self._floor)), _log_odds(self._ceiling))
+
+
+def _key(subject: str) -> int:
+    """What stands for a subject in memory."""
+    return int(stable_hashes([subject])[0])
 
 
 def _log_odds(probability: float) -> float:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from schemas.score import Score
 
 _SEPARATOR: Final = "\0"
+_LAST_MOMENT: Final = 253_402_300_799.0
 _AMOUNT_RATIO: Final = NAMES.index("amount_ratio")
 
 
@@ -163,8 +164,8 @@ def named_by(row: ScoredRow) -> Iterator[tuple[str, str]]:
 
 
 def moment(timestamp: float) -> datetime:
-    """Seconds since 1970 as a time in UTC."""
-    return datetime.fromtimestamp(timestamp, UTC)
+    """Seconds since 1970 as a time in UTC; the calendar's last second stands for all after it."""
+    return datetime.fromtimestamp(min(timestamp, _LAST_MOMENT), UTC)
 
 
 def _row_fields(row: ScoredRow) -> dict[str, Any]:

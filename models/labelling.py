@@ -150,6 +150,30 @@ class LabellingCore:
         else:
             self._rows.schedule(self._due(known, case.row), key)
 
+    def erase(self, subject: str) -> None:
+        """Forget all that is kept of a card or an account; nothing will be told of it."""
+        for key in self._rows.of_subject(subject):
+            self._erase(key)
+
+    def erase_labels(self, subject: str) -> None:
+        """Forget a card's or an account's labels whose transaction is not here: it may be erased already."""
+        for key in self._rows.of_subject(subject):
+            case = self._rows.get(key)
+            if case is not None and case.row is None:
+                self._erase(key)
+
+    def _erase(self, key: str) -> None:
+        """Forget a case and its entries of the agenda."""
+        case = self._rows.get(key) or Case()
+        for label in (*case.waiting, *([case.label] if case.label else [])):
+            self._rows.unschedule(label.time + self._rules.keep, key)
+            if case.row is not None:
+                self._rows.unschedule(self._due(label, case.row), key)
+        if case.row is not None:
+            self._rows.unschedule(case.row.event_time + self._rules.horizon, key)
+            self._rows.unschedule(case.row.event_time + self._rules.keep, key)
+        self._rows.forget(key)
+
     def advance(self, clock: float, at_most: int | None = None) -> Emission:
         """Bring to light everything that is due by `clock` (event time, s since 1970); it never goes back.
 

@@ -3,6 +3,10 @@
 Each example is scored before it is learnt; these scores fit the calibration and measure the model without
 looking ahead. Packed and unpacked, a model goes on exactly as it would have: the same examples give the same
 model, wherever it was stopped.
+
+An erasure in the log names a subject whose examples before it are not learnt. A model cannot unlearn: one
+that may have learnt them gives way to a fresh one that knows the erasures and folds the log from its
+beginning. So the model of a version is the fold of the log up to it, without the examples erased up to it.
 """
 
 from __future__ import annotations
@@ -16,16 +20,18 @@ from models.calibration import Calibrator
 from models.features import FEATURES, FEATURES_VERSION
 from models.learner import make_learner
 from models.signing import digest
+from schemas.erasure import subject_digest
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.label import Outcome
 from schemas.snapshot import Learner as LearnerDescription
 from schemas.snapshot import ModelSnapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from models.learner import Learner
+    from schemas.erasure import ExamplesErasure
     from schemas.example import Example
 
 REMEMBERED_EXAMPLES: Final = 65_536
@@ -35,6 +41,8 @@ READY_GENUINE: Final = 500
 """Rows that must have been learnt before the model is better than the prior one."""
 REPORTED_LABELS: Final = 1_000
 _LAYOUT: Final = 1
+_NO_ERASURES: Final[Mapping[str, object]] = {"first_erased": None, "_erased": {}, "_suspected": {}}
+"""What a model knows of erasures that was packed before there were any."""
 
 
 class OnlineModel:
@@ -54,11 +62,15 @@ class OnlineModel:
         self.name: Final = name
         self.features_version: Final = features_version
         self.examples_offset = -1
-        """Offset of the last example folded."""
+        """Offset of the last example or erasure folded."""
         self.frauds = 0
         """Frauds learnt."""
         self.examples = 0
         """Examples learnt."""
+        self.first_erased: int | None = None
+        """Offset of the first example that was left out as erased."""
+        self._erased: dict[str, int] = {}
+        self._suspected: dict[str, int] = {}
         self._learner = learner
         self._seed = seed
         self._code_version = code_version
@@ -89,12 +101,59 @@ class OnlineModel:
         if offset <= self.examples_offset:
             return
         self.examples_offset = offset
-        if self._is_new(example):
+        if self._erased and self.is_erased(example, offset):
+            self.first_erased = offset if self.first_erased is None else self.first_erased
+        elif self._is_new(example):
             self._learn(example)
 
+    def fold_erasure(self, erasure: ExamplesErasure, offset: int) -> None:
+        """Take an erasure that stands at `offset`; unless it is known, the model may hold what it erases."""
+        before = self._erased.get(erasure.subject_digest, -1)
+        if before < offset:
+            self._suspected = {erasure.subject_digest: before} | self._suspected
+            self.know_erasure(erasure, offset)
+        self.examples_offset = max(self.examples_offset, offset)
+
+    def know_erasure(self, erasure: ExamplesErasure, offset: int) -> None:
+        """Leave the examples out, from now on, that the erasure at `offset` names."""
+        self._erased = self._erased | {erasure.subject_digest: offset}
+
+    @property
+    def may_hold_erased(self) -> bool:
+        """Whether it met an erasure that it did not know when it learnt what stands before."""
+        return bool(self._suspected)
+
+    def holds_erased(self, example: Example, offset: int) -> bool:
+        """Whether the example at this offset, which it folded, was learnt and erased after that."""
+        since = self._suspected.get(subject_digest(example.subject))
+        return since is not None and offset > since and self.is_erased(example, offset)
+
+    def is_cleared(self) -> None:
+        """Note that all it folded was looked at, and `holds_erased` of none."""
+        self._suspected = {}
+
+    def is_erased(self, example: Example, offset: int) -> bool:
+        """Whether a known erasure that stands behind this offset names the example."""
+        return self._erased.get(subject_digest(example.subject), -1) > offset
+
+    def know_erasures_of(self, model: OnlineModel) -> None:
+        """Leave out, from now on, what another model of the same log leaves out."""
+        self._erased = model._erased
+
+    @property
+    def is_past_erasures(self) -> bool:
+        """Whether it has come to the last erasure that it knows: before, it is no version of the log."""
+        return self.examples_offset >= self.last_erasure
+
+    @property
+    def last_erasure(self) -> int:
+        """Offset of the last erasure known, -1 for none."""
+        return max(self._erased.values(), default=-1)
+
     def is_ready(self) -> bool:
-        """Whether enough was learnt of both outcomes to score."""
-        return self.frauds >= READY_FRAUDS and self.examples - self.frauds >= READY_GENUINE
+        """Whether enough was learnt of both outcomes to score, and nothing that is erased."""
+        is_clean = self.is_past_erasures and not self.may_hold_erased
+        return is_clean and self.frauds >= READY_FRAUDS and self.examples - self.frauds >= READY_GENUINE
 
     def snapshot(self, created_at: datetime) -> tuple[ModelSnapshot, bytes]:
         """Describe and compile the model as it is.
@@ -153,7 +212,7 @@ class OnlineModel:
         if layout != _LAYOUT:
             raise ValueError(f"a model was packed in layout {layout}, not {_LAYOUT}")
         model = cls.__new__(cls)
-        model.__dict__.update(state)
+        model.__dict__.update({**_NO_ERASURES, **state})
         return model
 
     def _is_new(self, example: Example) -> bool:

@@ -43,6 +43,9 @@ class Policy(Protocol):
             ValueError: the payload is none of such a policy.
         """
 
+    def forget(self, subject: str) -> None:
+        """Remember nothing of a card or an account any more."""
+
 
 class FixedThreshold:
     """Review from one score on, decline from another. It remembers nothing.
@@ -75,6 +78,9 @@ class FixedThreshold:
         """Accept nothing but nothing."""
         if payload:
             raise ValueError("a fixed threshold remembers nothing, but was given a state")
+
+    def forget(self, subject: str) -> None:
+        """Do nothing: nothing is remembered."""
 
 
 def decided(score: float, review: float, decline: float) -> Decision:

@@ -82,6 +82,9 @@ class ProfileStore:
     def __len__(self) -> int:
         return len(self._rows)
 
+    def __contains__(self, subject: str) -> bool:
+        return subject in self._rows
+
     def fold(self, batch: EventBatch) -> ProfileView:
         """Fold the events into their subjects' profiles; the view has each event as of itself."""
         return fold(batch, [self] * len(batch))
@@ -106,10 +109,11 @@ class ProfileStore:
         self._words[row] = words
 
     def forget(self, subject: str) -> None:
-        """Drop the profile, if there is one."""
+        """Drop the profile, if there is one; nothing of it stays in memory."""
         row = self._rows.pop(subject, None)
         self._dirty.pop(subject, None)
         if row is not None:
+            self._words[row] = self._empty
             self._free.append(row)
 
     def take_dirty(self) -> list[str]:

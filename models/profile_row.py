@@ -6,6 +6,7 @@ bytes are the layout's version; a change of the layout takes a new number, and w
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -57,6 +58,13 @@ WORDS: Final = ROW.itemsize // 8
 """A row as 64-bit words: numpy gathers and scatters plain words ten times faster than structured rows."""
 
 
+_HISTORY: Final = Struct(f"<8xd8x{len(RATES)}d")
+_BEFORE_AMOUNTS: Final = 8 * (3 + len(RATES) + REMEMBERED_TRANSACTIONS + RECENT)
+_RECENT_AMOUNTS: Final = Struct(f"<{_BEFORE_AMOUNTS}x{RECENT}f")
+_MOST: Final = 1e34
+"""No sum can be more: a row counts at most 2**32 transactions, of at most 10**12 each, squared."""
+
+
 class UnknownLayoutError(ValueError):
     """A packed profile has a layout that this version cannot read."""
 
@@ -77,6 +85,7 @@ def unpack_row(payload: bytes) -> Hashes:
 
     Raises:
         UnknownLayoutError: the payload was packed by another layout, or is no profile.
+        ValueError: it has a number that no transactions can give, which would make scores NaN.
     """
     layout = int.from_bytes(payload[:2], "little")
     if layout != LAYOUT or len(payload) != ROW.itemsize:
@@ -84,4 +93,21 @@ def unpack_row(payload: bytes) -> Hashes:
             f"a packed profile of layout {layout} with {len(payload)} bytes cannot be read: "
             f"this version reads layout {LAYOUT} with {ROW.itemsize} bytes"
         )
+    if not _is_possible(payload):
+        raise ValueError("a packed profile holds numbers that no transactions can give")
     return np.frombuffer(payload, dtype="<u8")
+
+
+def _is_possible(payload: bytes) -> bool:
+    """Whether a row's numbers may have come of transactions; a NaN among them makes their sum one."""
+    newest: float
+    sums: list[float]
+    newest, *sums = _HISTORY.unpack_from(payload)
+    amounts: tuple[float, ...] = _RECENT_AMOUNTS.unpack_from(payload)
+    return (
+        newest <= _MOST
+        and min(sums) >= 0.0
+        and sum(sums) <= _MOST
+        and min(amounts) >= 0.0
+        and sum(amounts) <= _MOST
+    )

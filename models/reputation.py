@@ -107,6 +107,7 @@ class ReputationStore:
     def __init__(self) -> None:
         self._rows: dict[str, dict[str | None, int]] = {}
         self._count = 0
+        self._free: list[int] = []
         self._table = np.zeros(FIRST_ROWS, dtype=ROW)
         self._table[NO_REPUTATION] = (*(NEVER,) * _TIMES, 0.0)
 
@@ -117,6 +118,14 @@ class ReputationStore:
         """Put this reputation in the place of the one that its key had."""
         row = self._row_of(reputation.kind, reputation.id)  # may make room, so first
         self._table[row] = _columns(reputation)
+
+    def forget(self, kind: str, name: str) -> None:
+        """Drop a reputation, if there is one: it counts as unknown again."""
+        if row := self._rows.get(kind, {}).get(name):
+            self._table[row] = self._table[NO_REPUTATION]
+            del self._rows[kind][name]
+            self._free.append(row)
+            self._count -= 1
 
     def view(self, batch: EventBatch) -> ReputationView:
         """The reputations that the batch's transactions meet, as of each event."""
@@ -152,7 +161,7 @@ class ReputationStore:
         rows = self._rows.setdefault(kind, {})
         row = rows.get(name)
         if row is None:
-            row = len(self) + 1
+            row = self._free.pop() if self._free else len(self) + 1
             if row == len(self._table):
                 self._table = np.concatenate([self._table, np.zeros_like(self._table)])
             self._table[row] = self._table[NO_REPUTATION]

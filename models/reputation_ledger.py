@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from models.case import moment
 from models.decay import DAY, NEVER
-from schemas.reputation import EARLY_DAYS, MATURED_DAYS, Reputation
+from schemas.reputation import EARLY_DAYS, MATURED_DAYS, Reputation, split_key
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,9 @@ _MATURED_RATES: Final = tuple(1.0 / (days * DAY) for days in MATURED_DAYS)
 _EARLY_RATES: Final = tuple(1.0 / (days * DAY) for days in EARLY_DAYS)
 _SUMS: Final = 2 * len(MATURED_DAYS) + 4 * len(EARLY_DAYS)
 _TIMES: Final = 7
+_LAST: Final = 1e12
+"""No outcome is of a later time (s since 1970)."""
+_MOST: Final = 1e30
 _PACKED: Final = struct.Struct(f"<{_TIMES + _SUMS}d")
 
 
@@ -65,8 +68,15 @@ class ReputationLedger:
         Raises:
             KeyError: there is none.
         """
-        kind, _, name = key.partition(":")
-        return self._entries[key].reputation(kind, name)
+        return self._entries[key].reputation(*split_key(key))
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._entries
+
+    def forget(self, key: str) -> None:
+        """Drop the sums of a key, if there are any."""
+        self._entries.pop(key, None)
+        self._dirty.pop(key, None)
 
     def take_dirty(self) -> list[str]:
         """Keys that changed since the last call, in the order of their first change."""
@@ -87,10 +97,21 @@ class ReputationLedger:
 
         Raises:
             UnknownReputationError: the payload has another layout.
+            ValueError: it has a number that no outcomes can give.
         """
         if len(payload) != _PACKED.size:
             raise UnknownReputationError(f"a reputation of {len(payload)} bytes cannot be read")
+        if not _is_possible(_PACKED.unpack(payload)):
+            raise ValueError("a packed reputation holds numbers that no outcomes can give")
         self._entries[key] = _Entry(payload)
+
+
+def _is_possible(values: Sequence[float]) -> bool:
+    """Whether times and sums may have come of outcomes; no comparison holds of a NaN."""
+    times, sums = values[:_TIMES], values[_TIMES:]
+    return all(time == NEVER or 0.0 <= time < _LAST for time in times) and all(
+        abs(each) <= _MOST for each in sums
+    )
 
 
 class _Entry:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Protocol
+
+from models.case import case_key
 
 if TYPE_CHECKING:
     from models.case import Case
@@ -21,8 +23,14 @@ class Rows(Protocol):
     def forget(self, key: str) -> None:
         """Keep it no longer."""
 
+    def of_subject(self, subject: str) -> list[str]:
+        """The keys of a card's or an account's cases."""
+
     def schedule(self, due: float, key: str) -> None:
         """Have `next_due` name the case at `due` (s since 1970)."""
+
+    def unschedule(self, due: float, key: str) -> None:
+        """Take an entry off the agenda, if it is there."""
 
     def next_due(self, until: float) -> tuple[float, str] | None:
         """Take the first entry of the agenda, by time, then key, that is due by `until`."""
@@ -53,9 +61,18 @@ class MemoryRows:
         """Keep it no longer."""
         self._cases.pop(key, None)
 
+    def of_subject(self, subject: str) -> list[str]:
+        """The keys of a card's or an account's cases."""
+        return [key for key in self._cases if key.startswith(case_key(subject, ""))]
+
     def schedule(self, due: float, key: str) -> None:
         """Have `next_due` name the case at `due`."""
         heappush(self._agenda, (due, key))
+
+    def unschedule(self, due: float, key: str) -> None:
+        """Take an entry off the agenda, if it is there."""
+        self._agenda = [entry for entry in self._agenda if entry != (due, key)]
+        heapify(self._agenda)
 
     def next_due(self, until: float) -> tuple[float, str] | None:
         """Take the first entry of the agenda that is due."""

@@ -52,6 +52,15 @@ def unseal(value: bytes, key: bytes) -> tuple[ModelSnapshot, bytes]:
     return snapshot, onnx
 
 
+def derived_key(key: bytes, purpose: str) -> bytes:
+    """A key for one purpose alone: what it signs is never taken for something signed for another.
+
+    Raises:
+        ValueError: the key is empty.
+    """
+    return _signature(b"fraudstream " + purpose.encode(), key)
+
+
 def digest(onnx: bytes) -> str:
     """SHA-256 of ONNX bytes, as a snapshot gives it."""
     return hashlib.sha256(onnx).hexdigest()
@@ -63,5 +72,5 @@ def _describes(snapshot: ModelSnapshot, onnx: bytes) -> bool:
 
 def _signature(signed: bytes, key: bytes) -> bytes:
     if not key:
-        raise ValueError("the key that signs models is empty")
+        raise ValueError("the signing key is empty")
     return hmac.digest(key, signed, "sha256")

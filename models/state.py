@@ -25,6 +25,7 @@ class SubjectState:
         self.profiles = ProfileStore()
         self._policy = policy
         self._kept_policy = _record(policy)
+        self._erased: dict[str, None] = {}
 
     def __len__(self) -> int:
         """Subjects known."""
@@ -56,9 +57,21 @@ class SubjectState:
         else:
             raise ValueError("a changelog record is neither a profile nor a policy")
 
+    def erase(self, subject: str) -> None:
+        """Forget a card or an account; what comes later begins a profile anew."""
+        self.profiles.forget(subject)
+        self._policy.forget(subject)
+        self._erased[subject] = None
+
     def changes(self) -> list[tuple[bytes, bytes | None]]:
-        """Records of what changed since the last call."""
+        """Records of what changed since the last call; those without a payload take back older ones."""
         changes: list[tuple[bytes, bytes | None]] = [
+            (PROFILE_PREFIX + subject.encode(), None)
+            for subject in self._erased
+            if subject not in self.profiles
+        ]
+        self._erased.clear()
+        changes += [
             (PROFILE_PREFIX + subject.encode(), self.profiles.pack(subject))
             for subject in self.profiles.take_dirty()
         ]

@@ -32,7 +32,7 @@ class Alert(Message):
     """A transaction to look at."""
 
     alert_id: str = Field(pattern=r"^[0-9a-f]{32}$")
-    """Derived from transaction and policy: a repeat is the same alert."""
+    """Derived from all that is said but `scored_at`: what has the same id says the same."""
     decision: Literal[Decision.REVIEW, Decision.DECLINE]
     """What the service advises."""
     score: Probability
@@ -55,9 +55,18 @@ class Alert(Message):
     """When the service scored it."""
 
 
-def alert_id(transaction_id: str, policy_version: str) -> str:
-    """Derive the id of an alert: 128 bits of BLAKE2b in hexadecimal, the same at each repeat."""
-    named = f"{policy_version}\0{transaction_id}".encode()
+def alert_id(transaction_id: str, policy_version: str, basis: bytes) -> str:
+    """Derive the id of an alert: 128 bits of BLAKE2b in hexadecimal.
+
+    A repeat has the same id. A transaction that is judged anew after a crash, when its model or a reputation
+    has moved on, has another one, so that no reader takes one judgement for the other.
+
+    Args:
+        transaction_id: whose alert it is.
+        policy_version: that decided.
+        basis: all else that the judgement follows from.
+    """
+    named = f"{policy_version}\0{transaction_id}\0".encode() + basis
     return blake2b(named, digest_size=16).hexdigest()
 
 

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from schemas.alert import Alert
 from schemas.control import CONTROL
 from schemas.dead_letter import DeadLetter
+from schemas.erasure import Erasure, ExamplesErasure
 from schemas.example import Example
 from schemas.label import Label
 from schemas.outcome import Outcomes
@@ -50,9 +51,11 @@ CONTRACTS = (
     Contract("transaction", TRANSACTION, "validation", "A card payment or an account transfer."),
     Contract("label", TypeAdapter(Label), "validation", "What a transaction turned out to be."),
     Contract("control", CONTROL, "validation", "What an operator sets while the service runs."),
+    Contract("erasure", TypeAdapter(Erasure), "validation", "Whom to forget; told by its header."),
     Contract("score", TypeAdapter(Score), "serialization", "A scored transaction and its features."),
     Contract("alert", TypeAdapter(Alert), "serialization", "A transaction to look at, with reasons."),
     Contract("example", TypeAdapter(Example), "serialization", "A row that the model learnt."),
+    Contract("examples-erasure", TypeAdapter(ExamplesErasure), "serialization", "Whose rows to leave out."),
     Contract("model-snapshot", TypeAdapter(ModelSnapshot), "serialization", "What is said of a model."),
     Contract("outcomes", TypeAdapter(Outcomes), "serialization", "What came of some transactions."),
     Contract("reputation", TypeAdapter(Reputation), "serialization", "How a counterparty turned out so far."),
@@ -70,7 +73,7 @@ TOPICS = (
     Topic("reputations", "kind:id", "reputation", "send", "The newest reputation of each key (compacted)."),
     Topic("models", "name@version", "model-snapshot", "send", "The newest snapshots, signed (compacted)."),
     Topic(
-        "controls", "control name", "control", "receive", "The newest setting of each control (compacted)."
+        "controls", "control name", "control", "receive", "Signed settings; the newest of each name counts."
     ),
     Topic("dead-letters", "as it came", "dead-letter", "send", "Refused messages, as they came."),
 )

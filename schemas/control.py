@@ -1,11 +1,13 @@
 """Topic `controls`: what an operator tells every scorer while it runs.
 
-Compacted by the name of the control, so that either kind of decision policy replaces the other.
+Each control is one record under the name of what it sets, signed. The newest of a name is in force, so either
+kind of decision policy replaces the other. The topic is a log that is kept whole: an old record that somebody
+sends again is told from the newest one by that.
 """
 
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import ConfigDict, Field, Strict, TypeAdapter, model_validator
+from pydantic import ConfigDict, Field, Strict, StringConstraints, TypeAdapter, model_validator
 from pydantic_core import PydanticCustomError
 
 from schemas.decoding import decode
@@ -15,31 +17,45 @@ from schemas.times import Time
 from schemas.tokens import Code, Text
 
 DECISION_POLICY: Final = "decision-policy"
-"""Key of the control that chooses the policy."""
+"""Key of the controls that choose the policy."""
 MODEL: Final = "model"
-"""Key of the control that holds every scorer to one version of the model."""
+"""Key of the controls that hold every scorer to one version of the model."""
+
+_Hmac = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{64}$")]
 
 
-class _DecisionPolicy(Message):
-    """What both policies say of themselves."""
+class _Control(Message):
+    """What every control says of itself."""
+
+    issued_at: Time
+    """When the operator set it; later than that of the control that it replaces."""
+    remark: Text | None = None
+    """Why."""
+    signature: _Hmac | None = None
+    """HMAC-SHA256 of key and value, in hexadecimal; the last field. Scorers refuse a control without it."""
+
+
+class _DecisionPolicy(_Control):
+    """What controls of the policy have in common."""
 
     control: Literal["decision-policy"] = DECISION_POLICY
     """Name of the control and key of its record."""
+
+
+class _ChosenPolicy(_DecisionPolicy):
+    """What both policies say of themselves."""
+
     version: Code
     """Name of this setting; alerts carry it."""
-    issued_at: Time
-    """When the operator set it."""
-    remark: Text | None = None
-    """Why."""
     decline: Probability
     """Score from which a transaction is declined."""
 
 
-class FixedThreshold(_DecisionPolicy):
+class FixedThreshold(_ChosenPolicy):
     """Alert from fixed scores on."""
 
     kind: Literal["fixed-threshold"] = "fixed-threshold"
-    """Tells the policies apart."""
+    """Tells the controls apart."""
     review: Probability
     """Score from which a transaction is reviewed."""
 
@@ -49,11 +65,11 @@ class FixedThreshold(_DecisionPolicy):
         return self
 
 
-class AlertBudget(_DecisionPolicy):
+class AlertBudget(_ChosenPolicy):
     """Alert on the highest scores, so many among 10,000 transactions."""
 
     kind: Literal["alert-budget"] = "alert-budget"
-    """Tells the policies apart."""
+    """Tells the controls apart."""
     alerts_per_10000: Annotated[float, Strict(), Field(gt=0.0, le=10_000.0, allow_inf_nan=False)]
     """Alerts wanted among 10,000 transactions."""
     floor: Probability
@@ -68,34 +84,49 @@ class AlertBudget(_DecisionPolicy):
         return self
 
 
-class ModelPin(Message):
-    """Score by one version of the model until told otherwise."""
+class ConfiguredPolicy(_DecisionPolicy):
+    """Alert as each scorer's settings say, as if no control had ever chosen a policy."""
+
+    kind: Literal["configured-policy"] = "configured-policy"
+    """Tells the controls apart."""
+
+
+class _Model(_Control):
+    """What controls of the model have in common."""
 
     control: Literal["model"] = MODEL
     """Name of the control and key of its record."""
+
+
+class ModelPin(_Model):
+    """Score by one version of the model until told otherwise."""
+
     kind: Literal["model-pin"] = "model-pin"
     """Tells the controls apart."""
     name: Code
     """Name of the model."""
     model_version: Whole
     """Version to score by; 0 for the prior model."""
-    issued_at: Time
-    """When the operator set it."""
-    remark: Text | None = None
-    """Why."""
 
 
-Control = Annotated[FixedThreshold | AlertBudget | ModelPin, Field(discriminator="kind")]
-"""Any control, told apart by `kind`."""
+class ModelUnpin(_Model):
+    """Score by the newest version of the model."""
 
-CONTROL: TypeAdapter[FixedThreshold | AlertBudget | ModelPin] = TypeAdapter(
-    Control, config=ConfigDict(hide_input_in_errors=True)
+    kind: Literal["model-unpin"] = "model-unpin"
+    """Tells the controls apart."""
+
+
+Control = FixedThreshold | AlertBudget | ConfiguredPolicy | ModelPin | ModelUnpin
+"""Any control."""
+
+CONTROL: TypeAdapter[Control] = TypeAdapter(
+    Annotated[Control, Field(discriminator="kind")], config=ConfigDict(hide_input_in_errors=True)
 )
-"""Compiled validator of any control."""
+"""Compiled validator of any control, told apart by `kind`."""
 
 
-def decode_control(data: bytes) -> FixedThreshold | AlertBudget | ModelPin:
-    """Decode a value of topic `controls`.
+def decode_control(data: bytes) -> Control:
+    """Decode a value of topic `controls`, whoever signed it.
 
     Raises:
         InvalidMessage: for whatever is wrong with it.

@@ -34,6 +34,7 @@ class ErrorType(StrEnum):
     KEY_MISMATCH = "key-mismatch"
     BAD_SIGNATURE = "bad-signature"
     OLD_VERSION = "old-version"
+    OLD_CONTROL = "old-control"
     FEATURES_MISMATCH = "features-mismatch"
     INTERNAL_ERROR = "internal-error"
 

@@ -3,20 +3,25 @@
 Key `kind:id`. For this service alone; the sums that follow from it are public on `reputations`.
 """
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from pydantic import Field, Strict
 
 from schemas.decoding import decode
-from schemas.message import Message, Number
+from schemas.message import Message
 from schemas.reputation import Kind, reputation_key
 from schemas.tokens import Counterparty
+
+_Instant = Annotated[float, Strict(), Field(ge=0.0, lt=1e12)]
+"""Seconds since 1970; a horizon past the last year of the calendar is still one, and 1e300 is not."""
 
 
 class OutcomeEvent(NamedTuple):
     """What one transaction adds to a reputation; a correction takes away what was added before."""
 
-    time: Number
+    time: _Instant
     """Event time from which it fades, s since 1970: its own, and where it matured, when it did."""
-    happened: Number
+    happened: _Instant
     """Event time of the transaction, s since 1970."""
     matured: int
     """Transactions whose outcome is final."""

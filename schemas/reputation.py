@@ -40,6 +40,16 @@ def reputation_key(kind: str, name: str) -> str:
     return f"{kind}:{name}"
 
 
+def split_key(key: str) -> tuple[str, str]:
+    """Kind and id of a reputation's key.
+
+    >>> split_key("subject:acc:7")
+    ('subject', 'acc:7')
+    """
+    kind, _, name = key.partition(":")
+    return kind, name
+
+
 class Reputation(Message):
     """Decayed counts of what came of one counterparty, merchant category, country ..."""
 

@@ -9,6 +9,9 @@ from schemas.message import Message, Number, Record, Whole
 from schemas.times import Time
 from schemas.tokens import Code
 
+_MOST_DIGITS = 18
+"""Of a version: more digits than any log gets to, fewer than Python refuses to read."""
+
 Setting = str | bool | int | float | None
 """A learner's parameter, as JSON has it."""
 
@@ -72,4 +75,5 @@ def decode_snapshot(data: bytes) -> ModelSnapshot:
 def version_of(key: bytes | None, name: str) -> int | None:
     """The version that a record's key gives of a model; None for another model's key, or none at all."""
     its_name, _, version = (key or b"").decode(errors="replace").rpartition("@")
-    return int(version) if its_name == name and version.isascii() and version.isdigit() else None
+    is_number = version.isascii() and version.isdigit() and len(version) <= _MOST_DIGITS
+    return int(version) if its_name == name and is_number else None

@@ -11,6 +11,7 @@ from agents.broadcast.handlers import (
     control_handler,
     pin_handler,
     policy_factory,
+    refuse_controls,
     refuse_snapshots,
     reputation_handler,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "control_handler",
     "pin_handler",
     "policy_factory",
+    "refuse_controls",
     "refuse_snapshots",
     "reputation_handler",
 ]

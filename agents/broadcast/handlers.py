@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from models import alert_budget, policy
 from models.signing import unseal
 from models.snapshot_scorer import SnapshotScorer
 from schemas import control
 from schemas.errors import ErrorType, InvalidMessage
-from schemas.reputation import decode_reputation
+from schemas.reputation import decode_reputation, split_key
 from schemas.snapshot import version_of
 
 if TYPE_CHECKING:
     from agents.broadcast.published import PublishedVersions
+    from models.controls import Controls
     from models.policy import Policy
     from models.reputation import ReputationStore
     from models.shelf import ModelShelf
@@ -32,11 +33,12 @@ Handler = Callable[[bytes | None, bytes | None], None]
 
 
 def reputation_handler(reputations: ReputationStore) -> Handler:
-    """Keep the reputations of the scoring core up to date."""
+    """Keep the reputations of the scoring core up to date; one that is deleted counts as unknown again."""
 
     def take(key: bytes | None, value: bytes | None) -> None:
         if value is None:
-            raise InvalidMessage(ErrorType.INVALID_VALUE, "a reputation can be replaced, not deleted")
+            reputations.forget(*split_key((key or b"").decode(errors="replace")))
+            return
         reputation = decode_reputation(value)
         _check_key(key, reputation.key)
         reputations.update(reputation)
@@ -45,48 +47,41 @@ def reputation_handler(reputations: ReputationStore) -> Handler:
 
 
 def control_handler(
+    controls: Controls,
     use_policy: Callable[[PolicyFactory], None],
     configured: PolicyFactory,
     pin: Callable[[ModelPin | None], None],
 ) -> Handler:
-    """Let an operator choose the decision policy and the model; a deleted control gives its choice up.
+    """Let an operator choose the decision policy and the model, by signed controls.
 
     Args:
+        controls: tells true and new ones from others.
         use_policy: has the scoring core decide by policies from this factory (`core.use_policy`).
         configured: makes the policy of the settings.
         pin: holds the scorer to one version of the model (`ModelShelf.pin`).
     """
 
     def take(key: bytes | None, value: bytes | None) -> None:
-        if value is None:
-            _give_up(key)
-            return
-        chosen = control.decode_control(value)
-        _check_key(key, chosen.control)
+        chosen = controls.take(key, value)
         if isinstance(chosen, control.ModelPin):
             pin(chosen)
+        elif isinstance(chosen, control.ModelUnpin):
+            pin(None)
+        elif isinstance(chosen, control.ConfiguredPolicy):
+            use_policy(configured)
         else:
             use_policy(policy_factory(chosen))
-
-    def _give_up(key: bytes | None) -> None:
-        if key == control.MODEL.encode():
-            pin(None)
-            return
-        _check_key(key, control.DECISION_POLICY)
-        use_policy(configured)
 
     return take
 
 
-def pin_handler(published: PublishedVersions) -> Handler:
+def pin_handler(controls: Controls, published: PublishedVersions) -> Handler:
     """Tell the learner which version scorers are held to, so that it stays."""
 
     def take(key: bytes | None, value: bytes | None) -> None:
         if key != control.MODEL.encode():
             return
-        chosen = None if value is None else control.decode_control(value)
-        if chosen is not None:
-            _check_key(key, chosen.control)
+        chosen = controls.take(key, value)
         published.pin(chosen if isinstance(chosen, control.ModelPin) else None)
 
     return take
@@ -127,16 +122,19 @@ def _pass_over() -> None:
     """Do nothing: the record is of another model, which others may score by."""
 
 
-def refuse_snapshots(_key: bytes | None, _value: bytes | None) -> None:
-    """Refuse every model: for a worker that has no key to tell a true one by.
+def _refusing(consequence: str) -> Handler:
+    def take(_key: bytes | None, _value: bytes | None) -> None:
+        raise InvalidMessage(
+            ErrorType.BAD_SIGNATURE, f"FRAUDSTREAM_LEARNING__SIGNING_KEY is not set, so {consequence}"
+        )
 
-    Raises:
-        InvalidMessage: always.
-    """
-    raise InvalidMessage(
-        ErrorType.BAD_SIGNATURE,
-        "FRAUDSTREAM_LEARNING__SIGNING_KEY is not set, so no model can be trusted and the prior one scores",
-    )
+    return take
+
+
+refuse_snapshots: Final = _refusing("no model can be trusted and the prior one scores")
+"""Refuses every model: for a worker that has no key to tell a true one by."""
+refuse_controls: Final = _refusing("no control can be trusted and the settings hold")
+"""Refuses every control, likewise."""
 
 
 def policy_factory(chosen: control.FixedThreshold | control.AlertBudget) -> PolicyFactory:

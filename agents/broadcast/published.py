@@ -68,6 +68,12 @@ class PublishedVersions:
             taken_back.append(f"{self._name}@{version}".encode())
         return taken_back
 
+    def take_back(self, after: int, until: int) -> list[bytes]:
+        """Note that the versions above `after`, up to `until`, are taken back; gives their keys."""
+        gone = sorted(version for version in self._versions if after < version <= until)
+        self._versions.difference_update(gone)
+        return [f"{self._name}@{version}".encode() for version in gone]
+
     def _least_missed(self) -> int | None:
         """The version, neither first, last nor pinned, whose neighbours are closest for their age."""
         ordered = sorted(self._versions)

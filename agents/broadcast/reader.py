@@ -1,9 +1,10 @@
 """Reads compacted topics whole, without a group, and goes on reading for as long as the worker runs.
 
 In: the compacted topics, all partitions, from their beginning. Out: nothing. Remembers: what the handlers
-keep. Promises: each committed record is handed over once, in the order of its partition; `caught_up` only
-after every partition was read to its end; a record that is refused, or that breaks its handler, is reported
-and passed over, since one bad record must not stop every scorer at once.
+keep. Promises: each committed record is handed over once, in the order of its partition, but at the start, of
+those that take long to make ready, the newest of each key alone; `caught_up` only after every partition was
+read to its end; a record that is refused, or that breaks its handler, is reported and passed over, since one
+bad record must not stop every scorer at once.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ import logging
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import confluent_kafka as ck
@@ -39,6 +42,7 @@ _MOST_AT_ONCE = 100
 _POLL_SECONDS = 0.2
 _HASTY_POLL_SECONDS = 0.02
 _STATISTICS_SECONDS = 5.0
+_LOOK_SECONDS = 1.0
 
 
 class BroadcastUnavailable(Exception):
@@ -83,19 +87,27 @@ class Broadcast(mode.Service):
         self._thread = ThreadPoolExecutor(1, "broadcast")
         self._consumer: Any = None
         self._behind: set[Place] = set()
+        self._withheld: dict[Place, dict[bytes | None, ck.Message]] = {}
+        self._consumed = 0
         self._records = 0
         self._caught_up = asyncio.Event()
         self._changing = asyncio.Lock()
         self._began = self._confirmed = clock()
+        telemetry.listens_to((*self._handlers, *self._preparers))
 
     @property
     def caught_up(self) -> bool:
         """Whether every partition was read to its end once."""
         return self._caught_up.is_set()
 
-    async def wait_caught_up(self) -> None:
-        """Wait for it."""
-        await self._caught_up.wait()
+    async def wait_caught_up(self, moved: Callable[[], None] = lambda: None) -> None:
+        """Wait for it; `moved` is called about once a second while there is something to read."""
+        while not self.caught_up:
+            consumed = self._consumed
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._caught_up.wait(), _LOOK_SECONDS)
+            if self._consumed > consumed:
+                moved()
 
     def staleness(self) -> float:
         """Seconds since the brokers last confirmed that there was no more to read."""
@@ -143,13 +155,34 @@ class Broadcast(mode.Service):
         self._consumer = await self._in_thread(self._new_consumer)
         for topic in (*self._handlers, *self._preparers):
             self._behind.update([(topic, number) for number in await self._partitions(topic)])
+        self._withheld = {place: {} for place in self._behind if place[0] in self._preparers}
         beginnings = [ck.TopicPartition(*place, ck.OFFSET_BEGINNING) for place in self._behind]
         await self._in_thread(self._consumer.assign, beginnings)
 
     def _consume(self, patience: float) -> list[Taken]:
         """Read what there is and make ready what takes long (in the thread)."""
         messages = self._consumer.consume(_MOST_AT_ONCE, patience)
-        return [(message, self._prepared(message)) for message in messages]
+        self._consumed += len(messages)
+        released = chain.from_iterable(map(self._released, messages))
+        return [(message, self._prepared(message)) for message in released]
+
+    def _released(self, message: ck.Message) -> Sequence[ck.Message]:
+        """What is to be made ready now that a message came.
+
+        Until the end of a partition has been seen, a later record of a key replaces an earlier one that would
+        take long: Kafka has not compacted what was written lately, hundreds of models among it.
+        """
+        withheld = self._withheld.get(place := (message.topic(), message.partition()))
+        if withheld is None:
+            return [message]
+        if message.error() is None:
+            withheld.pop(message.key(), None)
+            withheld[message.key()] = message
+            return ()
+        if message.error().code() == ck.KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's name
+            del self._withheld[place]
+            return [*withheld.values(), message]
+        return [message]
 
     def _prepared(self, message: ck.Message) -> Step:
         """What is to be called on the event loop for one record; a refusal is raised there."""

@@ -96,7 +96,7 @@ class Assignment:
         state read before it ended would lack what the offsets then include.
 
         Raises:
-            RestoreFailed: a changelog cannot be read.
+            RestoreFailed: a changelog cannot be read, or has lost entries.
             KafkaException: the committed offsets cannot be read.
         """
         if not assigned:
@@ -110,6 +110,8 @@ class Assignment:
         }
         self._kept.clear()
         self._restore(restorations, goes_on)
+        if goes_on(0):  # else the restore was given up half-way
+            self._expect_all(restorations, known)
         prepared = [self._partition(tp, known[tp.topic, tp.partition], restorations) for tp in assigned]
         self._replay(assigned, prepared, goes_on)
         return prepared
@@ -155,6 +157,18 @@ class Assignment:
             self._observer.restored(
                 changelog, time.monotonic() - started, sum(done.records for done in work.values())
             )
+
+    def _expect_all(
+        self,
+        restorations: Mapping[tuple[str, Place], Restoration],
+        known: Mapping[Place, ck.TopicPartition],
+    ) -> None:
+        """See that each changelog has all that was noted with the offsets that its state goes with."""
+        changelogs = {binding.agent: binding.changelog for binding in self._bindings}
+        for (agent, place), restoration in restorations.items():
+            noted = CommitNote.read(known[place].metadata).states.get(agent)
+            if (changelog := changelogs[agent]) is not None and noted is not None:
+                restoration.expect(int(noted), f"{changelog} partition {place[1]}")
 
     def _partition(
         self,

@@ -13,10 +13,11 @@ slept through its session would write old state over its successor's.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from confluent_kafka import TopicPartition
 
+from agents.runtime.observer import Silent
 from agents.runtime.outbox import Record
 from agents.runtime.state import own_stores, seal
 
@@ -24,11 +25,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from agents.runtime.gate import Gate
+    from agents.runtime.observer import Observer
     from agents.runtime.outbox import Epoch, Outbox
     from agents.runtime.partition import Partition
     from agents.runtime.state import Binding
 
     Commit = Callable[[list[TopicPartition]], Awaitable[None]]
+
+
+_NOBODY: Final = Silent()
 
 
 class Checkpoint(Protocol):
@@ -60,10 +65,11 @@ class Choice(NamedTuple):
 class Ledger:
     """Chooses what a checkpoint includes."""
 
-    def __init__(self, gate: Gate, bindings: Sequence[Binding]) -> None:
-        """Choose among the states of `bindings`, which may grow."""
+    def __init__(self, gate: Gate, bindings: Sequence[Binding], observer: Observer = _NOBODY) -> None:
+        """Choose among the states of `bindings`, which may grow; `observer` hears how far a checkpoint is."""
         self._gate = gate
         self._bindings = bindings
+        self.observer = observer
 
     async def choose(
         self, partitions: Iterable[Partition], end_outputs: Callable[[], Awaitable[Epoch]]
@@ -81,6 +87,7 @@ class Ledger:
             for partition, offset in zip(behind, offsets, strict=True):
                 for _, state in own_stores(partition.states):
                     state.freeze(offset.offset)
+            self.observer.checkpoint_chosen()
             return Choice(behind, await end_outputs(), records, offsets)
 
 
@@ -116,6 +123,7 @@ class ExactlyOnce:
         choice = await self._ledger.choose(partitions, self._outbox.turn)
         if not choice.behind and not len(choice.outputs):
             return None
+        self._ledger.observer.outputs_delivered()
         epoch = await self._outbox.commit(choice.records, choice.offsets, self._membership)
         choice.mark()
         return epoch
@@ -147,6 +155,7 @@ class AtLeastOnce:
         """
         choice = await self._ledger.choose(partitions, self._end_epoch)
         await self._outbox.delivered(choice.outputs)
+        self._ledger.observer.outputs_delivered()
         if not choice.behind:
             return None
         if time.monotonic() - self._proved > self._lease:

@@ -19,7 +19,7 @@ class CommitNote:
 
     Attributes:
         suspect: messages that made a worker leave.
-        states: by agent, what its state needs to know of where its outputs ended.
+        states: by agent, what its state needs to know of where its outputs ended, or how many entries it has.
     """
 
     suspect: Suspect | None = None

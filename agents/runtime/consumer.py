@@ -59,7 +59,7 @@ class Consumer(DetachedConsumer):
         self._watchdog = Watchdog(self.progress, self.options.stall_timeout, leave=self.app.leave)
 
     def _new_checkpoint(self) -> Checkpoint:
-        ledger = Ledger(self.gate, self.app.bindings)
+        ledger = Ledger(self.gate, self.app.bindings, self.observer)
         if self.options.is_transactional:
             return ExactlyOnce(ledger, self.outbox)
         return AtLeastOnce(ledger, self.outbox, self._commit_offsets, self.options.session_timeout / 2)
@@ -89,10 +89,14 @@ class Consumer(DetachedConsumer):
                     channel.queue.force_put_nowait(event)
 
     def agent_failed(self, agent: str, failure: BaseException, held: HeldChunk | None) -> None:
-        """Suspect the messages in this agent's hands, and leave: its state may be half changed."""
-        if held is not None:
-            self.desk.suspect(held)
-        self.observer.agent_failed(agent, failure)
+        """Suspect the messages in this agent's hands, and leave: its state may be half changed.
+
+        Where the engine failed under it, they are innocent, and must not become dead letters in the end.
+        """
+        if not isinstance(failure, DeliveryError):
+            if held is not None:
+                self.desk.suspect(held)
+            self.observer.agent_failed(agent, failure)
         self.died(failure)
 
     def _release(self, count: int) -> None:
@@ -153,13 +157,15 @@ class Consumer(DetachedConsumer):
         self.observer.partitions_assigned(len(self.assigned_partitions))
 
     def lag(self, lags: Mapping[Place, int]) -> None:
-        """Count records that Kafka has for this worker as work, and pass the lag on (poll thread)."""
+        """Count records that Kafka has for this worker as work, and tell what waits (poll thread)."""
         held = {place: lag for place, lag in lags.items() if self.assigned_partitions.get(place) is not None}
         if any(held.values()):
             self.progress.has_work(Stage.PROCESSING)
         elif not self._running_poller.queued:
             self.progress.moved(Stage.PROCESSING, more=False)
         self.observer.lag(held)
+        now = time.time()
+        self.observer.waiting({(p.topic, p.number): p.waiting(now) for p in self.assigned_partitions})
 
     def died(self, failure: BaseException) -> None:
         """Leave the process: in order if that works, at once if it does not."""
@@ -192,7 +198,10 @@ class Consumer(DetachedConsumer):
     async def _serve_deliveries(self) -> None:
         while not self.should_stop:
             await self.sleep(0.05)
-            self.outbox.serve()
+            try:
+                self.outbox.serve()
+            except DeliveryError as failure:
+                self.died(failure)
 
     async def checkpoint(self) -> None:
         """Make finished work durable; a refusal ends this worker."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaError as Code
+from confluent_kafka import KafkaException
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError
@@ -73,5 +74,9 @@ def is_transient(error: KafkaError) -> bool:
 
 
 def sentence(failure: BaseException) -> str:
-    """Say in one line what happened."""
-    return f"{type(failure).__name__}: {failure}"
+    """Say in one line what happened.
+
+    Of an error that is neither ours nor Kafka's only the class is told: its text may quote a message.
+    """
+    name = type(failure).__name__
+    return f"{name}: {failure}" if isinstance(failure, DeliveryError | KafkaException | OSError) else name

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from agents.runtime.partition import Chunk
 
 
 class Observer(Protocol):
@@ -20,6 +22,18 @@ class Observer(Protocol):
     def restored(self, topic: str, seconds: float, records: int) -> None:
         """A changelog was read (poll thread)."""
 
+    def batch_began(self, chunks: Sequence[Chunk]) -> None:
+        """An agent takes these chunks into its hands (in the agent's own task)."""
+
+    def batch_ended(self, *, finished: bool) -> None:
+        """It is done with them, or has failed (in the same task)."""
+
+    def checkpoint_chosen(self) -> None:
+        """A checkpoint includes every batch that has ended by now, and none that is to begin."""
+
+    def outputs_delivered(self) -> None:
+        """What these batches wrote is on the broker."""
+
     def committed(self, seconds: float, changelog_records: int) -> None:
         """A checkpoint is durable."""
 
@@ -28,6 +42,9 @@ class Observer(Protocol):
 
     def lag(self, lags: Mapping[tuple[str, int], int]) -> None:
         """Records behind the end, by topic and partition (poll thread)."""
+
+    def waiting(self, ages: Mapping[tuple[str, int], float]) -> None:
+        """Age (s) of the oldest record in hand and not done, by topic and partition, or 0 (poll thread)."""
 
     def agent_failed(self, agent: str, failure: BaseException) -> None:
         """An agent raised; the worker leaves."""
@@ -48,6 +65,18 @@ class Silent:
     def restored(self, topic: str, seconds: float, records: int) -> None:
         """Tell nobody."""
 
+    def batch_began(self, chunks: Sequence[Chunk]) -> None:
+        """Tell nobody."""
+
+    def batch_ended(self, *, finished: bool) -> None:
+        """Tell nobody."""
+
+    def checkpoint_chosen(self) -> None:
+        """Tell nobody."""
+
+    def outputs_delivered(self) -> None:
+        """Tell nobody."""
+
     def committed(self, seconds: float, changelog_records: int) -> None:
         """Tell nobody."""
 
@@ -55,6 +84,9 @@ class Silent:
         """Tell nobody."""
 
     def lag(self, lags: Mapping[tuple[str, int], int]) -> None:
+        """Tell nobody."""
+
+    def waiting(self, ages: Mapping[tuple[str, int], float]) -> None:
         """Tell nobody."""
 
     def agent_failed(self, agent: str, failure: BaseException) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("librdkafka.producer")
 _SERVE_INTERVAL = 0.001
 _TRANSACTION_CALL_SECONDS = 10.0
+_NEVER_AGAIN = frozenset({ck.KafkaError._FATAL, ck.KafkaError._STATE})  # noqa: SLF001 - librdkafka's own codes begin so
 
 
 class Record(NamedTuple):
@@ -113,6 +114,7 @@ class Outbox:
         """Write a record with the checkpoint that includes the chunk in hand; never blocks for the broker.
 
         Raises:
+            Fenced: the producer can write no more, whatever the record.
             KafkaException: librdkafka takes no such record, such as one that is too large.
         """
         if not self._is_abandoned:
@@ -137,9 +139,16 @@ class Outbox:
         return sum(map(len, self._producers))
 
     def serve(self) -> None:
-        """Run delivery callbacks that are due."""
-        for producer in self._producers:
-            producer.poll(0)
+        """Run delivery callbacks that are due.
+
+        Raises:
+            Fenced: a producer can write no more, and says so here.
+        """
+        try:
+            for producer in self._producers:
+                producer.poll(0)
+        except ck.KafkaException as failure:
+            raise Fenced(f"nothing more can be written: {failure.args[0]}") from failure
 
     def next_epoch(self) -> Epoch:
         """Start a new epoch and give the old one, complete in what it counts."""
@@ -222,6 +231,10 @@ def _produce(
             )
         except BufferError:
             producer.poll(0.01)  # librdkafka's queue is full: make room by serving deliveries
+        except ck.KafkaException as failure:
+            if failure.args[0].code() in _NEVER_AGAIN:
+                raise Fenced(f"nothing more can be written: {failure.args[0]}") from failure
+            raise
         else:
             epoch.count()
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -29,6 +30,7 @@ class Chunk:
         states: this partition's state of each agent, by the agent's name.
         is_suspect: the one record may have made the agent fail; it comes alone.
         is_poison: it made the agent fail again and again: do not try it, set it apart.
+        received_ns: when it came from the poll thread, nanoseconds since 1970.
     """
 
     topic: str
@@ -37,6 +39,7 @@ class Chunk:
     states: Mapping[str, PartitionState]
     is_suspect: bool = False
     is_poison: bool = False
+    received_ns: int = 0
 
     @property
     def first(self) -> int:
@@ -73,26 +76,27 @@ class Partition:
         self.committed: int | None = None
         self._committed_notes = note.states
         self._first: int | None = None
-        self._held: deque[int] = deque()
+        self._held: deque[Chunk] = deque()
         self._acknowledged: set[int] = set()
 
     def hand_out(self, records: Sequence[Message], size: int) -> Iterator[Chunk]:
         """Cut records into chunks of at most `size`, suspects one by one, and remember them as held."""
         if self._first is None:
             self._first = int(records[0].offset())
+        now = time.time_ns()
         for part in _cut(records, size, self.suspect):
             suspect = self.suspect
             is_suspect = suspect is not None and int(part[0].offset()) in suspect
             is_poison = suspect is not None and is_suspect and suspect.is_poison
-            chunk = Chunk(self.topic, self.number, part, self.states, is_suspect, is_poison)
-            self._held.append(chunk.last)
+            chunk = Chunk(self.topic, self.number, part, self.states, is_suspect, is_poison, now)
+            self._held.append(chunk)
             yield chunk
 
     def acknowledge(self, chunk: Chunk) -> None:
         """Count a chunk as done."""
         self._acknowledged.add(chunk.last)
-        while self._held and self._held[0] in self._acknowledged:
-            offset = self._held.popleft()
+        while self._held and self._held[0].last in self._acknowledged:
+            offset = self._held.popleft().last
             self._acknowledged.discard(offset)
             self.position = offset + 1
         if self.suspect is not None and self.position is not None:
@@ -102,6 +106,14 @@ class Partition:
         """Note that an agent failed with this chunk in hand."""
         earlier = self.suspect or Suspect(chunk.first, chunk.last, 0)
         self.suspect = earlier.failed_again(chunk.first, chunk.last)
+
+    def waiting(self, now: float) -> float:
+        """Age at `now` (s since 1970) of the oldest record in hand, by its Kafka timestamp; 0 without one."""
+        try:
+            arrived: float = self._held[0].records[0].timestamp()[1] / 1_000
+        except IndexError:  # asked from another thread, so looking first would not help
+            return 0.0
+        return max(0.0, now - arrived)
 
     @property
     def is_behind(self) -> bool:
@@ -116,7 +128,8 @@ class Partition:
     @property
     def metadata(self) -> str:
         """What the next commit notes: messages under suspicion, and what states say of themselves."""
-        notes = {agent: state.note() for agent, state in own_stores(self.states)}
+        notes = {agent: str(len(state)) for agent, state in self.states.items() if len(state)}
+        notes |= {agent: state.note() for agent, state in own_stores(self.states)}
         return CommitNote(self.suspect, notes).text()
 
     @property

@@ -34,6 +34,11 @@ class Progress:
         if self._waiting_since[stage] is None:
             self._waiting_since[stage] = self._clock()
 
+    def goes_on(self, stage: Stage) -> None:
+        """Note that a stage with work is at something that must come first, and gets on with that."""
+        if self._waiting_since[stage] is not None:
+            self._waiting_since[stage] = self._clock()
+
     def age(self) -> float:
         """Give the longest time in seconds for which a stage with work has not moved; 0 without work."""
         since = [when for when in self._waiting_since.values() if when is not None]

@@ -36,13 +36,29 @@ class Restoration:
         included: source offset up to which the state is complete already: what was written at it or before is
             no news.
         records: changelog records read.
+        removals: those of them that took an entry away.
     """
 
     state: PartitionState
     next_offset: int = 0
     included: int = -1
     records: int = 0
+    removals: int = 0
     _newest: dict[bytes, int] = field(default_factory=dict)
+
+    def expect(self, entries: int, changelog: str) -> None:
+        """See that the state has as many entries as were noted with the group's committed offset.
+
+        There may be more: at-least-once writes the changelog before it commits, removals among it.
+
+        Raises:
+            RestoreFailed: the changelog has lost some.
+        """
+        if len(self.state) + self.removals < entries:
+            raise RestoreFailed(
+                f"changelog {changelog} holds {len(self.state)} of the {entries} entries that were there at "
+                "the group's commit: it was deleted, cut or made anew, and going on would forget the rest"
+            )
 
     def take(self, message: ck.Message) -> None:
         """Apply one record, unless it is older than what its key has: a late write of a former owner.
@@ -54,6 +70,7 @@ class Restoration:
         self.records += 1
         key, value = message.key(), message.value()
         if value is None:
+            self.removals += 1
             self.state.restore(key, None)
             return
         try:

@@ -23,7 +23,7 @@ class PartitionState(Protocol):
         """Give what changed since the last call, as changelog records, and call it unchanged."""
 
     def __len__(self) -> int:
-        """Count the entries, for people."""
+        """Count the entries: for people, and to tell whether a changelog has lost some."""
 
 
 class KeepsItself:

@@ -25,7 +25,7 @@ class ChunkStream(faust.Stream):
     async def _c_aiter(self) -> AsyncIterator[Any]:
         self._finalized = True
         started_here = await self.maybe_start()
-        desk = self.app.consumer.desk
+        desk, observer = self.app.consumer.desk, self.app.observer
         pace = Pace(self.app.delivery.batch_interval)
         first = None
         try:
@@ -40,11 +40,14 @@ class ChunkStream(faust.Stream):
                 try:
                     self.current_event = events[0]
                     _current_event.set(weakref.ref(events[0]))
-                    yield [event.value for event in events]
+                    chunks = [event.value for event in events]
+                    observer.batch_began(chunks)
+                    yield chunks
                     finished = True
                     _current_event.set(None)
                 finally:
                     self.current_event = None
+                    observer.batch_ended(finished=finished)
                     for event in events:
                         desk.end(event.message, finished=finished)
         except StopAsyncIteration:

@@ -9,9 +9,13 @@ import structlog
 from agents.telemetry.metrics import Metrics
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from prometheus_client import CollectorRegistry
+    from prometheus_client import CollectorRegistry, Gauge
+
+    from agents.runtime import Chunk
+
+    Place = tuple[str, int]
 
 
 class DeliveryTelemetry:
@@ -20,7 +24,8 @@ class DeliveryTelemetry:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.metrics = Metrics(registry)
         self.log = structlog.get_logger("fraudstream")
-        self._lagging: set[tuple[str, int]] = set()
+        self._lagging: set[Place] = set()
+        self._waiting: set[Place] = set()
 
     def partitions_assigned(self, count: int) -> None:
         """`count` partitions are in this worker's hands now."""
@@ -39,6 +44,18 @@ class DeliveryTelemetry:
         self.metrics.restored_records.labels(topic).inc(records)
         self.log.info("state restored", topic=topic, seconds=round(seconds, 3), records=records)
 
+    def batch_began(self, chunks: Sequence[Chunk]) -> None:
+        """An agent takes these chunks; `agents.tracing` makes a span of it."""
+
+    def batch_ended(self, *, finished: bool) -> None:
+        """It is done with them, or has failed."""
+
+    def checkpoint_chosen(self) -> None:
+        """A checkpoint includes every batch that has ended by now."""
+
+    def outputs_delivered(self) -> None:
+        """What these batches wrote is on the broker."""
+
     def committed(self, seconds: float, changelog_records: int) -> None:
         """A checkpoint is durable."""
         self.metrics.commits.labels("ok").inc()
@@ -52,11 +69,11 @@ class DeliveryTelemetry:
 
     def lag(self, lags: Mapping[tuple[str, int], int]) -> None:
         """Records behind the end, by topic and partition; partitions no longer named are forgotten."""
-        for place in self._lagging - lags.keys():
-            self.metrics.lag.remove(*place)
-        self._lagging = set(lags)
-        for place, records in lags.items():
-            self.metrics.lag.labels(*place).set(records)
+        _show_only(self.metrics.lag, self._lagging, lags)
+
+    def waiting(self, ages: Mapping[tuple[str, int], float]) -> None:
+        """Age of the oldest record in hand, by topic and partition; those no longer named are forgotten."""
+        _show_only(self.metrics.waiting, self._waiting, ages)
 
     def agent_failed(self, agent: str, failure: BaseException) -> None:
         """An agent raised; the worker leaves."""
@@ -66,3 +83,13 @@ class DeliveryTelemetry:
     def leaving(self, reason: str) -> None:
         """The worker leaves, and why."""
         self.log.error("worker leaves", reason=reason)
+
+
+def _show_only(gauge: Gauge, shown: set[Place], values: Mapping[Place, float]) -> None:
+    """Set a gauge for these places and take the others back; a scrape may come at any time."""
+    for place in shown - values.keys():
+        gauge.remove(*place)
+    shown.clear()
+    shown.update(values)
+    for place, value in values.items():
+        gauge.labels(*place).set(value)

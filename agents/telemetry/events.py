@@ -3,25 +3,45 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from contextlib import nullcontext
+from itertools import product, repeat
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from agents.telemetry.learning import LearningTelemetry
+from models.core import Skipped
+from schemas.errors import ErrorType
+from schemas.label import LabelOrigin, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from numpy.typing import NDArray
+    from prometheus_client import CollectorRegistry
 
+    from agents.dead_letters import Header, KafkaRecord
     from models.core import Judged
-    from schemas.errors import ErrorType
     from schemas.label import Label
+
+_NOTHING_TO_DO: Final = nullcontext()
 
 
 class Telemetry(LearningTelemetry):
     """All that a worker tells operations; one object a worker."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Begin with a zero for what is to be seen at its first time: a rise needs a value before it."""
+        super().__init__(registry)
+        for result in ("ok", "failed"):
+            self.metrics.commits.labels(result)
+        for outcome in ("revoked", "lost"):
+            self.metrics.rebalances.labels(outcome)
+        for reason in Skipped:
+            self.metrics.transactions_skipped.labels(reason)
+        for labels in product(Outcome, LabelOrigin):
+            self.metrics.labels_accepted.labels(*labels)
 
     def worker_started(self, versions: Mapping[str, str], place: Mapping[str, str]) -> None:
         """The worker runs these versions of its parts, at this place (its group, slot, delivery mode)."""
@@ -50,9 +70,29 @@ class Telemetry(LearningTelemetry):
         self.metrics.broadcast_staleness.set_function(broadcast_staleness)
         self.metrics.model_age.set_function(model_age)
 
+    def reads(self, topics: Iterable[str]) -> None:
+        """Agents read these topics: begin with a zero for each way to refuse a message of theirs."""
+        for topic, error_type in product(topics, ErrorType):
+            self.metrics.dead_letters.labels(topic, error_type)
+
+    def listens_to(self, topics: Iterable[str]) -> None:
+        """Compacted topics are read: begin with a zero for each way to refuse a record of theirs."""
+        for topic, error_type in product(topics, ErrorType):
+            self.metrics.broadcast_refused.labels(topic, error_type)
+
     def stage(self, name: str) -> AbstractContextManager[object]:
         """Time a stage of a chunk's way: `with telemetry.stage("decode"): ...`."""
         return self.metrics.stage.labels(name).time()
+
+    def step(self, name: str) -> AbstractContextManager[object]:
+        """Mark a part of a batch's way that may let others have their turn; `agents.tracing` times it."""
+        del name
+        return _NOTHING_TO_DO
+
+    def carried(self, records: Iterable[KafkaRecord]) -> Iterator[Sequence[Header]]:
+        """What each record's outputs carry on as headers: nothing, without end, where nobody traces."""
+        del records
+        return repeat(())
 
     def transactions_scored(self, judged: Judged, arrived: NDArray[np.float64], now: float) -> None:
         """The scores of a chunk were handed to the producer.

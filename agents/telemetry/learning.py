@@ -23,11 +23,16 @@ class LearningTelemetry(DeliveryTelemetry):
     """Hears labelling, reputation and learning, and scorers about the models that they take."""
 
     def read_labelling_at_scrape(
-        self, *, cases: Callable[[], float], disk_bytes: Callable[[], float]
+        self,
+        *,
+        cases: Callable[[], float],
+        disk_bytes: Callable[[], float],
+        free_bytes: Callable[[], float],
     ) -> None:
         """Read these whenever `/metrics` is asked for, in a worker that labels."""
         self.metrics.labelling_cases.set_function(cases)
         self.metrics.labelling_disk.set_function(disk_bytes)
+        self.metrics.labelling_free.set_function(free_bytes)
 
     def read_quality_at_scrape(self, quality: LiveQuality) -> None:
         """Read live quality whenever `/metrics` is asked for."""
@@ -56,12 +61,23 @@ class LearningTelemetry(DeliveryTelemetry):
         """The learner met an example of another list of features, which its model cannot take."""
         self.metrics.examples_passed_over.inc()
 
+    def subject_erased(self, source: str) -> None:
+        """An agent took an erasure from this source; whose it is is not said."""
+        self.log.info("subject erased", source=source)
+
+    def relearning(self, failure: BaseException | None = None) -> None:
+        """The learner learns its log again without what was erased; or could not, and tries again later."""
+        if failure is None:
+            self.log.info("learning the log again without what was erased")
+        else:
+            self.log.warning("could not learn the log again", failure=f"{type(failure).__name__}: {failure}")
+
     def snapshot_published(self, snapshot: ModelSnapshot, size: int, seconds: float) -> None:
         """The learner handed a snapshot of so many bytes over, after so many seconds of compiling."""
         self.metrics.snapshots_published.inc()
         self.metrics.snapshot_bytes.set(size)
         self.metrics.snapshot_seconds.observe(seconds)
-        self.metrics.learner_version.set(snapshot.version)
+        self.metrics.learner_version.labels(snapshot.name).set(snapshot.version)
         for name, value in snapshot.quality.items():
             self.metrics.learner_quality.labels(name).set(value)
         self.log.debug("snapshot published", scored_by=snapshot.scored_by, bytes=size)

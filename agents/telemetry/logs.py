@@ -13,17 +13,24 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from secrets import token_bytes
 from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
+from agents.telemetry.hiding import HideErrors, Hiding
 from schemas.tokens import mask_pans
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from structlog.typing import EventDict, Processor, WrappedLogger
 
-SERVICES = ("agents", "faust", "kafka", "mode")
-"""Loggers under which services and connections tell of each start and stop: shown at `debug` only."""
+SERVICES = ("agents", "faust", "mode")
+"""Loggers under which services tell of each start and stop: shown at `debug` only."""
+WARNINGS_ONLY = ("kafka",)
+"""Loggers whose lines at `debug` quote whole requests, credentials included: never shown."""
+_KEY_BYTES = 32
 
 
 class LogFormat(StrEnum):
@@ -35,7 +42,10 @@ class LogFormat(StrEnum):
 
 
 def configure_logs(
-    level: str = "info", log_format: LogFormat = LogFormat.AUTO, stream: TextIO = sys.stderr
+    level: str = "info",
+    log_format: LogFormat = LogFormat.AUTO,
+    stream: TextIO = sys.stderr,
+    key: bytes | None = None,
 ) -> None:
     """Send all log lines of the process through one formatter; for the entry point of a program.
 
@@ -43,14 +53,19 @@ def configure_logs(
         level: least level shown: `debug`, `info`, `warning`, `error`.
         log_format: `auto` is text at a terminal and JSON elsewhere.
         stream: where lines go.
+        key: of the hashes that stand for what may be of a message; without it one for this process alone.
     """
     as_text = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and stream.isatty())
+    hiding = Hiding(key or token_bytes(_KEY_BYTES))
     handler = logging.StreamHandler(stream)
     handler.addFilter(RepeatLimit())
-    handler.setFormatter(_formatter(as_text=as_text, colors=stream.isatty()))
+    handler.addFilter(HideErrors(hiding))
+    handler.setFormatter(_formatter(hiding, as_text=as_text, colors=stream.isatty()))
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     for name in SERVICES:
         logging.getLogger(name).setLevel(logging.NOTSET if level == "debug" else logging.WARNING)
+    for name in WARNINGS_ONLY:
+        logging.getLogger(name).setLevel(logging.WARNING)
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -63,6 +78,22 @@ def configure_logs(
     )
 
 
+def log_uncaught() -> None:
+    """Have what nobody catches leave through the log too, in the main thread and in others.
+
+    Python itself would write it to standard error with its text.
+    """
+
+    def write(
+        kind: type[BaseException], error: BaseException | None, _trace: TracebackType | None = None
+    ) -> None:
+        if not issubclass(kind, KeyboardInterrupt):
+            structlog.get_logger("fraudstream").critical("not caught", exc_info=error)
+
+    sys.excepthook = write
+    threading.excepthook = lambda raised: write(raised.exc_type, raised.exc_value)
+
+
 def _origin() -> list[Processor]:
     """What is known of a line where it is written."""
     return [
@@ -73,7 +104,7 @@ def _origin() -> list[Processor]:
     ]
 
 
-def _formatter(*, as_text: bool, colors: bool) -> logging.Formatter:
+def _formatter(hiding: Hiding, *, as_text: bool, colors: bool) -> logging.Formatter:
     renderer: Processor = (
         structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
         if as_text
@@ -84,7 +115,8 @@ def _formatter(*, as_text: bool, colors: bool) -> logging.Formatter:
         processors=[
             _add_suppressed,
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
+            structlog.processors.ExceptionRenderer(lambda raised: hiding.traceback(raised[1])),
+            hiding.processed,
             redact,
             renderer,
         ],

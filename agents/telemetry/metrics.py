@@ -6,6 +6,7 @@ is ever labelled by a card, an account, a merchant, a transaction or the version
 
 from __future__ import annotations
 
+from math import nan
 from typing import TYPE_CHECKING
 
 from prometheus_client import (
@@ -177,6 +178,10 @@ class Metrics:
         self.labelling_disk = self._gauge(
             "fraudstream_labelling_disk_bytes", "Size of the files in which labelling keeps transactions."
         )
+        self.labelling_free = self._gauge(
+            "fraudstream_labelling_free_bytes", "Free bytes of the file system that labelling's files are on."
+        )
+        self.labelling_free.set(nan)  # not 0, which would be a full disk in a worker that does not label
         self.reputations_published = self._counter(
             "fraudstream_reputations_published_total", "Reputations that changed and were published."
         )
@@ -201,6 +206,7 @@ class Metrics:
         self.learner_version = self._gauge(
             "fraudstream_learner_version",
             "Version of the newest snapshot: the offset after its last example.",
+            "model",
         )
         self.learner_quality = self._gauge(
             "fraudstream_learner_quality",
@@ -242,6 +248,11 @@ class Metrics:
         self.lag = self._gauge(
             "fraudstream_lag_records",
             "Records behind the end of a partition that this worker reads.",
+            *("topic", "partition"),
+        )
+        self.waiting = self._gauge(
+            "fraudstream_waiting_seconds",
+            "Age, by its Kafka timestamp, of the oldest unfinished record in this worker's hands, or 0.",
             *("topic", "partition"),
         )
         self.assigned_partitions = self._gauge(

@@ -93,6 +93,7 @@ class Worker:
         logs: the records of each source, whole.
         committed: what former workers have committed.
         replays: order in which the sources are replayed: each a source, for one record.
+        key: that erasures are signed with.
     """
 
     def __init__(
@@ -101,6 +102,7 @@ class Worker:
         logs: dict[str, list[FakeRecord]],
         committed: Committed,
         replays: list[str] | None = None,
+        key: bytes | None = None,
     ) -> None:
         self.app, self.now = FakeApp(), START
         self.registry = CollectorRegistry()
@@ -113,6 +115,7 @@ class Worker:
             folder=folder,
             grace=10.0,
             monotonic=lambda: self.now,
+            key=key,
         )
         self._positions: dict[str, int] = {}
         self._resume(replays or [])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import confluent_kafka as ck
@@ -20,7 +21,9 @@ from agents.telemetry import Telemetry
 from schemas.errors import ErrorType, InvalidMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
+
+    from agents.broadcast.reader import Preparer
 
 
 class MockKafka:
@@ -47,13 +50,19 @@ def kafka() -> Iterator[MockKafka]:
 
 
 def broadcast(
-    servers: str, handlers: Mapping[str, Handler], telemetry: Telemetry | None = None, *, timeout: float = 5.0
+    servers: str,
+    handlers: Mapping[str, Handler],
+    telemetry: Telemetry | None = None,
+    *,
+    preparers: Mapping[str, Preparer] | None = None,
+    timeout: float = 5.0,
 ) -> Broadcast:
     options = DeliveryOptions(client={"bootstrap.servers": servers}, group="test", member="1")
     return Broadcast(
         options.reader_properties(),
         handlers,
         telemetry or Telemetry(CollectorRegistry()),
+        preparers=preparers,
         start_timeout=timeout,
     )
 
@@ -112,6 +121,40 @@ async def test_a_record_that_breaks_its_handler_stops_nothing(kafka: MockKafka) 
     assert registry.get_sample_value("fraudstream_broadcast_records_refused_total", labels) == 3
     reasons = {line["reason"] for line in lines if line["event"] == "broadcast record refused"}
     assert reasons == {"its handler failed (ZeroDivisionError)"}
+
+
+async def test_at_the_start_only_the_newest_of_each_key_is_made_ready(kafka: MockKafka) -> None:
+    """What is written later is, each of it."""
+    for value in (b"one", b"two", b"three"):
+        kafka.write("slow", b"a", value)
+        kafka.write("slow", value, value)
+    made_ready: list[tuple[bytes | None, bytes | None]] = []
+    taken: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def prepare(key: bytes | None, value: bytes | None) -> Callable[[], None]:
+        made_ready.append((key, value))
+        return lambda: taken.put_nowait(value)
+
+    async with broadcast(kafka.servers, {}, preparers={"slow": prepare}) as reader:
+        await asyncio.wait_for(reader.wait_caught_up(), 10)
+        assert made_ready == [(b"one", b"one"), (b"two", b"two"), (b"a", b"three"), (b"three", b"three")]
+        assert [taken.get_nowait() for _ in made_ready] == [value for _, value in made_ready]
+        for value in (b"four", b"five"):
+            kafka.write("slow", b"a", value)
+            assert await asyncio.wait_for(taken.get(), 10) == value
+
+
+async def test_who_waits_is_told_that_reading_goes_on(kafka: MockKafka) -> None:
+    def slowly(_key: bytes | None, _value: bytes | None) -> Callable[[], None]:
+        time.sleep(1.2)
+        return lambda: None
+
+    for number in range(3):
+        kafka.write("slower", b"%d" % number, b"value")
+    told: list[float] = []
+    async with broadcast(kafka.servers, {}, preparers={"slower": slowly}) as reader:
+        await asyncio.wait_for(reader.wait_caught_up(lambda: told.append(time.monotonic())), 20)
+    assert told
 
 
 async def test_models_without_a_reader_are_refused_and_do_not_hinder_readiness(kafka: MockKafka) -> None:

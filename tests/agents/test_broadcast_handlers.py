@@ -9,11 +9,13 @@ import numpy as np
 import orjson
 import pytest
 
-from agents.broadcast import control_handler, policy_factory, reputation_handler
+from agents.broadcast import control_handler, policy_factory, refuse_controls, reputation_handler
+from models.controls import Controls, sign
 from models.policy import FixedThreshold
 from models.reputation import ReputationStore
 from schemas.control import decode_control
 from schemas.errors import ErrorType, InvalidMessage
+from tests.models.model_cases import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,7 +52,6 @@ BUDGET = {
     "ceiling": 0.7,
     "decline": 0.8,
 }
-
 PIN = {
     "schema_version": 1,
     "control": "model",
@@ -59,10 +60,21 @@ PIN = {
     "model_version": 17,
     "issued_at": "2026-03-01T00:00:00Z",
 }
+CONFIGURED = {
+    "schema_version": 1,
+    "control": "decision-policy",
+    "kind": "configured-policy",
+    "issued_at": "2026-03-01T00:01:00Z",
+}
+LATER = "2026-03-01T00:02:00Z"
 
 
 def encoded(message: dict[str, Any], **changes: Any) -> bytes:
     return orjson.dumps(message | changes)
+
+
+def signed(message: dict[str, Any], **changes: Any) -> bytes:
+    return sign(decode_control(encoded(message, **changes)), KEY)
 
 
 @contextmanager
@@ -88,7 +100,6 @@ def test_a_reputation_is_put_in_the_place_of_the_one_before() -> None:
         (b"country:FR", b"{", ErrorType.NOT_JSON),
         (b"country:FR", encoded(REPUTATION, matured="many"), ErrorType.INVALID_TYPE),
         (b"country:FR", encoded(REPUTATION, early_frauds=[-1.0, 0.0]), ErrorType.INVALID_VALUE),
-        (b"country:FR", None, ErrorType.INVALID_VALUE),
     ],
 )
 def test_a_bad_reputation_changes_nothing(
@@ -118,12 +129,13 @@ def core() -> Core:
 
 @pytest.fixture
 def take(core: Core) -> Callable[[bytes | None, bytes | None], None]:
-    return control_handler(core.use_policy, lambda: FixedThreshold(0.5, 0.9, "configured"), core.pins.append)
+    configured = FixedThreshold(0.5, 0.9, "configured")
+    return control_handler(Controls(KEY), core.use_policy, lambda: configured, core.pins.append)
 
 
 @pytest.mark.parametrize(("control", "version"), [(FIXED, "strict-7"), (BUDGET, "budget-3")])
 def test_a_control_chooses_the_policy(core: Core, take: Any, control: dict[str, Any], version: str) -> None:
-    take(b"decision-policy", encoded(control))
+    take(b"decision-policy", signed(control))
     assert core.policy is not None
     assert core.policy.version == version
     assert core.pins == [], "a policy says nothing of the model"
@@ -139,9 +151,9 @@ def test_the_policy_decides_by_the_controls_scores(
     assert decisions == ["approve", "review", "review", "decline"]
 
 
-def test_a_deleted_control_gives_way_to_the_configured_policy(core: Core, take: Any) -> None:
-    take(b"decision-policy", encoded(FIXED))
-    take(b"decision-policy", None)
+def test_a_control_gives_way_to_the_configured_policy(core: Core, take: Any) -> None:
+    take(b"decision-policy", signed(FIXED))
+    take(b"decision-policy", signed(CONFIGURED))
     assert core.policy is not None
     assert core.policy.version == "configured"
 
@@ -149,20 +161,27 @@ def test_a_deleted_control_gives_way_to_the_configured_policy(core: Core, take: 
 @pytest.mark.parametrize(
     ("key", "value", "error_type"),
     [
-        (b"other", encoded(FIXED), ErrorType.KEY_MISMATCH),
-        (b"other", None, ErrorType.KEY_MISMATCH),
-        (b"decision-policy", encoded(FIXED, review=0.9, decline=0.1), ErrorType.INVALID_VALUE),
-        (b"decision-policy", encoded(FIXED, kind="guess"), ErrorType.UNKNOWN_CODE),
-        (b"decision-policy", encoded(PIN), ErrorType.KEY_MISMATCH),
-        (b"model", encoded(FIXED), ErrorType.KEY_MISMATCH),
+        (b"decision-policy", encoded(FIXED, issued_at=LATER), ErrorType.BAD_SIGNATURE),
+        (b"decision-policy", None, ErrorType.BAD_SIGNATURE),
+        (b"other", signed(FIXED, issued_at=LATER), ErrorType.BAD_SIGNATURE),
+        (b"model", signed(FIXED, issued_at=LATER), ErrorType.BAD_SIGNATURE),
+        (b"decision-policy", signed(PIN, issued_at=LATER), ErrorType.BAD_SIGNATURE),
+        (b"decision-policy", signed(FIXED), ErrorType.OLD_CONTROL),
+        (b"decision-policy", signed(FIXED, issued_at="2026-02-01T00:00:00Z"), ErrorType.OLD_CONTROL),
     ],
 )
-def test_a_bad_control_leaves_the_policy(
+def test_a_bad_or_old_control_leaves_the_policy(
     core: Core, take: Any, key: bytes, value: bytes | None, error_type: ErrorType
 ) -> None:
-    take(b"decision-policy", encoded(BUDGET))
+    take(b"decision-policy", signed(BUDGET))
     with refused(error_type):
         take(key, value)
     assert core.policy is not None
     assert core.policy.version == "budget-3"
     assert core.pins == []
+
+
+def test_a_worker_without_a_key_refuses_every_control() -> None:
+    with pytest.raises(InvalidMessage, match="FRAUDSTREAM_LEARNING__SIGNING_KEY is not set") as caught:
+        refuse_controls(b"decision-policy", signed(FIXED))
+    assert caught.value.error_type is ErrorType.BAD_SIGNATURE

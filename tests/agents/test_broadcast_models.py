@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import confluent_kafka as ck
 import numpy as np
-import orjson
 import pytest
 from prometheus_client import CollectorRegistry
 
@@ -22,6 +21,7 @@ from agents.broadcast import (
 )
 from agents.runtime import DeliveryOptions
 from agents.telemetry import Telemetry
+from models.controls import Controls
 from models.learner import make_learner
 from models.online_model import OnlineModel
 from models.policy import FixedThreshold
@@ -38,12 +38,15 @@ from tests.models.model_cases import (
     example,
     pin,
     sealed,
+    signed,
     snapshot,
+    unpin,
 )
 
 if TYPE_CHECKING:
+    from agents.broadcast import Handler
     from models.scorer import Scorer
-    from schemas.control import ModelPin
+    from schemas.control import ModelPin, ModelUnpin
 
 
 def learnt(count: int, *, name: str = NAME, features_version: int = FEATURES_VERSION) -> bytes:
@@ -154,39 +157,52 @@ def test_a_worker_without_a_key_refuses_every_model() -> None:
 # -- pins
 
 
-def test_a_control_pins_the_model_and_its_deletion_gives_the_pin_up() -> None:
+def test_a_control_pins_the_model_and_another_gives_the_pin_up() -> None:
     pins: list[ModelPin | None] = []
-    take = control_handler(lambda _: pytest.fail("no policy"), lambda: FixedThreshold(0.5, 0.9), pins.append)
-    take(b"model", pin(7).to_json())
-    take(b"model", None)
+    take = scorers_handler(pins)
+    take(*signed(pin(7)))
+    take(*signed(unpin(minutes=1)))
     assert pins == [pin(7), None]
 
 
-FIXED = {
-    "kind": "fixed-threshold",
-    "version": "strict",
-    "issued_at": "2026-03-01T00:00:00Z",
-    "review": 0.3,
-    "decline": 0.6,
+def scorers_handler(pins: list[ModelPin | None]) -> Handler:
+    def no_policy(_: object) -> None:
+        pytest.fail("no policy was chosen")
+
+    return control_handler(Controls(KEY), no_policy, lambda: FixedThreshold(0.5, 0.9), pins.append)
+
+
+BAD_PINS = {
+    "deleted": (b"model", None),
+    "unsigned": (b"model", pin(9, minutes=1).to_json()),
+    "other key": signed(pin(9, minutes=1), b"another key altogether"),
+    "altered": (b"model", signed(pin(9, minutes=1))[1].replace(b":9,", b":8,")),
+    "under another name": (b"decision-policy", signed(pin(9, minutes=1))[1]),
+    "signed as a model is": (b"model", sealed(9)),
 }
 
 
-@pytest.mark.parametrize(
-    ("key", "value", "error_type"),
-    [
-        (b"decision-policy", pin(7).to_json(), ErrorType.KEY_MISMATCH),
-        (b"model", orjson.dumps(FIXED), ErrorType.KEY_MISMATCH),
-        (b"model", b"{", ErrorType.NOT_JSON),
-        (b"model", orjson.dumps({**orjson.loads(pin(7).to_json()), "model_version": -1}), None),
-    ],
-)
-def test_a_bad_pin_changes_nothing(key: bytes, value: bytes, error_type: ErrorType | None) -> None:
+@pytest.mark.parametrize(("key", "value"), BAD_PINS.values(), ids=BAD_PINS)
+def test_a_pin_that_is_not_rightly_signed_changes_nothing(key: bytes, value: bytes | None) -> None:
     pins: list[ModelPin | None] = []
-    take = control_handler(lambda _: pytest.fail("no policy"), lambda: FixedThreshold(0.5, 0.9), pins.append)
+    take = scorers_handler(pins)
+    take(*signed(pin(7)))
     with pytest.raises(InvalidMessage) as refused:
         take(key, value)
-    assert error_type in {None, refused.value.error_type}
-    assert pins == []
+    assert refused.value.error_type is ErrorType.BAD_SIGNATURE
+    assert pins == [pin(7)]
+
+
+@pytest.mark.parametrize("again", [pin(7), pin(5)], ids=["the same", "another of the same time"])
+def test_a_pin_that_was_given_up_does_not_come_back_when_somebody_sends_it_again(again: ModelPin) -> None:
+    pins: list[ModelPin | None] = []
+    take = scorers_handler(pins)
+    take(*signed(pin(7)))
+    take(*signed(unpin(minutes=1)))
+    with pytest.raises(InvalidMessage) as refused:
+        take(*signed(again))
+    assert refused.value.error_type is ErrorType.OLD_CONTROL
+    assert pins == [pin(7), None]
 
 
 # -- what the learner knows of its own topic
@@ -253,30 +269,29 @@ def test_the_versions_kept_reach_far_back_and_are_dense_where_they_are_new(
 
 
 @pytest.mark.parametrize(
-    ("record", "pinned"),
-    [
-        (pin(3).to_json(), 3),
-        (pin(3, name="challenger").to_json(), None),
-        (None, None),
-    ],
+    ("told", "pinned"),
+    [(pin(3, minutes=1), 3), (pin(3, "challenger", minutes=1), None), (unpin(minutes=1), None)],
 )
 def test_the_learner_hears_of_a_pin(
-    published: PublishedVersions, record: bytes | None, pinned: int | None
+    published: PublishedVersions, told: ModelPin | ModelUnpin, pinned: int | None
 ) -> None:
-    take = pin_handler(published)
-    take(b"model", pin(9).to_json())
-    take(b"decision-policy", orjson.dumps(FIXED))
+    take = pin_handler(Controls(KEY), published)
+    take(*signed(pin(9)))
+    take(b"decision-policy", b"of no interest here")
     assert published.pinned == 9
-    take(b"model", record)
+    take(*signed(told))
     assert published.pinned == pinned
 
 
-def test_a_bad_pin_leaves_the_learner_what_it_knew(published: PublishedVersions) -> None:
-    take = pin_handler(published)
-    take(b"model", pin(9).to_json())
+@pytest.mark.parametrize(("key", "value"), [each for each in BAD_PINS.values() if each[0] == b"model"])
+def test_a_bad_pin_leaves_the_learner_what_it_knew(
+    published: PublishedVersions, key: bytes, value: bytes | None
+) -> None:
+    take = pin_handler(Controls(KEY), published)
+    take(*signed(pin(7)))
     with pytest.raises(InvalidMessage):
-        take(b"model", orjson.dumps(FIXED))
-    assert published.pinned == 9
+        take(key, value)
+    assert published.pinned == 7
 
 
 # -- through the reader
@@ -291,7 +306,7 @@ async def test_the_reader_prepares_models_in_its_thread_and_reports_what_is_refu
         (b"forest@5", learnt(5)),
         (b"forest@9", learnt(9, features_version=2)),
         (b"forest@10", learnt(10)),
-        (b"forest@7", None),
+        (b"forest@6", None),
     ):
         brokers.produce("models", value, key, partition=0)
     assert brokers.flush(5) == 0
@@ -320,7 +335,7 @@ async def test_a_preparer_that_breaks_stops_nothing() -> None:
     brokers = ck.Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "mock:1", "log_level": 2})
     [broker] = brokers.list_topics(timeout=5).brokers.values()
     for number in range(2):
-        brokers.produce("models", b"%d" % number, b"key", partition=0)
+        brokers.produce("models", value := b"%d" % number, value, partition=0)
     assert brokers.flush(5) == 0
     registry, taken = CollectorRegistry(), list[bytes | None]()
 

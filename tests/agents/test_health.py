@@ -88,15 +88,6 @@ async def test_metrics_count_the_checks_too(worker: Worker) -> None:
     assert 'fraudstream_readiness_check{check="broadcast"} 0.0' in text
 
 
-@pytest.mark.parametrize("page", ["/router/", "/table/", "/graph/", "/performance/"])
-async def test_fausts_own_pages_are_off(worker: Worker, page: str) -> None:
-    assert (await worker.get(page))[0] == 404
-
-
-async def test_fausts_index_tells_nothing(worker: Worker) -> None:
-    assert await worker.get("/") == (200, '{"status":"OK"}')
-
-
 def test_a_check_that_raises_has_failed_and_says_no_more_than_the_class() -> None:
     def broken() -> str | None:
         raise ZeroDivisionError("4111111111111111")

@@ -232,7 +232,7 @@ def test_times_before_1970_count_as_1970(place: Path, due: float) -> None:
 
 def test_one_process_at_a_time_holds_the_folder(place: Path) -> None:
     rows = RocksRows(place)
-    with pytest.raises(Exception, match=r"(?i)lock"):
+    with pytest.raises(OSError, match=r"store in .* cannot be opened .*(?i:lock)"):
         RocksRows(place)
     rows.close()
     RocksRows(place)

@@ -119,6 +119,7 @@ def tell_everything(telemetry: Telemetry) -> None:
     telemetry.committed(0.03, 12)
     telemetry.commit_failed("fenced")
     telemetry.lag({("transactions", 0): 5})
+    telemetry.waiting({("transactions", 0): 1.5})
     telemetry.agent_failed("scoring", ValueError("broken"))
     telemetry.leaving("stalled")
     tell_of_learning(telemetry)
@@ -126,7 +127,9 @@ def tell_everything(telemetry: Telemetry) -> None:
 
 def tell_of_learning(telemetry: Telemetry) -> None:
     """Have every event of the learning side happen once."""
-    telemetry.read_labelling_at_scrape(cases=lambda: 11.0, disk_bytes=lambda: 4_096.0)
+    telemetry.read_labelling_at_scrape(
+        cases=lambda: 11.0, disk_bytes=lambda: 4_096.0, free_bytes=lambda: 8_192.0
+    )
     telemetry.read_quality_at_scrape(QUALITY)
     labelling = core()
     labelling.take_score(row())
@@ -225,10 +228,10 @@ def test_what_is_read_at_scrape_is_the_value_of_that_moment(
     names = (
         *("producer_queue_records", "progress_age_seconds", "profiles", "reputations"),
         *("broadcast_staleness_seconds", "model_age_seconds"),
-        *("labelling_transactions", "labelling_disk_bytes"),
+        *("labelling_transactions", "labelling_disk_bytes", "labelling_free_bytes"),
     )
     values = [registry.get_sample_value(f"fraudstream_{name}") for name in names]
-    assert values == [3.0, 0.5, 7.0, 9.0, 1.5, 2.5, 11.0, 4_096.0]
+    assert values == [3.0, 0.5, 7.0, 9.0, 1.5, 2.5, 11.0, 4_096.0, 8_192.0]
 
 
 def test_versions_and_place_are_labels_of_an_info(registry: CollectorRegistry, telemetry: Telemetry) -> None:
@@ -238,16 +241,34 @@ def test_versions_and_place_are_labels_of_an_info(registry: CollectorRegistry, t
     assert registry.get_sample_value("fraudstream_worker_info", place) == 1
 
 
-def test_lag_of_a_partition_that_left_is_forgotten(registry: CollectorRegistry, telemetry: Telemetry) -> None:
-    telemetry.lag({("transactions", 0): 5, ("transactions", 1): 6})
-    telemetry.lag({("transactions", 1): 7})
-    lag = {
-        sample.labels["partition"]: sample.value
-        for metric in registry.collect()
-        if metric.name == "fraudstream_lag_records"
-        for sample in metric.samples
-    }
-    assert lag == {"1": 7.0}
+def test_what_waits_in_a_partition_that_left_is_forgotten(
+    registry: CollectorRegistry, telemetry: Telemetry
+) -> None:
+    for tell in (telemetry.lag, telemetry.waiting):
+        tell({("transactions", 0): 5, ("transactions", 1): 6})
+        tell({("transactions", 1): 7})
+    for name in ("lag_records", "waiting_seconds"):
+        shown = {
+            sample.labels["partition"]: sample.value
+            for metric in registry.collect()
+            if metric.name == f"fraudstream_{name}"
+            for sample in metric.samples
+        }
+        assert shown == {"1": 7.0}
+
+
+def test_what_may_be_refused_is_zero_before_it_is_refused(
+    registry: CollectorRegistry, telemetry: Telemetry
+) -> None:
+    """A rate sees the first one only if there was a value before it."""
+    telemetry.reads(["transactions"])
+    telemetry.listens_to(["models"])
+    for error_type in ErrorType:
+        for name, topic in (("dead_letters", "transactions"), ("broadcast_records_refused", "models")):
+            labels = {"topic": topic, "error_type": error_type}
+            assert registry.get_sample_value(f"fraudstream_{name}_total", labels) == 0
+    assert registry.get_sample_value("fraudstream_commits_total", {"result": "failed"}) == 0
+    assert registry.get_sample_value("fraudstream_rebalances_total", {"outcome": "lost"}) == 0
 
 
 def test_only_the_model_in_force_has_a_version(registry: CollectorRegistry, telemetry: Telemetry) -> None:
@@ -304,7 +325,7 @@ def test_what_labels_came_to_is_counted(registry: CollectorRegistry, telemetry: 
     assert value("fraudstream_examples_made_total", early_fraud) == 1
     assert value("fraudstream_examples_learnt_total", early_fraud) == 1
     assert value("fraudstream_label_delay_seconds_sum") == 86_400.0
-    assert value("fraudstream_learner_version") == 12
+    assert value("fraudstream_learner_version", {"model": "forest"}) == 12
     assert value("fraudstream_learner_quality", {"measure": "auc"}) == 0.9
     assert value("fraudstream_time_to_learn_seconds_sum") == 2.0
 

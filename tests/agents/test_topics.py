@@ -35,13 +35,20 @@ def test_every_topic_has_a_spec_and_every_name_the_prefix() -> None:
     assert all(name.startswith("prod.") for name in names)
 
 
-def test_what_readers_read_from_the_beginning_is_compacted_and_kept() -> None:
+def test_what_readers_read_from_the_beginning_is_compacted_or_kept_whole() -> None:
     topics = Topics()
     specs = topic_specs(topics, partitions=1, score_partitions=1, reputation_partitions=1)
     compacted = {spec.name for spec in specs if spec.cleanup == "compact"}
     changelogs = {topics.scoring_changelog, topics.reputation_changelog}
-    assert compacted == {topics.reputations, topics.models, topics.controls} | changelogs
+    assert compacted == {topics.reputations, topics.models} | changelogs
     assert {spec.retention_ms for spec in specs if spec.cleanup == "compact"} == {-1}
+
+
+def test_nothing_that_was_written_to_controls_is_ever_dropped() -> None:
+    """Else an old control that somebody sends again could be all that a scorer finds when it starts."""
+    config = specs_by_name()["controls"].config()
+    kept = {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}
+    assert config.items() >= kept.items()
 
 
 def test_a_dead_letter_has_room_for_the_largest_message_and_its_headers() -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from models.controls import sign
 from models.online_model import OnlineModel
 from models.signing import digest, seal
-from schemas.control import ModelPin
+from schemas.control import Control, ModelPin, ModelUnpin
 from schemas.example import Example, Maturity
 from schemas.label import Outcome
 from schemas.snapshot import Learner, ModelSnapshot
@@ -96,5 +97,15 @@ def sealed(version: int, key: bytes = KEY, **changes: Any) -> bytes:
     return seal(snapshot(version, **changes), changes.get("onnx", b"onnx"), key)
 
 
-def pin(version: int, name: str = NAME) -> ModelPin:
-    return ModelPin(name=name, model_version=version, issued_at=START)
+def pin(version: int, name: str = NAME, minutes: int = 0) -> ModelPin:
+    """A pin that was issued so many minutes after the start."""
+    return ModelPin(name=name, model_version=version, issued_at=START + timedelta(minutes=minutes))
+
+
+def unpin(minutes: int) -> ModelUnpin:
+    return ModelUnpin(issued_at=START + timedelta(minutes=minutes))
+
+
+def signed(control: Control, key: bytes = KEY) -> tuple[bytes, bytes]:
+    """Key and value of a control's record."""
+    return control.control.encode(), sign(control, key)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from schemas.alert import decode_alert
 from schemas.control import decode_control
 from schemas.dead_letter import DeadLetter
+from schemas.erasure import decode_erasure, decode_examples_erasure
 from schemas.errors import InvalidMessage
 from schemas.example import decode_example
 from schemas.export import json_schemas
@@ -36,6 +37,8 @@ DECODERS = {
     "model-snapshot": decode_snapshot,
     "outcomes": decode_outcomes,
     "reputation": decode_reputation,
+    "erasure": decode_erasure,
+    "examples-erasure": decode_examples_erasure,
 }
 FILES = sorted(path for path in GOLDEN.glob("*.json") if not path.name.startswith("dead-letter"))
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8)

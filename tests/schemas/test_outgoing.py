@@ -88,7 +88,7 @@ def test_a_feature_that_is_no_number_breaks_the_contract_visibly() -> None:
 
 def test_an_alert_is_written_as_its_contract_says_and_read_back() -> None:
     alert = Alert(
-        alert_id=alert_id("1", "fixed-1"),
+        alert_id=alert_id("1", "fixed-1", b""),
         decision=Decision.DECLINE,
         score=0.97,
         threshold=0.5,
@@ -111,8 +111,9 @@ def test_no_alert_approves() -> None:
 
 
 def test_a_repeat_is_the_same_alert_and_nothing_else_is() -> None:
-    assert alert_id("1", "p") == alert_id("1", "p")
-    assert len({alert_id("1", "p"), alert_id("2", "p"), alert_id("1", "q"), alert_id("1p", "")}) == 4
+    assert alert_id("1", "p", b"") == alert_id("1", "p", b"")
+    others = (("2", "p", b""), ("1", "q", b""), ("1p", "", b""), ("1", "p", b"q"))
+    assert len({alert_id("1", "p", b""), *(alert_id(*other) for other in others)}) == 5
 
 
 @pytest.mark.parametrize(

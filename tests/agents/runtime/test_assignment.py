@@ -10,6 +10,7 @@ import pytest
 from agents.runtime import assignment as module
 from agents.runtime.assignment import Assignment
 from agents.runtime.commit_note import CommitNote
+from agents.runtime.errors import RestoreFailed
 from agents.runtime.observer import Silent
 from agents.runtime.options import DeliveryOptions
 from agents.runtime.state import Binding, Replays
@@ -209,3 +210,49 @@ def test_ending_stops_the_partitions_in_hand(worker: Worker) -> None:
 def test_no_partitions_need_no_answers(worker: Worker) -> None:
     assert worker.assignment.prepare([], worker.committed, lambda _: True) == []
     assert worker.steps == []
+
+
+LOSS = CommitNote(states={"counting": "3"}).text()
+
+
+def restoring(monkeypatch: pytest.MonkeyPatch, worker: Worker, entries: int, removals: int = 0) -> None:
+    """Have the changelog hold so many entries."""
+
+    def restore(_: Any, work: Mapping[tuple[str, int], Restoration], __: Any) -> None:
+        for restoration in work.values():
+            restoration.state.entries.update({b"%d" % number: b"v" for number in range(entries)})
+            restoration.removals = removals
+
+    monkeypatch.setattr(module, "restore", restore)
+    worker.metadata = LOSS
+
+
+@pytest.mark.parametrize("entries", [0, 2])
+def test_a_changelog_that_has_lost_entries_is_not_gone_on_from(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, entries: int
+) -> None:
+    """Else a changelog deleted by mistake, or made anew, would silently be taken for state."""
+    restoring(monkeypatch, worker, entries)
+    with pytest.raises(RestoreFailed, match=f"changelog partition 0 holds {entries} of the 3 entries"):
+        worker.assign(0)
+
+
+@pytest.mark.parametrize(("entries", "removals"), [(3, 0), (4, 0), (2, 1)])
+def test_a_changelog_may_hold_more_than_was_noted_or_less_what_was_taken_away(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, entries: int, removals: int
+) -> None:
+    restoring(monkeypatch, worker, entries, removals)
+    [partition], _ = worker.assign(0)
+    assert len(partition.states["counting"]) == entries
+
+
+def test_a_restore_that_was_given_up_is_no_loss(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    restoring(monkeypatch, worker, 0)
+    places = [ck.TopicPartition("in", 0)]
+    assert worker.assignment.prepare(places, worker.committed, lambda _: False)
+
+
+def test_a_commit_notes_how_many_entries_its_changelog_holds(worker: Worker) -> None:
+    [partition], _ = worker.assign(0)
+    partition.states["counting"].entries.update(a=b"1", b=b"2")
+    assert CommitNote.read(partition.metadata).states == {"counting": "2"}

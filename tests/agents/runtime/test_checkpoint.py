@@ -11,6 +11,7 @@ from agents.runtime.checkpoint import AtLeastOnce, Checkpoint, ExactlyOnce, Ledg
 from agents.runtime.commit_note import CommitNote
 from agents.runtime.errors import Fenced, Unfinished
 from agents.runtime.gate import Gate
+from agents.runtime.observer import Silent
 from agents.runtime.outbox import Epoch
 from agents.runtime.partition import Partition
 from agents.runtime.state import Binding
@@ -106,6 +107,29 @@ async def test_at_least_once_outputs_come_before_state_and_state_before_offsets(
     assert recorder.steps == ["next epoch", "delivered", "write", "delivered", "offsets"]
     assert recorder.committed == [(3, 15, "")]
     assert worked.committed == 15
+
+
+@pytest.mark.parametrize("is_transactional", [True, False])
+async def test_an_observer_hears_the_choice_while_the_gate_is_closed_and_the_delivery_before_the_offsets(
+    gate: Gate,
+    recorder: Recorder,
+    worked: Partition,
+    is_transactional: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    class Telling(Silent):
+        def checkpoint_chosen(self) -> None:
+            recorder.steps.append(("chosen", gate.is_open))
+
+        def outputs_delivered(self) -> None:
+            recorder.steps.append("outputs delivered")
+
+    ledger = Ledger(gate, BINDINGS, Telling())
+    exactly = ExactlyOnce(ledger, recorder)  # type: ignore[arg-type]
+    at_least = AtLeastOnce(ledger, recorder, recorder.offsets, 100.0)  # type: ignore[arg-type]
+    await (exactly if is_transactional else at_least).run([worked])
+    order = [recorder.steps.index(step) for step in (("chosen", False), "outputs delivered", "offsets")]
+    assert order == sorted(order)
+    assert recorder.steps.index("turn" if is_transactional else "delivered") < order[1]
 
 
 async def test_state_is_sealed_with_the_offset_it_includes_and_goes_to_its_own_partition(

@@ -139,6 +139,14 @@ async def test_only_the_failing_agents_chunk_is_suspected(
     assert innocent.suspect is None
 
 
+async def test_no_message_is_suspected_where_the_engine_failed_under_an_agent(
+    consumer: Consumer, partition: Partition, messages: Any
+) -> None:
+    consumer.agent_failed("one", Fenced("no more"), await in_hand(consumer, partition, messages(0, 5)))
+    assert partition.suspect is None
+    assert consumer.failure is not None
+
+
 async def test_suspects_are_noted_where_the_successor_starts(
     consumer: Consumer, partition: Partition, messages: Any
 ) -> None:

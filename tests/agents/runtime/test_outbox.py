@@ -21,6 +21,7 @@ class FakeProducer:
         self.refuses: set[str] = set()
         self.script: dict[str, list[ck.KafkaException]] = {}
         self.is_slow = False
+        self.ended_by: int | None = None
         self._due: list[tuple[Any, ck.KafkaError | None, Any]] = []
 
     def produce(
@@ -29,11 +30,15 @@ class FakeProducer:
         self.last = (key, partition, rest)
         if value == b"too large":
             raise ck.KafkaException(ck.KafkaError(ck.KafkaError.MSG_SIZE_TOO_LARGE))
+        if self.ended_by is not None:
+            raise ck.KafkaException(ck.KafkaError(self.ended_by))
         self.calls.append((topic, value))
         error = ck.KafkaError(ck.KafkaError.MSG_SIZE_TOO_LARGE) if topic in self.refuses else None
         self._due.append((on_delivery, error, Delivered(topic, len(self.calls))))
 
     def poll(self, _: float) -> None:
+        if self.ended_by is not None:
+            raise ck.KafkaException(ck.KafkaError(self.ended_by, fatal=True))
         if self.is_slow:
             return
         due, self._due = self._due, []
@@ -148,6 +153,17 @@ async def test_a_record_that_librdkafka_does_not_take_is_not_waited_for(
     with pytest.raises(ck.KafkaException):
         outbox.put("out", b"k", b"too large")
     await asyncio.wait_for(outbox.delivered(outbox.next_epoch()), 1)
+
+
+@pytest.mark.parametrize("code", [ck.KafkaError._FATAL, ck.KafkaError._STATE])
+async def test_a_producer_that_can_write_no_more_is_the_engines_failure_not_an_agents(
+    transactional: tuple[Outbox, FakeProducer], code: int
+) -> None:
+    outbox, producer = transactional
+    producer.ended_by = code
+    for call in (lambda: outbox.put("scores", b"k", b"v"), outbox.serve):
+        with pytest.raises(Fenced, match="nothing more can be written"):
+            call()
 
 
 async def test_an_abandoned_outbox_writes_nothing_more(plain: tuple[Outbox, FakeProducer]) -> None:

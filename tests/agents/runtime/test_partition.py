@@ -15,12 +15,15 @@ from agents.runtime.suspects import MOST_FAILURES, Suspect
 
 @dataclass(frozen=True)
 class At:
-    """A record of which only the offset matters."""
+    """A record that arrived so many seconds after 1970 as its offset says."""
 
     at: int
 
     def offset(self) -> int:
         return self.at
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self.at * 1_000
 
 
 def records(*offsets: int) -> list[Any]:
@@ -75,6 +78,17 @@ def test_work_is_behind_until_it_is_committed() -> None:
     assert partition.is_behind
     partition.committed = 7
     assert not partition.is_behind
+
+
+def test_what_waits_is_as_old_as_the_oldest_record_that_is_not_done() -> None:
+    partition = Partition("in", 0, {})
+    assert partition.waiting(100.0) == 0.0
+    first, second = partition.hand_out(records(10, 11, 12, 13), 2)
+    partition.acknowledge(second)
+    assert partition.waiting(100.0) == 90.0
+    assert partition.waiting(5.0) == 0.0, "a sender's clock that is ahead"
+    partition.acknowledge(first)
+    assert partition.waiting(100.0) == 0.0
 
 
 def test_a_successor_resumes_at_the_commit_or_else_at_the_first_record_that_came() -> None:

@@ -24,6 +24,21 @@ def test_a_stage_without_work_never_stalls() -> None:
     assert progress.age() == 0
 
 
+def test_what_must_come_first_keeps_work_from_being_a_stall_and_is_no_work_itself() -> None:
+    clock = Clock()
+    progress = Progress(clock)
+    progress.goes_on(Stage.PROCESSING)
+    clock.now += 61
+    assert progress.stalled(60) is None
+    progress.has_work(Stage.PROCESSING)
+    clock.now += 59
+    progress.goes_on(Stage.PROCESSING)
+    clock.now += 59
+    assert progress.stalled(60) is None
+    clock.now += 2
+    assert progress.stalled(60) is Stage.PROCESSING
+
+
 def test_work_that_waits_too_long_is_a_stall_of_its_stage() -> None:
     clock = Clock()
     progress = Progress(clock)

@@ -55,6 +55,16 @@ def test_a_tombstone_removes_and_does_not_let_an_older_write_back_in(message: An
     assert restoration.state == {b"k": b"again"}
 
 
+def test_entries_that_were_taken_away_since_the_commit_are_not_missed_and_others_are(message: Any) -> None:
+    """At-least-once writes the changelog before it commits."""
+    restoration = Restoration(Entries())
+    restoration.take(message(4, b"k", seal(10, b"kept")))
+    restoration.take(message(5, b"l", None))
+    restoration.expect(2, "changelog partition 0")
+    with pytest.raises(RestoreFailed, match="holds 1 of the 3 entries"):
+        restoration.expect(3, "changelog partition 0")
+
+
 def test_a_kept_state_takes_only_news(message: Any) -> None:
     restoration = Restoration(Entries({b"k": b"kept"}), next_offset=4, included=20)
     restoration.take(message(4, b"k", seal(15, b"a zombie's")))

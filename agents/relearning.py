@@ -1,0 +1,185 @@
+"""Learns the log of examples again without what was erased, beside what goes on.
+
+A model cannot unlearn. So one that may have learnt erased examples stays unpublished until either the log was
+looked through and holds none that it learnt, or a fresh model has folded the log from its beginning to where
+the first one is, and takes its place. Live examples are folded meanwhile as ever; a stop loses nothing but
+time, since a model that is not cleared yet says so in its checkpoint too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import confluent_kafka as ck
+
+from agents.erasures import is_erasure
+from agents.runtime.errors import is_transient
+from schemas.errors import InvalidMessage
+from schemas.example import decode_example
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+
+    from agents.dead_letters import KafkaRecord
+    from agents.erasures import Erasures
+    from models.online_model import OnlineModel
+    from schemas.example import Example
+
+    Batches = AsyncGenerator[Sequence[KafkaRecord], None]
+
+_LOG = logging.getLogger("librdkafka.relearning")
+_MOST_AT_ONCE = 500
+_POLL_SECONDS = 0.2
+TURN_SECONDS: Final = 0.005
+"""How long learning keeps the event loop from others."""
+
+
+class Held(Protocol):
+    """The model in the learner's hands."""
+
+    model: OnlineModel
+    is_open: bool
+
+    def new_model(self) -> OnlineModel:
+        """A model of the same kind that has learnt nothing."""
+
+
+class ExamplesLog:
+    """The one partition of `examples`, read from its beginning without a group.
+
+    Args:
+        properties: librdkafka's, of a reader without group (`DeliveryOptions.reader_properties()`).
+        topic: name of the topic.
+    """
+
+    def __init__(self, properties: Mapping[str, Any], topic: str) -> None:
+        self._properties = dict(properties)
+        self._topic = topic
+
+    async def batches(self) -> Batches:
+        """Every record, some at a time, and then without end whatever comes; none for now is an empty batch.
+
+        Raises:
+            KafkaException: the log cannot be read.
+        """
+        loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "relearning")
+        consumer = ck.Consumer(self._properties, logger=_LOG)
+        try:
+            consumer.assign([ck.TopicPartition(self._topic, 0, ck.OFFSET_BEGINNING)])
+            while True:
+                messages = await loop.run_in_executor(thread, consumer.consume, _MOST_AT_ONCE, _POLL_SECONDS)
+                yield [message for message in messages if _is_record(message)]
+        finally:
+            thread.submit(consumer.close)  # in its turn: not while it reads
+            thread.shutdown(wait=False)
+
+
+class Relearner:
+    """Clears a model of what was erased.
+
+    Args:
+        batches: gives the records of the log from its beginning, as `ExamplesLog.batches` does.
+        erasures: tells erasures in the log.
+        monotonic: gives seconds that only rise.
+    """
+
+    def __init__(
+        self,
+        batches: Callable[[], Batches],
+        erasures: Erasures,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._batches = batches
+        self._erasures = erasures
+        self._monotonic = monotonic
+
+    async def clear(self, held: Held, newest: Callable[[], int]) -> None:
+        """Go on until the model in hand holds nothing that was erased, or is let go.
+
+        Args:
+            held: the model, which may go on learning and may be exchanged.
+            newest: gives the newest version published: what it learnt need not be told again.
+        """
+        while held.is_open and held.model.may_hold_erased:
+            suspected = held.model.last_erasure
+            found = await self._holds_erased(held, suspected)
+            if found:
+                await self._exchange(held, newest)
+            elif found is False and held.model.last_erasure == suspected:  # no other one came meanwhile
+                held.model.is_cleared()
+
+    async def _holds_erased(self, held: Held, end: int) -> bool | None:
+        """Whether an example before this offset was learnt and erased after that; None if it was let go."""
+        async with aclosing(self._records(held)) as records:
+            async for record in records:
+                if record.offset() >= end:
+                    return False
+                if not is_erasure(record) and _is_held(held.model, record):
+                    return True
+        return None
+
+    async def _exchange(self, held: Held, newest: Callable[[], int]) -> None:
+        """Fold the log in a fresh model up to where the one in hand is, and put it in its place."""
+        fresh = held.new_model()
+        fresh.know_erasures_of(held.model)
+        async with aclosing(self._records(held)) as records:
+            async for record in records:
+                with suppress(InvalidMessage):  # it was set apart when it came first
+                    fold_record(fresh, record, self._erasures)
+                if fresh.version <= newest():
+                    fresh.goes_on_from(newest())
+                if fresh.examples_offset >= held.model.examples_offset:
+                    held.model = fresh
+                    return
+
+    async def _records(self, held: Held) -> AsyncGenerator[KafkaRecord, None]:
+        """The log from its beginning while the model is in hand, in turns with whatever else there is."""
+        turn = self._monotonic()
+        async with aclosing(self._batches()) as batches:
+            async for batch in batches:
+                for record in batch:
+                    yield record
+                    if self._monotonic() - turn >= TURN_SECONDS:
+                        await asyncio.sleep(0)
+                        turn = self._monotonic()
+                if not held.is_open:
+                    return
+
+
+def fold_record(model: OnlineModel, record: KafkaRecord, erasures: Erasures) -> Example | None:
+    """Fold one record of the log; gives the example that it was, None for an erasure.
+
+    Raises:
+        InvalidMessage: it is neither, or of other features than the model's; nothing is changed.
+    """
+    if is_erasure(record):
+        model.fold_erasure(erasures.open_on_examples(record), record.offset())
+        return None
+    example = decode_example(record.value() or b"")
+    model.fold(example, record.offset())
+    return example
+
+
+def _is_held(model: OnlineModel, record: KafkaRecord) -> bool:
+    try:
+        return model.holds_erased(decode_example(record.value() or b""), record.offset())
+    except InvalidMessage:
+        return False
+
+
+def _is_record(message: ck.Message) -> bool:
+    """Whether this is a record, not the end for now.
+
+    Raises:
+        KafkaException: it is an error that does not pass by itself.
+    """
+    error = message.error()
+    if error is None:
+        return True
+    if error.code() != ck.KafkaError._PARTITION_EOF and not is_transient(error):  # noqa: SLF001 - its own name
+        raise ck.KafkaException(error)
+    return False
