@@ -9,22 +9,30 @@ from uuid import uuid4
 from agents import intake
 from agents.health import PAGES_OFF, Readiness, expect_progress, mount
 from agents.runtime import App, DeliveryMode, DeliveryOptions
-from agents.telemetry import Telemetry, new_registry
-from fraudstream.compose import bind_learning_side, bind_scoring
+from agents.telemetry import new_registry
+from fraudstream.compose import bind_learning_side, bind_scoring, signing_key
+from fraudstream.tracing import new_telemetry
+from fraudstream.web import access, server_tls
 
 if TYPE_CHECKING:
     from fraudstream.settings import Settings
 
 
 def create_app(settings: Settings) -> App:
-    """Compose the worker that these settings describe."""
+    """Compose the worker that these settings describe.
+
+    Raises:
+        CertificateRefused: the web server cannot use its certificate.
+        TracingRefused: traces are asked for, and OpenTelemetry is not installed.
+    """
     registry = new_registry()
-    telemetry = Telemetry(registry)
+    telemetry = new_telemetry(settings, registry)
     app = App(
         delivery_options(settings),
         telemetry,
         web_bind=settings.web.host,
         web_port=settings.web.port,
+        web_ssl_context=server_tls(settings.web),
         **PAGES_OFF,
     )
 
@@ -38,12 +46,13 @@ def create_app(settings: Settings) -> App:
         "progress": expect_progress(progress_age, settings.delivery.stall_timeout_seconds / 2),
     }
     if "intake" in settings.worker.agents:
-        intake.bind(app, settings.topics.names(), telemetry)
+        intake.bind(app, settings.topics.names(), telemetry, key=signing_key(settings))
     if "scoring" in settings.worker.agents:
         checks |= bind_scoring(app, settings, telemetry)
     if settings.worker.learns:
         checks |= bind_learning_side(app, settings, telemetry)
-    mount(app, registry, Readiness(checks))
+    telemetry.reads({topic for agent in app.agents.values() for topic in agent.channel.topics})
+    mount(app, registry, Readiness(checks), access(settings.web))
     telemetry.worker_started(_versions(), _place(settings))
     return app
 

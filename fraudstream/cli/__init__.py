@@ -15,12 +15,16 @@ from fraudstream.cli import (
     alerts,
     backtest,
     config,
+    control,
+    dead_letters,
     demo,
     dev,
     doctor,
     model,
+    profiles,
     schema,
     simulate,
+    subject,
     topics,
     worker,
 )
@@ -39,6 +43,10 @@ app.command()(simulate.simulate)
 app.command()(alerts.alerts)
 app.command()(backtest.backtest)
 app.add_typer(model.app, name="model")
+app.add_typer(subject.app, name="subject")
+app.add_typer(control.app, name="control")
+app.add_typer(profiles.app, name="profiles")
+app.add_typer(dead_letters.app, name="dead-letters")
 app.command()(doctor.doctor)
 app.add_typer(config.app, name="config")
 app.add_typer(schema.app, name="schema")

@@ -70,9 +70,10 @@ def pin(
 @app.command()
 def unpin() -> None:
     """Let the newest version score again."""
-    from fraudstream.model_admin import unpin as give_up  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.model_admin import issue  # noqa: PLC0415 - see the package's docstring
+    from schemas.control import ModelUnpin  # noqa: PLC0415
 
-    give_up(_settings())
+    issue(_settings(), ModelUnpin(issued_at=datetime.now(UTC)))
     say("No version is pinned: the newest scores.")
 
 
@@ -132,10 +133,9 @@ def _number(text: str) -> int:
 
 
 def _pin(settings: Settings, versions: Versions, version: int, remark: str | None) -> None:
-    from fraudstream.model_admin import choose  # noqa: PLC0415 - see the package's docstring
-    from fraudstream.model_admin import pin as hold  # noqa: PLC0415
+    from fraudstream.model_admin import choose, issue  # noqa: PLC0415 - see the package's docstring
 
-    hold(settings, choose(versions, version, datetime.now(UTC), remark))
+    issue(settings, choose(versions, version, datetime.now(UTC), remark))
     before = _named(versions.name, versions.in_force)
     say(f"Every scorer is held to {_named(versions.name, version)}; in force was {before}.")
 

@@ -47,7 +47,8 @@ def read(kafka: KafkaSettings, settings: TopicSettings, tell: Callable[[Event], 
     try:
         while not stop.is_set():
             for message in _batch(consumer):
-                tell(_event(message, topics, time.time()))
+                if (event := _event(message, topics, time.time())) is not None:
+                    tell(event)
     finally:
         consumer.close()
 
@@ -69,7 +70,7 @@ def _batch(consumer: Consumer) -> list[Message]:
     return [] if first is None else [first, *consumer.consume(_MOST_AT_ONCE, timeout=0)]
 
 
-def _event(message: Message, topics: Topics, now: float) -> Event:
+def _event(message: Message, topics: Topics, now: float) -> Event | None:
     if message.error():
         raise DemoFailed(f"The demo cannot read from Kafka any more: {message.error().str()}.")
     topic, value = message.topic(), message.value()
@@ -79,5 +80,6 @@ def _event(message: Message, topics: Topics, now: float) -> Event:
     if topic == topics.alerts:
         return AlertRead(decode_alert(value))
     if topic == topics.dead_letters:
-        return DeadLetterRead(dict(message.headers())[ERROR_TYPE_HEADER].decode())
+        error_type = dict(message.headers() or ()).get(ERROR_TYPE_HEADER)
+        return None if error_type is None else DeadLetterRead(error_type.decode())  # else a replay's note
     return LabelRead()

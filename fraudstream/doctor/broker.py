@@ -1,11 +1,10 @@
-"""Checks of the Kafka cluster: its version, its disks, the service's topics, transactions that hang."""
+"""Checks of the Kafka cluster: its version, its disks, transactions that hang."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fraudstream.doctor.finding import Finding
-from fraudstream.topics import differences, read_topics
+from fraudstream.doctor.finding import Finding, problem, warning, well
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,14 +25,17 @@ def check_version(admin: KafkaAdminClient, settings: Settings) -> Iterator[Findi
     seen = f"Kafka {'.'.join(map(str, version))} answers at {settings.kafka.bootstrap_servers}"
     if settings.delivery.mode == "exactly-once" and version < _EXACTLY_ONCE_SINCE:
         mend = "set FRAUDSTREAM_DELIVERY__MODE=at-least-once, or use Kafka 2.5 or newer"
-        yield Finding("kafka", ok=False, sentence=f"{seen}, too old for exactly-once: {mend}.")
+        yield problem("kafka", f"{seen}, too old for exactly-once: {mend}.")
     else:
-        yield Finding("kafka", ok=True, sentence=f"{seen} with {len(brokers)} broker(s).")
+        yield well("kafka", f"{seen} with {len(brokers)} broker(s).")
 
 
 def check_disk(admin: KafkaAdminClient, _: Settings) -> Iterator[Finding]:
     """Room on each broker's disks, as far as the brokers tell (Kafka 3.3 and newer)."""
-    for broker in admin.describe_log_dirs():
+    brokers = admin.describe_log_dirs()
+    if not any(broker["log_dirs"] for broker in brokers):
+        yield warning("kafka disk", "These credentials may not look at the disks (Describe on the cluster).")
+    for broker in brokers:
         for folder in broker["log_dirs"]:
             total, usable = folder.get("total_bytes", -1), folder.get("usable_bytes", -1)
             if total > 0:
@@ -43,20 +45,9 @@ def check_disk(admin: KafkaAdminClient, _: Settings) -> Iterator[Finding]:
 def _disk(broker: int, folder: str, share: float) -> Finding:
     seen = f"{share:.0%} of {folder} on broker {broker} is free"
     if share >= _DISK_SHARE:
-        return Finding("kafka disk", ok=True, sentence=f"{seen}.")
+        return well("kafka disk", f"{seen}.")
     mend = "a full disk stops the broker: add room or shorten retention"
-    return Finding("kafka disk", ok=False, sentence=f"Only {seen}: {mend}.")
-
-
-def check_topics(admin: KafkaAdminClient, settings: Settings) -> Iterator[Finding]:
-    """The topics against the table of `agents.topics`."""
-    specs = settings.topics.specs()
-    states = read_topics(admin, [spec.name for spec in specs])
-    found = differences(specs, states, settings.topics.replication_factor)
-    for sentence in found:
-        yield Finding("topics", ok=False, sentence=sentence)
-    if not found:
-        yield Finding("topics", ok=True, sentence=f"All {len(specs)} topics are as they should be.")
+    return problem("kafka disk", f"Only {seen}: {mend}.")
 
 
 def check_hanging_transactions(admin: KafkaAdminClient, settings: Settings) -> Iterator[Finding]:
@@ -74,6 +65,6 @@ def check_hanging_transactions(admin: KafkaAdminClient, settings: Settings) -> I
     for transaction in hanging:
         seen = f"Transaction {transaction['transactional_id']} is open for {transaction['age_ms'] // _MS} s"
         mend = "readers of committed records wait for it; abort it with kafka-transactions"
-        yield Finding("transactions", ok=False, sentence=f"{seen}: {mend}.")
+        yield problem("transactions", f"{seen}: {mend}.")
     if not hanging:
-        yield Finding("transactions", ok=True, sentence="No transaction hangs.")
+        yield well("transactions", "No transaction hangs.")

@@ -1,44 +1,111 @@
-"""Checks of the workers' consumer group: whether somebody works, and how much waits."""
+"""Checks of the workers' consumer groups: whether somebody works, how much waits, and for how long."""
 
 from __future__ import annotations
 
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING
 
+from kafka import KafkaConsumer
 from kafka.admin import OffsetSpec
+from kafka.errors import AuthorizationError
 
-from fraudstream.doctor.finding import Finding
+from fraudstream.doctor.finding import Finding, problem, warning, well
+from fraudstream.kafka_admin import connect, word
+from fraudstream.rights import learning_group
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from kafka import TopicPartition
     from kafka.admin import KafkaAdminClient
 
-    from fraudstream.settings import Settings
+    from fraudstream.settings import KafkaSettings, Settings
+
+    Lags = Mapping[TopicPartition, "Lag"]
+
+_ANSWER_MS = 3_000
+_LONG_SECONDS = 60.0
+_MS = 1000
 
 
-def check_group(admin: KafkaAdminClient, settings: Settings) -> Iterator[Finding]:
-    """The group's members, and the records that it has not committed."""
-    group = settings.worker.group
-    members = len(admin.describe_groups([group])[group]["members"])
-    waiting = lag(admin, group)
-    seen = f"group {group} has {members} worker(s)"
-    if waiting is None:
-        yield Finding("group", ok=True, sentence=f"The {seen} and has committed nothing yet.")
-    elif waiting and not members:
-        mend = "start one with `fraudstream worker`"
-        yield Finding("group", ok=False, sentence=f"The {seen} while about {waiting} records wait: {mend}.")
-    else:
-        yield Finding("group", ok=True, sentence=f"The {seen}; about {waiting} records wait.")
-
-
-def lag(admin: KafkaAdminClient, group: str) -> int | None:
-    """Records after the group's commits, of all partitions; None when it never committed.
+class Lag:
+    """What waits in one partition: the first offset that is not committed, and how many records follow.
 
     The marker that ends a sender's transaction takes an offset too, so one a partition is not counted.
     """
+
+    def __init__(self, next_offset: int, end: int) -> None:
+        """Take the committed offset and that after the last record."""
+        self.next_offset = next_offset
+        self.records = max(0, end - next_offset - 1)
+
+
+def check_groups(admin: KafkaAdminClient, settings: Settings) -> Iterator[Finding]:
+    """The groups of both sides: members, and what they have not committed, by topic."""
+    for group in (settings.worker.group, learning_group(settings.worker.group)):
+        try:
+            yield _look(admin, settings, group)
+        except AuthorizationError as error:
+            yield warning("group", f"These credentials may not look at group {group} ({word(error)}).")
+
+
+def _look(admin: KafkaAdminClient, settings: Settings, group: str) -> Finding:
+    members = len(admin.describe_groups([group])[group]["members"])
+    seen = f"group {group} has {members} worker(s)"
+    waiting = lags(admin, group)
+    if waiting is None:
+        return well("group", f"The {seen} and has committed nothing yet.")
+    if not any(lag.records for lag in waiting.values()):
+        return well("group", f"The {seen}; nothing waits.")
+    return _judge(seen, members, waiting, _oldest(settings.kafka, waiting))
+
+
+def _judge(seen: str, members: int, waiting: Lags, oldest: float | None) -> Finding:
+    """Judge what waits; `oldest` is the epoch second of the oldest record of it that can be read."""
+    age = None if oldest is None else max(0.0, time.time() - oldest)
+    backlog = f"{_by_topic(waiting)} wait" + ("" if age is None else f", the oldest for {age:.0f} s")
+    if not members:
+        return problem("group", f"The {seen} while {backlog}: start one with `fraudstream worker`.")
+    if age is not None and age > _LONG_SECONDS:
+        return warning(
+            "group", f"The {seen}, and {backlog}: they are behind, so start more, or look at their logs."
+        )
+    return well("group", f"The {seen}; {backlog}.")
+
+
+def _by_topic(waiting: Lags) -> str:
+    counts: dict[str, int] = {}
+    for place, lag in waiting.items():
+        counts[place.topic] = counts.get(place.topic, 0) + lag.records
+    return " and ".join(f"about {count} records of {topic}" for topic, count in counts.items() if count)
+
+
+def lags(admin: KafkaAdminClient, group: str) -> dict[TopicPartition, Lag] | None:
+    """What waits behind the group's commits, by partition; None when it never committed."""
     committed = admin.list_group_offsets(group)[group]
     if not committed:
         return None
     ends = admin.list_partition_offsets(dict.fromkeys(committed, OffsetSpec.LATEST))
-    waiting: int = sum(max(0, ends[place].offset - committed[place].offset - 1) for place in committed)
-    return waiting
+    return {place: Lag(committed[place].offset, ends[place].offset) for place in committed}
+
+
+def _oldest(settings: KafkaSettings, waiting: Lags) -> float | None:
+    """Kafka timestamp (epoch s) of the oldest first record that waits; None where none can be read."""
+    behind = {place: lag for place, lag in waiting.items() if lag.records}
+    with closing(connect(settings, KafkaConsumer, group_id=None, enable_auto_commit=False)) as consumer:
+        consumer.assign(list(behind))
+        for place, lag in behind.items():
+            consumer.seek(place, lag.next_offset)
+        return min(_first_times(consumer, set(behind)), default=None)
+
+
+def _first_times(consumer: KafkaConsumer, places: set[TopicPartition]) -> Iterable[float]:
+    """The time of the first record of each place that gives one in time."""
+    deadline = time.monotonic() + _ANSWER_MS / _MS
+    while places and time.monotonic() < deadline:
+        for place, records in consumer.poll(timeout_ms=_ANSWER_MS, max_records=1).items():
+            if place in places:
+                places.discard(place)
+                consumer.pause(place)
+                yield records[0].timestamp / _MS

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from kafka import KafkaProducer
 from pydantic import ValidationError
 
-from fraudstream.kafka_admin import connect, refusals_as_sentences
-from fraudstream.model_admin.reading import ModelRefused, expect_topics
+from fraudstream.model_admin.reading import ModelRefused
 from models.shelf import PRIOR_VERSION
-from schemas.control import MODEL, ModelPin
+from schemas.control import ModelPin
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from fraudstream.model_admin.versions import Versions
-    from fraudstream.settings import Settings
-
-_ANSWER_SECONDS: Final = 30
 
 
 def choose(versions: Versions, version: int, issued_at: datetime, remark: str | None = None) -> ModelPin:
@@ -57,30 +51,3 @@ def version_before(versions: Versions) -> int:
         f"No version before {versions.in_force} is on the topic: `fraudstream model pin prior` goes back to "
         "the prior model."
     )
-
-
-def pin(settings: Settings, chosen: ModelPin) -> None:
-    """Tell every scorer; returns once Kafka has the record.
-
-    Raises:
-        KafkaUnreachable: Kafka does not answer, or refused it.
-    """
-    _write(settings, chosen.to_json())
-
-
-def unpin(settings: Settings) -> None:
-    """Let the newest version score again.
-
-    Raises:
-        KafkaUnreachable: Kafka does not answer, or refused it.
-        TopicsRefused: there are no controls.
-    """
-    expect_topics(settings.kafka, settings.topics.names().controls)
-    _write(settings, None)
-
-
-def _write(settings: Settings, value: bytes | None) -> None:
-    producer = connect(settings.kafka, KafkaProducer, acks="all")
-    with closing(producer), refusals_as_sentences(settings.kafka):
-        sent = producer.send(settings.topics.names().controls, key=MODEL.encode(), value=value)
-        sent.get(timeout=_ANSWER_SECONDS)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-    from fraudstream.settings import KafkaSettings
+    from fraudstream.settings import KafkaSettings, Settings
 
 _ANSWER_SECONDS = 10.0
 _MOST_AT_ONCE = 1_000
@@ -24,7 +24,7 @@ _POLL_SECONDS = 0.1
 
 
 class ModelRefused(FraudstreamError):
-    """What was asked of a model cannot be done; the text is one sentence."""
+    """What was asked of a model or a control cannot be done; the text is one sentence."""
 
 
 class Span(NamedTuple):
@@ -46,6 +46,21 @@ def expect_topics(settings: KafkaSettings, *names: str) -> None:
     for name in names:
         if counts[name] is None:
             raise TopicsRefused(f"Topic {name} is missing: `fraudstream topics create` makes it.")
+
+
+def signing_key(settings: Settings) -> bytes:
+    """The key that tells true models and controls.
+
+    Raises:
+        ModelRefused: none is set.
+    """
+    key = settings.learning.signing_key
+    if key is None:
+        raise ModelRefused(
+            "FRAUDSTREAM_LEARNING__SIGNING_KEY is not set, so no model or control can be told from a false "
+            "one: set it to what the workers have."
+        )
+    return key.get_secret_value().encode()
 
 
 class Log:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fraudstream.model_admin.reading import ModelRefused, expect_topics, log
+from agents.erasures import Erasures, is_erasure
+from agents.relearning import fold_record
+from fraudstream.model_admin.reading import ModelRefused, expect_topics, log, signing_key
 from fraudstream.model_admin.versions import read_versions
 from schemas.errors import InvalidMessage
-from schemas.example import decode_example
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -44,7 +46,9 @@ def rebuild(
     created_at: datetime,
     tell: Callable[[int, int], None],
 ) -> Rebuilt:
-    """Fold the log of examples from its beginning up to and including an offset.
+    """Fold the log of examples from its beginning up to and including an offset, as of that offset.
+
+    What erasures up to there erase is left out, so the log is read twice.
 
     Args:
         settings: where the log is.
@@ -62,8 +66,9 @@ def rebuild(
     expect_topics(settings.kafka, topic)
     with log(settings.kafka, topic) as examples:
         refuse_gaps(topic, examples.span(), to)
-        model = new_model(settings)
-        passed_over = fold(model, examples.records(), to, tell)
+        model, erasures = new_model(settings), Erasures(signing_key(settings))
+        know_erasures(model, examples.records(), to, erasures)
+        passed_over = fold(model, examples.records(), to, tell, erasures)
     if model.examples_offset < 0:
         raise ModelRefused(f"Topic {topic} holds no example up to offset {to} that can be learnt.")
     return Rebuilt(*model.snapshot(created_at), passed_over)
@@ -88,14 +93,30 @@ def refuse_gaps(topic: str, span: Span, to: int) -> None:
         )
 
 
-def fold(model: OnlineModel, records: Iterable[Message], to: int, tell: Callable[[int, int], None]) -> int:
+def know_erasures(model: OnlineModel, records: Iterable[Message], to: int, erasures: Erasures) -> None:
+    """Have a model know the erasures up to an offset before it learns; one that is not signed is none."""
+    for record in records:
+        if record.offset() > to:
+            break
+        if is_erasure(record):
+            with suppress(InvalidMessage):
+                model.know_erasure(erasures.open_on_examples(record), record.offset())
+
+
+def fold(
+    model: OnlineModel,
+    records: Iterable[Message],
+    to: int,
+    tell: Callable[[int, int], None],
+    erasures: Erasures,
+) -> int:
     """Have a model learn the records up to an offset, as the learning agent does; gives those passed over."""
     passed_over = 0
     for record in records:
         if record.offset() > to:
             break
         try:
-            model.fold(decode_example(record.value() or b""), record.offset())
+            fold_record(model, record, erasures)
         except InvalidMessage:
             passed_over += 1
         tell(record.offset() + 1, to + 1)

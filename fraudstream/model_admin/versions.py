@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fraudstream.model_admin.reading import ModelRefused, expect_topics, log
+from fraudstream.model_admin.controls import read_controls
+from fraudstream.model_admin.reading import ModelRefused, expect_topics, log, signing_key
 from models.shelf import PRIOR_VERSION
 from models.signing import unseal
-from schemas import control
+from schemas.control import MODEL, ModelPin
 from schemas.errors import InvalidMessage
 from schemas.snapshot import version_of
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from fraudstream.settings import Settings
-    from schemas.control import ModelPin
+    from models.controls import Controls
     from schemas.snapshot import ModelSnapshot
 
 
@@ -88,21 +89,6 @@ class Versions:
         )
 
 
-def signing_key(settings: Settings) -> bytes:
-    """The key that tells true models.
-
-    Raises:
-        ModelRefused: none is set.
-    """
-    key = settings.learning.signing_key
-    if key is None:
-        raise ModelRefused(
-            "FRAUDSTREAM_LEARNING__SIGNING_KEY is not set, so no model can be told from a false one: set it "
-            "to what the workers have."
-        )
-    return key.get_secret_value().encode()
-
-
 def read_versions(settings: Settings) -> Versions:
     """Read topics `models` and `controls` whole.
 
@@ -112,13 +98,12 @@ def read_versions(settings: Settings) -> Versions:
         TopicsRefused: a topic is missing.
     """
     key, name, topics = signing_key(settings), settings.learning.model, settings.topics.names()
-    expect_topics(settings.kafka, topics.models, topics.controls)
+    expect_topics(settings.kafka, topics.models)
     with log(settings.kafka, topics.models) as models:
         published = fold_models(models.records(), name, key)
     if not published:
         raise ModelRefused(f"Topic {topics.models} holds no version of {name} yet: the prior model scores.")
-    with log(settings.kafka, topics.controls) as controls:
-        return Versions(name, published, fold_pin(controls.records(), name))
+    return Versions(name, published, pin_of(read_controls(settings).controls, name))
 
 
 def fold_models(records: Iterable[Message], name: str, key: bytes) -> tuple[Published, ...]:
@@ -135,22 +120,10 @@ def fold_models(records: Iterable[Message], name: str, key: bytes) -> tuple[Publ
     return tuple(published[version] for version in sorted(published))
 
 
-def fold_pin(records: Iterable[Message], name: str) -> ModelPin | None:
-    """The pin that the records of topic `controls` leave, as scorers take it: a bad one changes nothing."""
-    pin: ModelPin | None = None
-    for record in records:
-        if record.key() != control.MODEL.encode():
-            continue
-        if record.value() is None:
-            pin = None
-            continue
-        try:
-            chosen = control.decode_control(record.value())
-        except InvalidMessage:
-            continue
-        if isinstance(chosen, control.ModelPin):
-            pin = chosen if chosen.name == name else None
-    return pin
+def pin_of(controls: Controls, name: str) -> ModelPin | None:
+    """The pin of a model, if one is in force."""
+    chosen = controls.in_force.get(MODEL)
+    return chosen if isinstance(chosen, ModelPin) and chosen.name == name else None
 
 
 def _published(version: int, scored_by: str, value: bytes, key: bytes) -> Published:

@@ -10,10 +10,11 @@ from fraudstream.settings.sections import (
     LogSettings,
     ScoringSettings,
     TopicSettings,
-    WebSettings,
     WorkerSettings,
 )
+from fraudstream.settings.tracing import TracingSettings
 from fraudstream.settings.tree import Settings
+from fraudstream.settings.web import WebSettings
 
 __all__ = [
     "DeliverySettings",
@@ -23,6 +24,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "TopicSettings",
+    "TracingSettings",
     "WebSettings",
     "WorkerSettings",
     "load_settings",

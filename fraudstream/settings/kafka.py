@@ -44,6 +44,9 @@ _RESERVED = frozenset(
     }
 )
 
+# All of librdkafka's passwords, keys and tokens have names that begin so.
+_CREDENTIALS = ("sasl.", "ssl.")
+
 
 def _addresses(text: str) -> str:
     wrong = [address for address in text.split(",") if not _ADDRESS.fullmatch(address.strip())]
@@ -83,7 +86,7 @@ class KafkaSettings(Section):
     sasl_password: SecretStr | None = None
     """The password for SASL."""
     allow_plaintext_credentials: bool = False
-    """Lets sasl_plaintext send the password over an unencrypted connection."""
+    """Lets the password, and what the client property sets of sasl and ssl, go unencrypted."""
     ssl_ca_file: FilePath | None = None
     """PEM file of the authorities trusted to sign the brokers' certificates; the system's when absent."""
     ssl_certificate_file: FilePath | None = None
@@ -119,8 +122,8 @@ class KafkaSettings(Section):
 
     @model_validator(mode="after")
     def _tls_is_whole(self) -> Self:
-        files = (self.ssl_ca_file, self.ssl_certificate_file, self.ssl_key_file)
-        if any(files) and not self.security_protocol.endswith("ssl"):
+        of_tls = (self.ssl_ca_file, self.ssl_certificate_file, self.ssl_key_file, self.ssl_key_password)
+        if any(of_tls) and not self.security_protocol.endswith("ssl"):
             raise ValueError(
                 f"FRAUDSTREAM_KAFKA__SECURITY_PROTOCOL is {self.security_protocol}, which uses no TLS: set "
                 "it to ssl or sasl_ssl, or remove the FRAUDSTREAM_KAFKA__SSL_ settings"
@@ -129,6 +132,19 @@ class KafkaSettings(Section):
             raise ValueError(
                 "FRAUDSTREAM_KAFKA__SSL_CERTIFICATE_FILE and FRAUDSTREAM_KAFKA__SSL_KEY_FILE "
                 "must be set together"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _client_is_protected(self) -> Self:
+        """Passwords, keys and tokens among librdkafka's own properties are held to the same rule."""
+        if self.allow_plaintext_credentials or self.security_protocol.endswith("ssl"):
+            return self
+        if credentials := sorted(name for name in self.client if name.startswith(_CREDENTIALS)):
+            raise ValueError(
+                f"FRAUDSTREAM_KAFKA__CLIENT sets {credentials[0]} and FRAUDSTREAM_KAFKA__SECURITY_PROTOCOL "
+                f"is {self.security_protocol}, which is unencrypted: set it to ssl or sasl_ssl, or "
+                "FRAUDSTREAM_KAFKA__ALLOW_PLAINTEXT_CREDENTIALS=true"
             )
         return self
 
@@ -152,6 +168,13 @@ class KafkaSettings(Section):
             **self._sasl("sasl_mechanism", "sasl_plain_username", "sasl_plain_password"),
             **self._tls("ssl_cafile", "ssl_certfile", "ssl_keyfile", "ssl_password"),
         }
+
+    def without_secrets(self, text: str) -> str:
+        """A text in which none of these secrets stands any more."""
+        for secret in (self.sasl_password, self.ssl_key_password, *self.client.values()):
+            if secret:
+                text = text.replace(secret.get_secret_value(), str(secret))
+        return text
 
     def _sasl(self, mechanism: str, username: str, password: str) -> dict[str, str]:
         """Name and password under a client library's names; nothing without SASL."""

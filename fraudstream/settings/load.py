@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from fraudstream.errors import FraudstreamError
-from fraudstream.settings.names import variable, variables
+from fraudstream.settings.names import secrets, variable, variables
 from fraudstream.settings.tree import CONFIG_VARIABLE, PREFIX, Settings
 
 if TYPE_CHECKING:
@@ -35,9 +35,9 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise SettingsError(
-            _sentence(error.errors(include_url=False)[0])
-        ) from None  # the cause may hold a secret
+        sentence = _sentence(error.errors(include_url=False)[0])
+    # Raised out here, since what pydantic raises holds what was given, secrets included.
+    raise SettingsError(sentence)
 
 
 def _refuse_unknown_variables() -> None:
@@ -91,5 +91,5 @@ def _where(path: tuple[str | int, ...]) -> str:
 
 def _given(error: ErrorDetails) -> str:
     """What was given, unless it may be a secret."""
-    is_secret = any("password" in str(part) or part in {"client", "signing_key"} for part in error["loc"])
+    is_secret = error["loc"][:2] in secrets()
     return "" if is_secret or isinstance(error["input"], dict | list) else f" is {error['input']!r}"

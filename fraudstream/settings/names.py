@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, get_args
+
+from pydantic import SecretStr
 
 from fraudstream.settings.tree import DELIMITER, PREFIX, Settings
 
@@ -29,3 +31,13 @@ def leaves() -> Iterator[tuple[str, str, FieldInfo]]:
 def variables() -> frozenset[str]:
     """The variable of every setting."""
     return frozenset(variable((section, name)) for section, name, _ in leaves())
+
+
+def secrets() -> frozenset[tuple[str, str]]:
+    """Section and name of every setting that holds a secret, or several."""
+    return frozenset((section, name) for section, name, leaf in leaves() if _is_secret(leaf.annotation))
+
+
+def _is_secret(annotation: Any) -> bool:
+    """Whether `SecretStr` is the type, or occurs in it."""
+    return annotation is SecretStr or any(map(_is_secret, get_args(annotation)))

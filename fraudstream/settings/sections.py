@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr, model_validator
 
 from agents.topics import Topics, TopicSpec, topic_specs
+from fraudstream.rights import learning_group
 from fraudstream.settings.section import Section
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -142,7 +143,7 @@ class WorkerSettings(Section):
     @property
     def side_group(self) -> str:
         """The consumer group of this worker's side, so that one side's rebalance does not stop the other."""
-        return f"{self.group}.learning" if self.learns else self.group
+        return learning_group(self.group) if self.learns else self.group
 
     @model_validator(mode="after")
     def _sides_are_apart(self) -> Self:
@@ -207,15 +208,6 @@ class LearningSettings(Section):
         return self
 
 
-class WebSettings(Section):
-    """The worker's web server: health and metrics, without authentication."""
-
-    host: str = "127.0.0.1"
-    """The address it listens on; loopback unless a scraper must reach it."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 6066
-    """The port it listens on; each worker of a machine needs its own."""
-
-
 class LogSettings(Section):
     """What is logged, and how."""
 
@@ -223,3 +215,5 @@ class LogSettings(Section):
     """The least severity that is written."""
     format: Literal["auto", "json", "console"] = "auto"
     """JSON lines or words for a person; auto: words on a terminal."""
+    key: SecretStr | None = None
+    """Makes the hashes that stand for what may be of a message; else the signing key does, else chance."""

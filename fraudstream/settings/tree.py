@@ -20,9 +20,10 @@ from fraudstream.settings.sections import (
     LogSettings,
     ScoringSettings,
     TopicSettings,
-    WebSettings,
     WorkerSettings,
 )
+from fraudstream.settings.tracing import TracingSettings
+from fraudstream.settings.web import WebSettings
 
 PREFIX = "FRAUDSTREAM_"
 DELIMITER = "__"
@@ -50,6 +51,7 @@ class Settings(BaseSettings):
     worker: WorkerSettings = WorkerSettings()
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @model_validator(mode="after")
     def _a_learner_has_a_key(self) -> Self:

@@ -30,6 +30,8 @@ def test_every_command_explains_itself() -> None:
         ("alerts",),
         ("doctor",),
         ("model",),
+        ("control",),
+        ("control", "policy"),
     ):
         result = run(*command, "--help")
         assert result.exit_code == 0
@@ -49,7 +51,10 @@ def test_a_wrong_setting_is_one_line_and_status_2(
     assert output.err == "FRAUDSTREAM_WEB__PORT is 'many': it must be a valid integer.\n"
 
 
-@pytest.mark.parametrize("command", [["topics", "check"], ["topics", "create"], ["alerts", "--count", "1"]])
+@pytest.mark.parametrize(
+    "command",
+    [["topics", "check"], ["topics", "create"], ["alerts", "--count", "1"], ["profiles", "rebuild"]],
+)
 def test_kafka_away_is_one_line_and_status_1(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: list[str]
 ) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from fraudstream.errors import LocalKafkaError
 from fraudstream.kafka_jars import LOCK, KafkaJarsError, kafka_jars
-from fraudstream.local_kafka import LocalKafka, _cluster_id, _reason
+from fraudstream.local_kafka import LocalKafka, _configure, _reason, new_cluster_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,14 +80,21 @@ def test_every_jar_is_locked_with_a_checksum_and_kafka_in_one_version() -> None:
     assert versions == {"4.3.1"}
 
 
+def test_given_properties_come_after_the_profiles_own_so_that_they_hold(tmp_path: Path) -> None:
+    _configure(tmp_path, 9092, 9093, {"node.id": "2", "ssl.keystore.type": "PEM"})
+    lines = (tmp_path / "server.properties").read_text().splitlines()
+    assert [line for line in lines if line.startswith("node.id")] == ["node.id=1", "node.id=2"]
+    assert lines[-1] == "ssl.keystore.type=PEM"
+
+
 def test_the_reason_is_the_first_line_that_tells_an_error() -> None:
     assert _reason("starting\nFatal: java.net.BindException: in use\n\tat x\nbye\n").startswith("Fatal")
     assert _reason("only this\n\n") == "only this"
     assert _reason("") == "without a word"
 
 
-def test_no_cluster_id_reads_as_an_option() -> None:
-    ids = {_cluster_id() for _ in range(1000)}
+def test_nonew_cluster_id_reads_as_an_option() -> None:
+    ids = {new_cluster_id() for _ in range(1000)}
     assert len(ids) == 1000
     assert {len(name) for name in ids} == {22}
     assert not any(name.startswith("-") for name in ids)

@@ -10,17 +10,30 @@ import orjson
 import pytest
 from typer.testing import CliRunner, Result
 
+from agents.erasures import Erasures
 from fraudstream.cli import app
 from fraudstream.errors import FraudstreamError
 from fraudstream.model_admin import ModelRefused, Versions, choose, signing_key, version_before
+from fraudstream.model_admin.controls import fold_controls
 from fraudstream.model_admin.reading import Span
 from fraudstream.model_admin.rebuilding import fold, refuse_gaps
-from fraudstream.model_admin.versions import fold_models, fold_pin
+from fraudstream.model_admin.versions import fold_models, pin_of
 from fraudstream.settings import Settings
-from tests.models.model_cases import KEY, NAME, START, contents, example, new_model, pin, sealed
+from tests.models.model_cases import (
+    KEY,
+    NAME,
+    START,
+    contents,
+    example,
+    new_model,
+    pin,
+    sealed,
+    signed,
+    unpin,
+)
 
 if TYPE_CHECKING:
-    from schemas.control import ModelPin
+    from schemas.control import ModelPin, ModelUnpin
 
 
 @dataclass(frozen=True)
@@ -39,6 +52,9 @@ class Record:
 
     def offset(self) -> int:
         return self.its_offset
+
+    def headers(self) -> None:
+        return None
 
 
 def versions(*numbers: int, held_to: ModelPin | None = None, false: tuple[int, ...] = ()) -> Versions:
@@ -93,29 +109,18 @@ def test_the_newest_is_in_force_unless_a_version_that_is_there_is_pinned() -> No
     assert versions(3, 9, held_to=pin(12), false=(12,)).in_force == 9
 
 
-POLICY = {
-    "kind": "fixed-threshold",
-    "version": "strict",
-    "issued_at": "2026-03-01T00:00:00Z",
-    "review": 0.3,
-    "decline": 0.6,
-}
-
-
 @pytest.mark.parametrize(
-    ("last", "held_to"),
+    ("told", "held_to"),
     [
-        (Record(b"model", pin(9).to_json()), 9),
-        (Record(b"model", None), None),
-        (Record(b"model", b"junk"), 7),
-        (Record(b"model", orjson.dumps(POLICY)), 7),
-        (Record(b"decision-policy", orjson.dumps(POLICY)), 7),
-        (Record(b"decision-policy", None), 7),
-        (Record(b"model", pin(9, name="challenger").to_json()), None),
+        (pin(9, minutes=1), 9),
+        (unpin(minutes=1), None),
+        (pin(9, "challenger", minutes=1), None),
+        (pin(9), 7),
     ],
 )
-def test_the_pin_is_the_last_one_that_scorers_take(last: Record, held_to: int | None) -> None:
-    found = fold_pin([Record(b"model", pin(7).to_json()), last], NAME)
+def test_the_pin_is_the_last_one_that_scorers_take(told: ModelPin | ModelUnpin, held_to: int | None) -> None:
+    records = [Record(*signed(pin(7))), Record(*signed(told)), Record(b"model", None), Record(b"model", b"{")]
+    found = pin_of(fold_controls(records, KEY).controls, NAME)
     assert (found and found.model_version) == held_to
 
 
@@ -193,7 +198,7 @@ def test_the_fold_takes_the_log_up_to_and_including_the_offset() -> None:
     records[1] = Record(None, b"{", 1)
     records[2] = Record(None, example(2, features_version=1).to_json(), 2)
     model, told = new_model(), list[tuple[int, int]]()
-    assert fold(model, records, 8, lambda done, total: told.append((done, total))) == 2
+    assert fold(model, records, 8, lambda done, total: told.append((done, total)), Erasures(KEY)) == 2
     expected = new_model()
     for offset in (0, 4, 5, 8):
         expected.fold(example(offset), offset)
@@ -203,7 +208,8 @@ def test_the_fold_takes_the_log_up_to_and_including_the_offset() -> None:
 
 def test_an_offset_between_examples_is_the_version_of_the_last_one_before_it() -> None:
     model = new_model()
-    fold(model, [Record(None, example(n).to_json(), n) for n in (0, 4, 9)], 7, lambda _done, _of: None)
+    records = [Record(None, example(n).to_json(), n) for n in (0, 4, 9)]
+    fold(model, records, 7, lambda _done, _of: None, Erasures(KEY))
     assert model.version == 5
 
 
@@ -212,7 +218,7 @@ def test_an_offset_between_examples_is_the_version_of_the_last_one_before_it() -
 
 @pytest.mark.parametrize(
     "command",
-    [["list"], ["show", "newest"], ["pin", "3"], ["rollback"], ["rebuild", "--to", "3"]],
+    [["list"], ["show", "newest"], ["pin", "3"], ["unpin"], ["rollback"], ["rebuild", "--to", "3"]],
 )
 def test_without_a_key_no_model_can_be_trusted(command: list[str]) -> None:
     with pytest.raises(ModelRefused, match=r"^FRAUDSTREAM_LEARNING__SIGNING_KEY is not set"):
@@ -274,7 +280,7 @@ def test_a_pin_that_cannot_hold_is_said(published: list[Versions]) -> None:
 @pytest.mark.usefixtures("published")
 def test_pin_and_rollback_write_one_record_and_say_what_it_changes(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[ModelPin] = []
-    monkeypatch.setattr("fraudstream.model_admin.pin", lambda _, chosen: written.append(chosen))
+    monkeypatch.setattr("fraudstream.model_admin.issue", lambda _, chosen: written.append(chosen))
     assert run("pin", "9", "--remark", "better").stderr == (
         "Every scorer is held to forest@9; in force was forest@3.\n"
     )

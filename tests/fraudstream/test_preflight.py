@@ -7,8 +7,15 @@ from socket import create_server
 import pytest
 
 from agents.topics import Topics
-from fraudstream.preflight import AddressRefused, expect_address, refuse_faults, used_topics
-from fraudstream.settings import WebSettings, WorkerSettings
+from fraudstream.preflight import (
+    AddressRefused,
+    ClientRefused,
+    expect_address,
+    expect_client,
+    refuse_faults,
+    used_topics,
+)
+from fraudstream.settings import KafkaSettings, WebSettings, WorkerSettings
 from fraudstream.topics import TopicsRefused
 
 TOPICS = Topics()
@@ -69,6 +76,26 @@ def test_a_topic_must_have_as_many_partitions_as_the_one_that_it_goes_along_with
         refuse_faults(TOPICS, counts(agents, **{follower: partitions}))
 
 
+@pytest.mark.parametrize(
+    ("client", "says"),
+    [
+        ({"no.such.property": "planted"}, 'No such configuration property: "no.such.property"'),
+        ({"socket.timeout.ms": "planted"}, 'Invalid value for configuration property "socket.timeout.ms"'),
+        ({"debug": "planted"}, 'Invalid value "**********" for configuration property "debug"'),
+    ],
+)
+def test_what_kafkas_client_refuses_is_one_sentence_without_the_value(
+    client: dict[str, str], says: str
+) -> None:
+    with pytest.raises(ClientRefused) as refused:
+        expect_client(KafkaSettings(client=client))
+    assert str(refused.value) == f"Kafka's client refuses the FRAUDSTREAM_KAFKA__ settings: {says}."
+
+
+def test_what_kafkas_client_takes_is_not_refused() -> None:
+    expect_client(KafkaSettings(client={"socket.keepalive.enable": "true"}))
+
+
 def test_an_address_of_another_program_is_refused_and_a_free_one_is_not() -> None:
     with create_server(("127.0.0.1", 0)) as server:
         web = WebSettings(port=server.getsockname()[1])
@@ -79,4 +106,4 @@ def test_an_address_of_another_program_is_refused_and_a_free_one_is_not() -> Non
 
 def test_an_address_that_is_none_of_this_machine_is_refused() -> None:
     with pytest.raises(AddressRefused, match=r"192\.0\.2\.1"):
-        expect_address(WebSettings(host="192.0.2.1"))
+        expect_address(WebSettings(host="192.0.2.1", token="0" * 16, allow_plaintext_token=True))

@@ -83,6 +83,11 @@ def test_both_clients_know_every_property_they_are_given() -> None:
         ({"security_protocol": "sasl_ssl", "sasl_username": "bank"}, "must both be set"),
         ({"security_protocol": "ssl", "ssl_certificate_file": __file__}, "must be set together"),
         ({"ssl_ca_file": __file__}, "which uses no TLS"),
+        ({"ssl_certificate_file": __file__, "ssl_key_file": __file__}, "which uses no TLS"),
+        ({"ssl_key_password": SECRET}, "which uses no TLS"),
+        ({"client": {"sasl.oauthbearer.client.secret": SECRET}}, "sets sasl.oauthbearer.client.secret and"),
+        ({"client": {"ssl.keystore.password": SECRET}}, "sets ssl.keystore.password and"),
+        ({"client": {"ssl.key.pem": SECRET}}, "which is unencrypted"),
         ({"client": {"security.protocol": "plaintext"}}, "security.protocol must not be set here"),
         ({"client": {"enable.ssl.certificate.verification": "false"}}, "must not be set here"),
     ],
@@ -90,6 +95,10 @@ def test_both_clients_know_every_property_they_are_given() -> None:
 def test_half_or_unprotected_credentials_are_refused(values: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         KafkaSettings(**values)
+
+
+def test_what_is_no_credential_may_be_set_over_plaintext() -> None:
+    assert KafkaSettings(client={"socket.keepalive.enable": "true"}).security_protocol == "plaintext"  # type: ignore[dict-item]
 
 
 def test_plaintext_credentials_need_a_setting_of_their_own() -> None:

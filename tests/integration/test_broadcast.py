@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import confluent_kafka as ck
@@ -16,8 +17,11 @@ from prometheus_client import CollectorRegistry
 from agents.broadcast import Broadcast, Handler, control_handler, refuse_snapshots, reputation_handler
 from agents.runtime import DeliveryOptions
 from agents.telemetry import Telemetry
+from models.controls import Controls
 from models.policy import FixedThreshold
 from models.reputation import ReputationStore
+from schemas import control
+from tests.models.model_cases import KEY, START, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,17 +88,8 @@ def reputation(country: str) -> tuple[bytes, bytes]:
     return f"country:{country}".encode(), orjson.dumps(message)
 
 
-def control(version: str) -> tuple[bytes, bytes]:
-    message = {
-        "schema_version": 1,
-        "control": "decision-policy",
-        "kind": "fixed-threshold",
-        "version": version,
-        "issued_at": "2026-03-01T00:00:00Z",
-        "review": 0.3,
-        "decline": 0.6,
-    }
-    return b"decision-policy", orjson.dumps(message)
+def policy(version: str) -> tuple[bytes, bytes]:
+    return signed(control.FixedThreshold(version=version, issued_at=START, review=0.3, decline=0.6))
 
 
 async def test_reads_all_partitions_to_their_ends_behind_markers_and_aborted_records(servers: str) -> None:
@@ -132,6 +127,7 @@ async def test_an_operators_control_reaches_a_running_worker_and_a_bad_one_does_
     used: list[Policy] = []
     topic = Topic(servers)
     handler = control_handler(
+        Controls(KEY),
         lambda factory: used.append(factory()),
         lambda: FixedThreshold(0.5, 0.9, "configured"),
         lambda _: None,
@@ -139,10 +135,12 @@ async def test_an_operators_control_reaches_a_running_worker_and_a_bad_one_does_
     async with broadcast(servers, {topic.name: handler}) as reader:
         await asyncio.wait_for(reader.wait_caught_up(), LIMIT)
         assert used == []
-        topic.write(control("first"))
+        topic.write(policy("first"))
         await until(lambda: len(used) == 1)
         topic.write((b"decision-policy", b"{broken"))
         topic.write((b"decision-policy", None))
+        topic.write(policy("first"))
+        topic.write(signed(control.ConfiguredPolicy(issued_at=START + timedelta(minutes=1))))
         await until(lambda: len(used) == 2)
     assert [policy.version for policy in used] == ["first", "configured"]
 

@@ -82,7 +82,7 @@ def alert(number: int) -> Alert:
         currency="EUR",
     )
     return Alert(
-        alert_id=alert_id(str(number), "fixed-1"),
+        alert_id=alert_id(str(number), "fixed-1", b""),
         decision=Decision.REVIEW,
         score=0.75,
         threshold=0.5,
@@ -116,6 +116,7 @@ def test_topics_check_says_what_is_missing_until_topics_create(prefix: str) -> N
     assert before.exit_code == 1
     assert f"Topic {prefix}scores is missing: `fraudstream topics create` makes it." in before.stdout
     assert json.loads(run("topics", "check", "--json").stdout.splitlines()[0])["difference"]
+    assert {each["severity"] for each in doctor()["topics"]} == {"problem"}
     created = run("topics", "create")
     assert set(created.stdout.split()) >= {f"{prefix}transactions", f"{prefix}scoring-changelog"}
     after = run("topics", "check")
@@ -156,9 +157,20 @@ def test_alerts_without_its_topic_is_one_sentence() -> None:
 @pytest.mark.usefixtures("topics")
 def test_the_doctor_finds_a_fresh_cluster_well() -> None:
     findings = doctor()
-    assert list(findings)[4:] == ["kafka", "kafka disk", "topics", "transactions", "group"]
-    for subject in ("kafka", "topics", "transactions", "group"):
-        assert [finding["sentence"] for finding in findings[subject] if not finding["ok"]] == []
+    looked_at = [
+        "kafka",
+        "clock",
+        "limits",
+        "kafka disk",
+        "rights",
+        "topics",
+        "replicas",
+        "transactions",
+        "group",
+    ]
+    assert list(findings)[6:] == [*looked_at, "models"]
+    for subject in (*looked_at[:3], *looked_at[4:]):
+        assert [each["sentence"] for each in findings[subject] if each["severity"] != "ok"] == []
     assert "Kafka 4.3 answers" in findings["kafka"][0]["sentence"]
     assert "has committed nothing yet" in findings["group"][0]["sentence"]
 
@@ -172,9 +184,10 @@ def test_the_doctor_finds_records_that_wait_for_no_worker(
     producer.flush(30)
     place = TopicPartition(f"{topics}transactions", 0)
     admin.alter_group_offsets(topics, {place: OffsetAndMetadata(0, "", -1)})
-    (finding,) = doctor()["group"]
-    assert not finding["ok"]
-    assert finding["sentence"].endswith("about 9 records wait: start one with `fraudstream worker`.")
+    finding, _ = doctor()["group"]
+    assert finding["severity"] == "problem"
+    assert f"about 9 records of {topics}transactions wait, the oldest for " in finding["sentence"]
+    assert finding["sentence"].endswith(" s: start one with `fraudstream worker`.")
     assert run("doctor").exit_code == 1
 
 

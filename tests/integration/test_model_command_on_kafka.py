@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import Producer
 from typer.testing import CliRunner, Result
 
+from agents.erasures import Erasures
 from fraudstream.cli import app
 from fraudstream.compose import new_model
 from fraudstream.errors import FraudstreamError
@@ -171,7 +172,7 @@ def learnt(settings: Settings) -> Settings:
         write(settings, topics.examples, [(None, value) for value in values[start : start + 20]])
     model = new_model(settings)
     with log(settings.kafka, topics.examples) as examples:
-        fold(model, examples.records(), 21, lambda _done, _of: None)
+        fold(model, examples.records(), 21, lambda _done, _of: None, Erasures(KEY.encode()))
     write(settings, topics.models, [(b"forest@22", seal(*model.snapshot(START), KEY.encode()))])
     return settings
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from urllib.error import URLError
 
 import orjson
 import pytest
@@ -12,11 +14,12 @@ from service import SIGNING_KEY, Service, service, wait_until
 
 from fraudstream.simulate.cards import CardWorld
 from fraudstream.simulate.handbook import Handbook
+from models.controls import sign
 from models.features import FEATURES, FEATURES_VERSION
 from models.learner import make_learner
 from models.online_model import OnlineModel
 from models.signing import seal
-from schemas.control import ModelPin
+from schemas.control import ModelPin, ModelUnpin
 from schemas.example import Example, Maturity
 from schemas.label import Outcome
 
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fraudstream.simulate.world import SimulatedTransaction
+    from schemas.control import Control
 
 pytestmark = pytest.mark.kafka
 
@@ -74,11 +78,17 @@ class Scorer:
         self._bank: Iterator[SimulatedTransaction] = iter(CardWorld(Handbook.of_size(100, 8, start)))
         self._sent = 0
 
+    def restart(self) -> None:
+        """Stop the worker and start it again; its counters begin anew."""
+        assert set(self.running.stop()) == {0}
+        self.worker = self.running.start()
+
     def publish(self, key: bytes, value: bytes | None) -> None:
         self.running.produce([(key, value)], self.running.topics.models)
 
-    def control(self, value: bytes | None) -> None:
-        self.running.produce([(b"model", value)], self.running.topics.controls)
+    def control(self, control: Control, key: bytes = KEY) -> None:
+        record = (control.control.encode(), sign(control, key))
+        self.running.produce([record], self.running.topics.controls)
 
     def wait_for_version(self, version: int) -> None:
         wait_until(
@@ -102,14 +112,25 @@ class Scorer:
         }
         return str(newest[sent.transaction_id])
 
-    def refused(self, error_type: str) -> float:
+    def refused(self, error_type: str, topic: str = "") -> float:
         lines = self.running.metrics(self.worker).splitlines()
         name = "fraudstream_broadcast_records_refused_total"
         return sum(
             float(line.rsplit(" ", 1)[1])
             for line in lines
-            if line.startswith(name) and f'error_type="{error_type}"' in line
+            if line.startswith(name) and f'error_type="{error_type}"' in line and topic in line
         )
+
+    def wait_for_refused_controls(self) -> None:
+        """Wait until a control was refused for its signature, and one for its age."""
+
+        def were_refused() -> bool:
+            with suppress(URLError):  # a worker that starts does not answer yet
+                topic = self.running.topics.controls
+                return all(self.refused(fault, topic) == 1 for fault in ("bad-signature", "old-control"))
+            return False
+
+        wait_until(were_refused, 60, self.running.logs)
 
 
 @pytest.fixture(scope="module")
@@ -155,14 +176,28 @@ def test_what_is_no_newer_model_signed_by_our_key_is_refused_and_scoring_goes_on
     assert scorer.score_one() == in_force
 
 
+def pin(version: int, minute: int) -> ModelPin:
+    return ModelPin(name="forest", model_version=version, issued_at=NOW + timedelta(minutes=minute))
+
+
 def test_an_operator_holds_every_scorer_to_a_version_and_lets_it_go(scorer: Scorer) -> None:
-    for version, expected in ((10, "forest@10"), (0, "prior")):
-        pin = ModelPin(name="forest", model_version=version, issued_at=NOW)
-        scorer.control(pin.to_json())
+    for minute, (version, expected) in enumerate(((10, "forest@10"), (0, "prior"))):
+        scorer.control(pin(version, minute))
         scorer.wait_for_version(version)
         assert scorer.score_one() == expected
-    scorer.control(None)
+    scorer.control(ModelUnpin(issued_at=NOW + timedelta(minutes=2)))
     scorer.wait_for_version(20)
+    assert scorer.score_one() == "forest@20"
+
+
+def test_a_pin_that_is_false_or_old_is_refused_also_by_a_scorer_that_starts(scorer: Scorer) -> None:
+    """The topic keeps all that was ever told, so a scorer that starts finds the newest beside the old."""
+    scorer.control(pin(0, 9), b"somebody else's key")
+    scorer.control(pin(0, 1))
+    scorer.wait_for_refused_controls()
+    assert scorer.score_one() == "forest@20"
+    scorer.restart()
+    scorer.wait_for_refused_controls()
     assert scorer.score_one() == "forest@20"
 
 

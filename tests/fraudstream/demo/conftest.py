@@ -19,7 +19,7 @@ def an_alert(transaction_id: str, decision: Decision = Decision.REVIEW) -> Alert
     """An alert on a card payment of 250 EUR where 20 EUR are normal."""
     noon = datetime(2026, 3, 2, 12, tzinfo=UTC)
     return Alert(
-        alert_id=alert_id(transaction_id, "fixed"),
+        alert_id=alert_id(transaction_id, "fixed", b""),
         decision=decision,
         score=0.75,
         threshold=0.5,

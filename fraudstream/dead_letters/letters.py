@@ -1,0 +1,166 @@
+"""What stands on the dead-letter topic: letters, and notes that say which of them were replayed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, NamedTuple, Self
+
+from agents.dead_letters import MASKED_HEADER, OMITTED_HEADER, Outgoing, as_it_came
+from fraudstream.dead_letters.errors import DeadLettersRefused
+from models.case import moment
+from schemas.dead_letter import DeadLetter
+from schemas.decoding import decode
+from schemas.errors import InvalidMessage
+from schemas.message import Message
+from schemas.score import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
+
+    from agents.dead_letters import KafkaRecord
+
+REPLAY_HEADER = "fraudstream-replay-of"
+"""On a message that was put back: the place of its dead letter."""
+NOTE_HEADER = "fraudstream-replayed"
+"""On a record of the dead-letter topic that is a note: the place of the letter that was replayed."""
+
+_PLACE = re.compile(r"([0-9]{1,9})-([0-9]{1,18})", re.ASCII)
+
+
+class Place(NamedTuple):
+    """Where a dead letter stands on the dead-letter topic, written `partition-offset`."""
+
+    partition: int
+    offset: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a place.
+
+        Raises:
+            DeadLettersRefused: the text is none.
+        """
+        match = _PLACE.fullmatch(text)
+        if match is None:
+            raise DeadLettersRefused(
+                f"{text!r} is no place of a dead letter: it is partition-offset, such as 3-1042, as "
+                "`fraudstream dead-letters list` shows it."
+            )
+        return cls(int(match[1]), int(match[2]))
+
+    def __str__(self) -> str:
+        return f"{self.partition}-{self.offset}"
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One dead letter.
+
+    Attributes:
+        place: where it stands.
+        why: what its headers say of the refusal.
+        came: key, value, headers and timestamp of the message, as far as they were stored.
+        is_masked: card numbers in it are masked.
+        is_omitted: key, value and headers were left out.
+    """
+
+    place: Place
+    why: DeadLetter
+    came: Outgoing
+    is_masked: bool = False
+    is_omitted: bool = False
+
+    @classmethod
+    def of(cls, record: KafkaRecord) -> Self:
+        """Read a record of the dead-letter topic.
+
+        Raises:
+            InvalidMessage: it has not the headers of a dead letter.
+        """
+        headers = record.headers() or ()
+        names = {name for name, _ in headers}
+        return cls(
+            Place(record.partition(), record.offset()),
+            DeadLetter.from_headers(headers),
+            as_it_came(record),
+            MASKED_HEADER in names,
+            OMITTED_HEADER in names,
+        )
+
+    @property
+    def source(self) -> Source:
+        """Where the message stood; it tells messages apart."""
+        return Source(topic=self.why.topic, partition=self.why.partition, offset=self.why.offset)
+
+    @property
+    def made_at(self) -> datetime | None:
+        """The message's own Kafka timestamp, which its dead letter keeps."""
+        milliseconds = self.came.timestamp_ms
+        return None if milliseconds is None else moment(milliseconds / 1_000)
+
+    def without_content(self) -> Self:
+        """The letter with nothing that its sender wrote, for a long list."""
+        return replace(self, came=self.came._replace(key=None, value=None, headers=[]))
+
+
+class ReplayNote(Message):
+    """Value of a note: written in one transaction with the message that it is about."""
+
+    letter: str
+    """Place of the dead letter."""
+    source: Source
+    """Where the message had stood."""
+    sent_to: Source
+    """Where it stands now."""
+    is_edited: bool
+    """Whether key or value are others than those that came."""
+
+
+@dataclass
+class LetterBook:
+    """All letters that were asked for, and all notes.
+
+    Attributes:
+        wanted: makes of each letter what is kept of it, None for nothing.
+        letters: by place.
+        notes: by the source of their message, so that two letters of one message count as one.
+        foreign: records that are neither letter nor note.
+    """
+
+    wanted: Callable[[Letter], Letter | None]
+    letters: dict[Place, Letter] = field(default_factory=dict)
+    notes: dict[Source, ReplayNote] = field(default_factory=dict)
+    foreign: int = 0
+
+    def take(self, record: KafkaRecord) -> None:
+        """Take one record of the dead-letter topic."""
+        try:
+            if any(name == NOTE_HEADER for name, _ in record.headers() or ()):
+                note = decode(ReplayNote.model_validate, record.value() or b"")
+                self.notes[note.source] = note
+            elif letter := self.wanted(Letter.of(record)):
+                self.letters[letter.place] = letter
+        except InvalidMessage:
+            self.foreign += 1
+
+    def note_of(self, letter: Letter) -> ReplayNote | None:
+        """The note that says that a letter's message was replayed."""
+        return self.notes.get(letter.source)
+
+    def find(self, place: Place) -> Letter:
+        """The letter at a place.
+
+        Raises:
+            DeadLettersRefused: there is none.
+        """
+        if place not in self.letters:
+            raise DeadLettersRefused(
+                f"No dead letter stands at {place}: `fraudstream dead-letters list` shows where they stand."
+            )
+        return self.letters[place]
+
+    def twins(self, letter: Letter) -> Iterator[Letter]:
+        """The letters of the same message, itself among them: at-least-once delivery may write two."""
+        return (each for each in self.letters.values() if each.source == letter.source)

@@ -1,0 +1,202 @@
+"""Makes the changelog of the profiles anew from `transactions`, for a changelog that has lost entries.
+
+Profiles are a fold of the transactions, so they come back byte for byte as far as the topic reaches; what its
+retention has removed stays forgotten. Nothing is scored again: the fold ends where the group has committed.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+
+from agents.erasures import Erasures
+from agents.runtime.commit_note import CommitNote
+from agents.runtime.state import seal
+from agents.scoring import NAME
+from fraudstream.compose import admission, policy_factory
+from fraudstream.errors import FraudstreamError
+from fraudstream.kafka_admin import KafkaUnreachable, kafka_admin
+from fraudstream.model_admin.reading import expect_topics
+from models.core import ScoringCore
+from models.prior import PriorModel
+from models.reputation import ReputationStore
+from models.state import PROFILE_PREFIX
+from schemas.erasure import Erasure
+from schemas.errors import InvalidMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from confluent_kafka import Message
+
+    from agents.scoring import Admitted
+    from fraudstream.settings import Settings
+    from models.state import SubjectState
+
+_ANSWER_SECONDS: Final = 30.0
+_MOST_AT_ONCE: Final = 500
+_POLL_SECONDS: Final = 0.1
+_GRACE_SECONDS: Final = 5.0
+_PAUSE_SECONDS: Final = 1.0
+
+
+class ProfilesRefused(FraudstreamError):
+    """Profiles cannot be made anew; the text is one sentence."""
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """The profiles of one partition, made anew.
+
+    Attributes:
+        partition: of `transactions` and the changelog.
+        profiles: written to the changelog.
+        begins: offset of the first record that was there; above 0, older ones are forgotten.
+        ends: offset up to which the group had committed.
+    """
+
+    partition: int
+    profiles: int
+    begins: int
+    ends: int
+
+
+def rebuild_profiles(settings: Settings, tell: Callable[[Rebuilt], None]) -> None:
+    """Fold each partition up to the group's commit and write its profiles to the changelog.
+
+    Args:
+        settings: where the topics are, and of which group the commits are.
+        tell: is told of each partition when it is done.
+
+    Raises:
+        ProfilesRefused: workers of the group run, or it has committed nothing.
+        KafkaUnreachable: Kafka does not answer, or refuses something.
+        TopicsRefused: a topic is missing.
+    """
+    topics = settings.topics.names()
+    expect_topics(settings.kafka, topics.transactions, topics.scoring_changelog)
+    _expect_no_worker(settings)
+    try:
+        with closing(_consumer(settings)) as consumer:
+            for place in _committed(settings, consumer):
+                tell(_rebuild(settings, consumer, place))
+    except KafkaException as error:
+        raise KafkaUnreachable(
+            f"Kafka at {settings.kafka.bootstrap_servers} refused a request ({error.args[0].name()})."
+        ) from error
+
+
+def _expect_no_worker(settings: Settings) -> None:
+    """See that no worker runs; one that was stopped keeps its place in the group for a session."""
+    group = settings.worker.group
+    deadline = time.monotonic() + settings.delivery.session_timeout_seconds + _GRACE_SECONDS
+    with kafka_admin(settings.kafka) as admin:
+        while members := len(admin.describe_groups([group])[group]["members"]):
+            if time.monotonic() > deadline:
+                raise ProfilesRefused(
+                    f"{members} worker(s) of group {group} run: stop them first, and start them afterwards."
+                )
+            time.sleep(_PAUSE_SECONDS)
+
+
+def _consumer(settings: Settings) -> Consumer:
+    return Consumer(
+        {
+            **settings.kafka.librdkafka(),
+            "group.id": settings.worker.group,
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "log_level": 0,  # what goes wrong is said once, in a sentence
+        }
+    )
+
+
+def _committed(settings: Settings, consumer: Consumer) -> list[TopicPartition]:
+    """What the group has committed of each partition, with its note."""
+    topic = settings.topics.names().transactions
+    numbers = consumer.list_topics(topic, timeout=_ANSWER_SECONDS).topics[topic].partitions
+    places = consumer.committed([TopicPartition(topic, n) for n in sorted(numbers)], timeout=_ANSWER_SECONDS)
+    found = [place for place in places if place.offset >= 0]
+    if not found:
+        raise ProfilesRefused(
+            f"Group {settings.worker.group} has committed nothing of {topic}: there are no profiles to make "
+            "anew, so start the workers."
+        )
+    return found
+
+
+def _rebuild(settings: Settings, consumer: Consumer, place: TopicPartition) -> Rebuilt:
+    begins, _ = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), _ANSWER_SECONDS)
+    state = fold(settings, _records(consumer, place))
+    changes = [(key, payload) for key, payload in state.changes() if key.startswith(PROFILE_PREFIX)]
+    producer = Producer({**settings.kafka.librdkafka(), "enable.idempotence": True, "log_level": 0})
+    for key, payload in changes:
+        _write(producer, settings.topics.names().scoring_changelog, place, key, payload)
+    if producer.flush(_ANSWER_SECONDS):
+        raise ProfilesRefused("Kafka has not taken all profiles in time: run the command again.")
+    note = CommitNote(CommitNote.read(place.metadata).suspect, {NAME: str(len(state))})
+    consumer.commit(
+        offsets=[TopicPartition(place.topic, place.partition, place.offset, note.text())], asynchronous=False
+    )
+    return Rebuilt(place.partition, len(state), begins, place.offset)
+
+
+def _write(
+    producer: Producer, changelog: str, place: TopicPartition, key: bytes, payload: bytes | None
+) -> None:
+    while True:
+        try:
+            producer.produce(changelog, seal(place.offset, payload), key, place.partition)
+        except BufferError:
+            producer.poll(_POLL_SECONDS)
+        else:
+            producer.poll(0)
+            return
+
+
+def _records(consumer: Consumer, place: TopicPartition) -> Iterator[list[Message]]:
+    """The records of a partition before the group's commit, some at a time."""
+    consumer.assign([TopicPartition(place.topic, place.partition, OFFSET_BEGINNING)])
+    position = 0
+    while position < place.offset:
+        messages = consumer.consume(_MOST_AT_ONCE, _POLL_SECONDS)
+        for message in messages:
+            error = message.error()
+            if error is None or error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's name
+                position = message.offset() + (error is None)
+            elif not error.retriable():
+                raise KafkaException(error)
+        yield [each for each in messages if each.error() is None and each.offset() < place.offset]
+
+
+def fold(settings: Settings, records: Iterable[list[Message]]) -> SubjectState:
+    """The state of a partition as the scoring agent would have it after these records."""
+    core = ScoringCore(PriorModel(), ReputationStore(), policy_factory(settings))
+    key = settings.learning.signing_key
+    erasures = Erasures(None if key is None else key.get_secret_value().encode())
+    take = erasures.beside(admission(settings).admit)
+    state = core.new_state()
+    for batch in records:
+        waiting: list[Admitted] = []
+        for record in batch:
+            try:
+                taken = take(record)
+            except InvalidMessage:
+                continue
+            if isinstance(taken, Erasure):
+                _score(core, state, waiting)
+                state.erase(taken.subject)
+            else:
+                waiting.append(taken)
+        _score(core, state, waiting)
+    return state
+
+
+def _score(core: ScoringCore, state: SubjectState, waiting: list[Admitted]) -> None:
+    core.process([each.transaction for each in waiting], [each.record.offset() for each in waiting], state)
+    waiting.clear()

@@ -1,0 +1,139 @@
+"""`fraudstream control` without Kafka: what it writes, what it shows, and what it refuses in one sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from typer.testing import CliRunner, Result
+
+from agents.broadcast import policy_factory
+from fraudstream.cli import app
+from fraudstream.errors import FraudstreamError
+from fraudstream.model_admin import ControlLog, ModelRefused
+from fraudstream.model_admin.controls import RefusedControl
+from fraudstream.model_admin.policies import budget, fixed_threshold
+from models.alert_budget import AlertBudget
+from models.controls import Controls
+from models.policy import FixedThreshold
+from tests.models.model_cases import KEY, START, pin, signed
+
+if TYPE_CHECKING:
+    from schemas.control import Control
+
+FIXED = ("policy", "fixed-threshold", "--review", "0.3", "--decline", "0.6")
+BUDGET = ("policy", "alert-budget", "--alerts-per-10000", "20", "--floor", "0.1", "--ceiling", "0.7")
+scores = st.floats(0, 1)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(app, ["control", *arguments], catch_exceptions=False)
+
+
+@pytest.fixture
+def issued(monkeypatch: pytest.MonkeyPatch) -> list[Control]:
+    """What the commands tell the scorers."""
+    told: list[Control] = []
+
+    def issue(_settings: Any, control: Control) -> Control:
+        told.append(control)
+        return control
+
+    monkeypatch.setattr("fraudstream.model_admin.issue", issue)
+    return told
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "version"),
+    [
+        (FIXED, "fixed-threshold", FixedThreshold(0.3, 0.6).version),
+        (
+            (*BUDGET, "--decline", "0.8"),
+            "alert-budget",
+            AlertBudget(20, floor=0.1, ceiling=0.7, decline=0.8).version,
+        ),
+        (("clear",), "configured-policy", None),
+    ],
+)
+def test_each_command_tells_one_control_and_shows_it(
+    issued: list[Control], command: tuple[str, ...], kind: str, version: str | None
+) -> None:
+    result = run(*command, "--remark", "as agreed")
+    [control] = issued
+    assert (control.kind, control.remark, getattr(control, "version", None)) == (kind, "as agreed", version)
+    assert f"decision-policy.kind: {kind}" in result.stdout.splitlines()
+    assert result.stderr == "Every scorer that has the signing key follows within a second.\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (("policy", "fixed-threshold", "--review", "0.7", "--decline", "0.6"), "thresholds must ascend"),
+        ((*BUDGET, "--decline", "0.6"), "thresholds must ascend"),
+        ((*FIXED, "--remark", "x" * 400), "remark: has a length or characters"),
+        (("clear", "--remark", "a\nb"), "remark: has a length or characters"),
+    ],
+)
+def test_what_scorers_would_refuse_is_not_told(
+    issued: list[Control], command: tuple[str, ...], says: str
+) -> None:
+    with pytest.raises(ModelRefused, match=rf"^Scorers would refuse this policy: {says}[^\n]*\.$"):
+        run(*command)
+    assert issued == []
+
+
+@pytest.mark.parametrize("command", [FIXED[:4], ("policy", "fixed-threshold", "--review", "7"), BUDGET])
+def test_wrong_usage_is_status_2(issued: list[Control], command: tuple[str, ...]) -> None:
+    assert run(*command).exit_code == 2
+    assert issued == []
+
+
+@given(st.tuples(scores, scores, scores).map(sorted), st.floats(1e-9, 10_000))
+def test_every_policy_that_can_be_has_a_name_that_a_control_can_have(
+    bounds: list[float], alerts_per_10000: float
+) -> None:
+    """The same numbers have the same name, so that a budget goes on where it was."""
+    floor, ceiling, decline = bounds
+    for control in (
+        fixed_threshold(floor, decline, issued_at=START),
+        budget(alerts_per_10000, floor=floor, ceiling=ceiling, decline=decline, issued_at=START),
+    ):
+        assert policy_factory(control)().version == control.version
+        assert len(control.version) <= 32
+
+
+def test_show_is_the_controls_in_force_and_in_words_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    controls = Controls(KEY)
+    controls.take(*signed(pin(7)))
+    found = ControlLog(controls, (RefusedControl(3, "the control is not signed by this key"),))
+    monkeypatch.setattr("fraudstream.model_admin.read_controls", lambda _: found)
+    result = run("show", "--json")
+    assert [orjson.loads(line)["model_version"] for line in result.stdout.splitlines()] == [7]
+    assert result.stderr == (
+        "Scorers refuse the record at offset 3: the control is not signed by this key.\n"
+    )
+    assert "model.model_version: 7" in run("show").stdout.splitlines()
+
+
+def test_show_says_that_nothing_is_in_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fraudstream.model_admin.read_controls", lambda _: ControlLog(Controls(KEY), ()))
+    result = run("show")
+    assert (result.stdout, result.stderr.startswith("No control is in force")) == ("", True)
+
+
+@pytest.mark.parametrize("command", [("show",), ("clear",), FIXED])
+def test_without_a_key_nothing_is_told_or_trusted(command: tuple[str, ...]) -> None:
+    with pytest.raises(ModelRefused, match=r"^FRAUDSTREAM_LEARNING__SIGNING_KEY is not set"):
+        run(*command)
+
+
+@pytest.mark.parametrize("command", [("show",), ("clear",), FIXED])
+def test_kafka_away_is_one_sentence(monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]) -> None:
+    monkeypatch.setattr("fraudstream.kafka_admin.BOOTSTRAP_MS", 100)
+    monkeypatch.setenv("FRAUDSTREAM_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    monkeypatch.setenv("FRAUDSTREAM_LEARNING__SIGNING_KEY", KEY.decode())
+    with pytest.raises(FraudstreamError, match=r"^Kafka does not answer at 127\.0\.0\.1:1"):
+        run(*command)
