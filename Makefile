@@ -45,6 +45,24 @@ format: dev  ## Format the code and mend what ruff can mend
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
+.PHONY: faults
+faults: dev  ## Break a running service in every way and hold it to what is promised
+	@$(BIN)/python tests/faults/run.py $(ARGS)
+
+.PHONY: fuzz
+fuzz: dev  ## Send mutated messages through intake and scoring, and account for each
+	@$(BIN)/python tests/fuzz/run.py $(ARGS)
+
+.PHONY: audit
+audit: dev  ## Look up known vulnerabilities of all that is locked (needs the network)
+	@for lock in requirements/*.txt; do $(BIN)/pip-audit --strict --require-hashes --disable-pip -r $$lock || exit; done
+
+.PHONY: sbom
+sbom: dev  ## Write the software bill of materials of the runtime to dist/sbom.json
+	@mkdir -p dist
+	@$(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --output-reproducible --of JSON \
+		-o dist/sbom.json requirements/runtime.txt
+
 .PHONY: bench
 bench: setup  ## Measure what an event costs and how long it takes
 	@$(BIN)/python benchmarks/run.py $(ARGS)
@@ -76,6 +94,14 @@ backtest: setup  ## Compare learners and yardsticks on the public benchmark, lab
 .PHONY: schema
 schema: setup  ## Write the JSON Schemas and the AsyncAPI document anew
 	@$(BIN)/fraudstream schema export schemas/generated
+
+.PHONY: dashboards
+dashboards: dev  ## Write the Grafana dashboards anew
+	@$(BIN)/python -m deploy.grafana
+
+.PHONY: topics-file
+topics-file: setup  ## Write deploy/topics.yaml anew
+	@FRAUDSTREAM_TOPICS__REPLICATION_FACTOR=3 $(BIN)/python deploy/topics.py > deploy/topics.yaml
 
 .PHONY: lock
 lock: COMPILE := $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 \
