@@ -19,6 +19,8 @@ _DEAD_LETTER_BYTES = 2 * 1_048_576
 _SNAPSHOT_BYTES = 16 * 1_048_576
 # The newest segment is never compacted, so a small one keeps a restore short.
 _CHANGELOG_SEGMENT_BYTES = 64 * 1_048_576
+# Each scorer reads all of these at its start, and a reputation takes ten times as long to read as a profile.
+_REPUTATION_SEGMENT_BYTES = 16 * 1_048_576
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def topic_specs(
         ),
         _log(topics.examples, 1, days=365),
         _log(topics.outcomes, reputation_partitions, days=7),
-        _table(topics.reputations, reputation_partitions),
+        _table(topics.reputations, reputation_partitions, segment_bytes=_REPUTATION_SEGMENT_BYTES),
         _table(topics.models, 1, max_message_bytes=_SNAPSHOT_BYTES, segment_bytes=_CHANGELOG_SEGMENT_BYTES),
         TopicSpec(topics.controls, 1, "delete", _FOREVER),
         _table(topics.scoring_changelog, partitions, segment_bytes=_CHANGELOG_SEGMENT_BYTES),

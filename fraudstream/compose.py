@@ -65,7 +65,13 @@ def bind_scoring(app: App, settings: Settings, telemetry: Telemetry) -> dict[str
     else:
         handlers[topics.controls] = control_handler(Controls(key), core.use_policy, policy, shelf.pin)
         preparers[topics.models] = SnapshotHandler(shelf, key, FEATURES_VERSION).prepare
-    broadcast = Broadcast(app.delivery.reader_properties(), handlers, telemetry, preparers=preparers)
+    broadcast = Broadcast(
+        app.delivery.reader_properties(),
+        handlers,
+        telemetry,
+        preparers=preparers,
+        newest_only=(topics.models, topics.reputations),
+    )
     app.service(broadcast)
 
     async def prepared() -> None:

@@ -1,8 +1,8 @@
 """Reads compacted topics whole, without a group, and goes on reading for as long as the worker runs.
 
 In: the compacted topics, all partitions, from their beginning. Out: nothing. Remembers: what the handlers
-keep. Promises: each committed record is handed over once, in the order of its partition, but at the start, of
-those that take long to make ready, the newest of each key alone; `caught_up` only after every partition was
+keep. Promises: each committed record is handed over once, in the order of its partition, but at the start not
+all those of a key that a later one replaces, where that is wished; `caught_up` only after every partition was
 read to its end; a record that is refused, or that breaks its handler, is reported and passed over, since one
 bad record must not stop every scorer at once.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import Counter
+from collections import Counter, deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -27,7 +27,7 @@ from agents.runtime.errors import KafkaUnavailable
 from schemas.errors import ErrorType, InvalidMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from agents.broadcast.handlers import Handler
     from agents.telemetry import Telemetry
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("librdkafka.broadcast")
 _MOST_AT_ONCE = 100
+_MOST_WITHHELD = 100_000
 _POLL_SECONDS = 0.2
 _HASTY_POLL_SECONDS = 0.02
 _STATISTICS_SECONDS = 5.0
@@ -63,6 +64,7 @@ class Broadcast(mode.Service):
         telemetry: Telemetry,
         *,
         preparers: Mapping[str, Preparer] | None = None,
+        newest_only: Collection[str] = (),
         start_timeout: float = 60.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -73,6 +75,8 @@ class Broadcast(mode.Service):
             handlers: by topic.
             preparers: by further topics whose records take long to make ready: run in the reader's own
                 thread, they give what is then called on the event loop.
+            newest_only: topics of which, at the start, a record may be left out that a later one of its key
+                replaces; not one whose handler must see them all.
             telemetry: is told what was applied and refused.
             start_timeout: seconds that the brokers have to answer at the start.
             clock: monotonic seconds.
@@ -81,6 +85,7 @@ class Broadcast(mode.Service):
         self._properties = dict(properties)
         self._handlers = dict(handlers)
         self._preparers = dict(preparers or {})
+        self._newest_only = frozenset(newest_only)
         self._telemetry = telemetry
         self._start_timeout = start_timeout
         self._clock = clock
@@ -88,6 +93,7 @@ class Broadcast(mode.Service):
         self._consumer: Any = None
         self._behind: set[Place] = set()
         self._withheld: dict[Place, dict[bytes | None, ck.Message]] = {}
+        self._released = deque[ck.Message]()
         self._consumed = 0
         self._records = 0
         self._caught_up = asyncio.Event()
@@ -155,22 +161,25 @@ class Broadcast(mode.Service):
         self._consumer = await self._in_thread(self._new_consumer)
         for topic in (*self._handlers, *self._preparers):
             self._behind.update([(topic, number) for number in await self._partitions(topic)])
-        self._withheld = {place: {} for place in self._behind if place[0] in self._preparers}
+        self._withheld = {place: {} for place in self._behind if place[0] in self._newest_only}
         beginnings = [ck.TopicPartition(*place, ck.OFFSET_BEGINNING) for place in self._behind]
         await self._in_thread(self._consumer.assign, beginnings)
 
     def _consume(self, patience: float) -> list[Taken]:
         """Read what there is and make ready what takes long (in the thread)."""
-        messages = self._consumer.consume(_MOST_AT_ONCE, patience)
-        self._consumed += len(messages)
-        released = chain.from_iterable(map(self._released, messages))
+        if not self._released:
+            messages = self._consumer.consume(_MOST_AT_ONCE, patience)
+            self._consumed += len(messages)
+            self._released.extend(chain.from_iterable(map(self._release, messages)))
+        count = min(len(self._released), _MOST_AT_ONCE)
+        released = [self._released.popleft() for _ in range(count)]
         return [(message, self._prepared(message)) for message in released]
 
-    def _released(self, message: ck.Message) -> Sequence[ck.Message]:
-        """What is to be made ready now that a message came.
+    def _release(self, message: ck.Message) -> Sequence[ck.Message]:
+        """What is to be handed over now that a message came.
 
-        Until the end of a partition has been seen, a later record of a key replaces an earlier one that would
-        take long: Kafka has not compacted what was written lately, hundreds of models among it.
+        Until the end of its partition has been seen, a record waits for a later one of its key, as long as
+        not too many do: Kafka has not compacted what was written lately, thousands of models and reputations.
         """
         withheld = self._withheld.get(place := (message.topic(), message.partition()))
         if withheld is None:
@@ -178,11 +187,18 @@ class Broadcast(mode.Service):
         if message.error() is None:
             withheld.pop(message.key(), None)
             withheld[message.key()] = message
-            return ()
+            return self._let_go(place) if len(withheld) > _MOST_WITHHELD else ()
         if message.error().code() == ck.KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's name
+            waited = self._let_go(place)
             del self._withheld[place]
-            return [*withheld.values(), message]
+            return [*waited, message]
         return [message]
+
+    def _let_go(self, place: Place) -> Sequence[ck.Message]:
+        """Give what was withheld of a partition, in the order in which it came."""
+        waited = list(self._withheld[place].values())
+        self._withheld[place].clear()
+        return waited
 
     def _prepared(self, message: ck.Message) -> Step:
         """What is to be called on the event loop for one record; a refusal is raised there."""

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
 from agents.broadcast import Broadcast, BroadcastUnavailable, Handler, refuse_snapshots
+from agents.broadcast import reader as reader_module
 from agents.broadcast.reader import leaders_talk
 from agents.runtime import DeliveryOptions
 from agents.runtime.errors import KafkaUnavailable
@@ -21,7 +22,7 @@ from agents.telemetry import Telemetry
 from schemas.errors import ErrorType, InvalidMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterator, Mapping
 
     from agents.broadcast.reader import Preparer
 
@@ -55,6 +56,7 @@ def broadcast(
     telemetry: Telemetry | None = None,
     *,
     preparers: Mapping[str, Preparer] | None = None,
+    newest_only: Collection[str] = (),
     timeout: float = 5.0,
 ) -> Broadcast:
     options = DeliveryOptions(client={"bootstrap.servers": servers}, group="test", member="1")
@@ -63,6 +65,7 @@ def broadcast(
         handlers,
         telemetry or Telemetry(CollectorRegistry()),
         preparers=preparers,
+        newest_only=newest_only,
         start_timeout=timeout,
     )
 
@@ -123,11 +126,16 @@ async def test_a_record_that_breaks_its_handler_stops_nothing(kafka: MockKafka) 
     assert reasons == {"its handler failed (ZeroDivisionError)"}
 
 
-async def test_at_the_start_only_the_newest_of_each_key_is_made_ready(kafka: MockKafka) -> None:
-    """What is written later is, each of it."""
+@pytest.mark.parametrize("most", [100_000, 2])
+async def test_at_the_start_what_a_later_record_replaces_is_left_out_as_far_as_wished(
+    kafka: MockKafka, monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    """What is written later is all handed over."""
+    monkeypatch.setattr(reader_module, "_MOST_WITHHELD", most)
+    slow = f"slow-{most}"
     for value in (b"one", b"two", b"three"):
-        kafka.write("slow", b"a", value)
-        kafka.write("slow", value, value)
+        kafka.write(slow, b"a", value)
+        kafka.write(slow, value, value)
     made_ready: list[tuple[bytes | None, bytes | None]] = []
     taken: asyncio.Queue[bytes | None] = asyncio.Queue()
 
@@ -135,12 +143,13 @@ async def test_at_the_start_only_the_newest_of_each_key_is_made_ready(kafka: Moc
         made_ready.append((key, value))
         return lambda: taken.put_nowait(value)
 
-    async with broadcast(kafka.servers, {}, preparers={"slow": prepare}) as reader:
+    async with broadcast(kafka.servers, {}, preparers={slow: prepare}, newest_only=[slow]) as reader:
         await asyncio.wait_for(reader.wait_caught_up(), 10)
-        assert made_ready == [(b"one", b"one"), (b"two", b"two"), (b"a", b"three"), (b"three", b"three")]
+        last = [(b"one", b"one"), (b"two", b"two"), (b"a", b"three"), (b"three", b"three")]
+        assert made_ready == (last if most > 2 else [last[0], (b"a", b"two"), *last[1:]])
         assert [taken.get_nowait() for _ in made_ready] == [value for _, value in made_ready]
         for value in (b"four", b"five"):
-            kafka.write("slow", b"a", value)
+            kafka.write(slow, b"a", value)
             assert await asyncio.wait_for(taken.get(), 10) == value
 
 
