@@ -29,7 +29,11 @@ demo: setup  ## Start a real Kafka and watch a bank's transactions being scored
 	@$(BIN)/fraudstream demo $(ARGS)
 
 .PHONY: test
-test: dev lint  ## Check and test everything
+test: dev  ## Check and test everything (ARGS="-m long" runs what takes longest, which is left out else)
+	@$(MAKE) --no-print-directory --jobs=2 lint pytest
+
+.PHONY: pytest
+pytest: dev
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: lint

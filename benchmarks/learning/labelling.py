@@ -6,6 +6,7 @@ import shutil
 import time
 from typing import TYPE_CHECKING, Final
 
+from agents.erasures import Erasures
 from agents.labelling import LabellingPartition
 from benchmarks.learning.results import LabellingRun
 from models.decay import NEVER
@@ -29,7 +30,7 @@ def on_disk(batches: Sequence[Batch], folder: Path) -> LabellingRun:
 
     Not among it, as the worker's other stages: decoding, sending, and the measures of live quality.
     """
-    held = LabellingPartition(LabellingRules(), folder, 0.0, LiveQuality())
+    held = LabellingPartition(LabellingRules(), folder, 0.0, LiveQuality(), Erasures(None))
     examples = rows = unsaved = 0
     began = time.perf_counter()
     for batch in batches:

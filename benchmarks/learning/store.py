@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 
 from rocksdict import Options, Rdict
 
+from agents.erasures import Erasures
 from agents.labelling import LabellingPartition
 from benchmarks.learning.bank import BATCH, SEED, Batch
 from benchmarks.learning.labelling import COMMIT_ROWS, SOURCE, take
@@ -107,7 +108,7 @@ class Growing:
     def __init__(self, flow: Flow, rules: LabellingRules, folder: Path) -> None:
         self._flow = flow
         self._folder = folder
-        self._held = LabellingPartition(rules, folder, 0.0, LiveQuality())
+        self._held = LabellingPartition(rules, folder, 0.0, LiveQuality(), Erasures(None))
         self._rows = 0
 
     def step(self, rows: int) -> StoreStep:

@@ -13,7 +13,7 @@ from tests.faults.scenario import SCENARIOS
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.kafka, pytest.mark.faults]
+pytestmark = [pytest.mark.kafka, pytest.mark.faults, pytest.mark.long]
 
 
 def test_one_of_three_brokers_restarts_and_every_invariant_holds(tmp_path: Path) -> None:

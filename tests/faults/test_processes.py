@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 
 
 @pytest.mark.timeout(600)  # a minute on two cores at rest; a busy machine takes its time
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [MODES[0], pytest.param(MODES[1], marks=pytest.mark.long)])
 def test_workers_killed_in_full_flow_break_no_invariant(kafka: Brokers, tmp_path: Path, mode: Mode) -> None:
     played = play(SCENARIOS["worker-kill"], mode, kafka, tmp_path, is_quick=True)
     assert played.breaches == []

@@ -327,6 +327,7 @@ def test_a_repeated_transaction_is_counted_and_changes_no_score(running: Service
     assert running.metric(worker, "fraudstream_transactions_skipped_total") == skipped + 4
 
 
+@pytest.mark.long
 def test_random_mutations_stop_nothing_and_lose_nothing(running: Service) -> None:
     worker = running.workers[0]
     skipped = running.metric(worker, "fraudstream_transactions_skipped_total")

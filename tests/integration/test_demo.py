@@ -99,7 +99,7 @@ def test_ctrl_c_ends_a_demo_with_status_130_and_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("slot", ["demo-2", "demo-learning"])
+@pytest.mark.parametrize("slot", ["demo-2", pytest.param("demo-learning", marks=pytest.mark.long)])
 def test_a_worker_that_dies_is_named_and_its_log_is_kept(
     demo: subprocess.Popen[str], tmp_path: Path, slot: str
 ) -> None:

@@ -76,7 +76,7 @@ class BothTopics:
         return 0
 
 
-@pytest.mark.parametrize("mode", ["exactly-once", "at-least-once"])
+@pytest.mark.parametrize("mode", ["exactly-once", pytest.param("at-least-once", marks=pytest.mark.long)])
 def test_a_learning_worker_that_is_killed_again_and_again_learns_the_same(
     kafka: Any, tmp_path: Path, mode: str
 ) -> None:

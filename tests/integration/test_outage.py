@@ -22,7 +22,7 @@ pytestmark = [pytest.mark.kafka, pytest.mark.faults]
 COUNT = 3_000
 
 
-@pytest.mark.parametrize("mode", ["exactly-once", "at-least-once"])
+@pytest.mark.parametrize("mode", ["exactly-once", pytest.param("at-least-once", marks=pytest.mark.long)])
 def test_a_broker_that_is_killed_and_comes_back_costs_nothing_but_time(tmp_path: Path, mode: str) -> None:
     """The worker waits, or leaves with one sentence and is started again, as a supervisor would."""
     start = (datetime.now(UTC) - timedelta(days=31)).date()
