@@ -33,7 +33,7 @@ test: dev  ## Check and test everything (ARGS="-m long" runs what takes longest,
 	@$(MAKE) --no-print-directory --jobs=2 lint pytest
 
 .PHONY: pytest
-pytest: dev
+pytest: dev  ## Test everything, without the checks
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: lint
