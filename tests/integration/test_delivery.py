@@ -25,7 +25,7 @@ ONE_MODE = pytest.mark.parametrize("new_run", ["exactly-once"], indirect=True)
 NewRun: TypeAlias = "Callable[..., Run]"
 
 
-@pytest.fixture(params=["exactly-once", "at-least-once"])
+@pytest.fixture(params=["exactly-once", pytest.param("at-least-once", marks=pytest.mark.long)])
 def new_run(request: pytest.FixtureRequest, kafka: Any, tmp_path: Path) -> Iterator[NewRun]:
     """Makes a run in either mode, and ends its workers afterwards."""
     runs: list[Run] = []

@@ -88,7 +88,7 @@ def test_each_transaction_in_is_one_score_out_equal_to_a_replay_without_kafka(
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", [MODES[0], pytest.param(MODES[1], marks=pytest.mark.long)])
 def test_a_kill_and_a_worker_that_joins_and_leaves_change_no_score(
     kafka: Any, tmp_path: Path, bank: list[SimulatedTransaction], mode: str
 ) -> None:
