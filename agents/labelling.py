@@ -58,10 +58,10 @@ class LabellingPartition:
         self, rules: LabellingRules, folder: Path, grace: float, quality: LiveQuality, erasures: Erasures
     ) -> None:
         self.quality = quality
-        self._erasures = erasures
         self.rows = RocksRows(folder)
         self.core = LabellingCore(rules, self.rows)
         self.watermark = Watermark(grace)
+        self._takers = {source: erasures.beside(partial(take, self)) for source, take in _TAKE.items()}
         self._positions: dict[str, int] = {}
         self._replayed = 0
         self._told_until = NEVER
@@ -91,7 +91,7 @@ class LabellingPartition:
         Raises:
             InvalidMessage: it is neither what the source should hold nor an erasure.
         """
-        taken = self._erasures.beside(partial(_TAKE[source], self))(record)
+        taken = self._takers[source](record)
         if isinstance(taken, Erasure):
             _ERASE[source](self.core, taken.subject)
         return taken

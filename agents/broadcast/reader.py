@@ -187,18 +187,14 @@ class Broadcast(mode.Service):
         if message.error() is None:
             withheld.pop(message.key(), None)
             withheld[message.key()] = message
-            return self._let_go(place) if len(withheld) > _MOST_WITHHELD else ()
+            if len(withheld) <= _MOST_WITHHELD:
+                return ()
+            self._withheld[place] = {}
+            return [*withheld.values()]
         if message.error().code() == ck.KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's name
-            waited = self._let_go(place)
             del self._withheld[place]
-            return [*waited, message]
+            return [*withheld.values(), message]
         return [message]
-
-    def _let_go(self, place: Place) -> Sequence[ck.Message]:
-        """Give what was withheld of a partition, in the order in which it came."""
-        waited = list(self._withheld[place].values())
-        self._withheld[place].clear()
-        return waited
 
     def _prepared(self, message: ck.Message) -> Step:
         """What is to be called on the event loop for one record; a refusal is raised there."""
