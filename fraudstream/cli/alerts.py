@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fraudstream.cli.output import AsJson, say, show
+from fraudstream.cli.output import AsJson, say, show, whole
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -36,10 +36,11 @@ def alerts(
     ):
         say(f"Following {topic}; Ctrl-C ends it.")
         for alert in islice(unrepeated(values, say), count):
-            if as_json:
-                typer.echo(alert.to_json())
-            else:
-                show(_for_reader(alert))
+            with whole():
+                if as_json:
+                    typer.echo(alert.to_json())
+                else:
+                    show(_for_reader(alert))
 
 
 def _for_reader(alert: Alert) -> Text:

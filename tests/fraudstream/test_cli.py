@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
@@ -10,6 +12,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from fraudstream.cli import app, main
+from fraudstream.cli.output import whole
 from fraudstream.settings.names import variables
 
 if TYPE_CHECKING:
@@ -111,3 +114,17 @@ def test_schema_export_writes_every_file(tmp_path: Path) -> None:
 
 def test_wrong_usage_is_status_2() -> None:
     assert run("alerts", "--count", "0").exit_code == 2
+
+
+def test_ctrl_c_waits_for_the_line_in_hand_and_comes_then() -> None:
+    written = []
+
+    def interrupted_line() -> None:
+        with whole():
+            os.kill(os.getpid(), signal.SIGINT)
+            written.append("the line")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted_line()
+    assert written
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
