@@ -62,7 +62,7 @@ class Fate(StrEnum):
     EARLY = "early"
     """It came before the horizon and was learnt."""
     MATURED = "matured"
-    """It came just at the horizon."""
+    """It came just at the horizon, and none before it."""
     CORRECTED = "corrected"
     """It said otherwise than what had been learnt, and was learnt."""
     CONFIRMED = "confirmed"
@@ -240,7 +240,7 @@ def _take(
     if case.label is not None and label <= case.label:
         return Fate.STALE
     case.label = label
-    if abs(label.time - matures) <= SAME_TIME and not case.is_matured:
+    if abs(label.time - matures) <= SAME_TIME and not case.is_matured and case.learnt is None:
         return Fate.MATURED  # the horizon, which is due now, learns it
     if case.learnt == label.is_fraud:
         return Fate.CONFIRMED

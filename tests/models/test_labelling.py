@@ -7,7 +7,7 @@ from random import Random
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.decay import DAY
@@ -83,6 +83,17 @@ def test_a_label_just_at_the_horizon_is_matured_and_not_early() -> None:
     emission = labelling.advance(at(7))
     assert told(emission) == [("t1", FRAUD, Maturity.MATURED)]
     assert totals(emission)["counterparty:terminal_a"] == MATURED_FRAUD
+
+
+def test_a_label_just_at_the_horizon_corrects_an_early_one() -> None:
+    labelling = core()
+    labelling.take_score(row())
+    labelling.take_label(label(day=1, outcome=GENUINE), 0.0)
+    labelling.take_label(label(day=7), 0.0)
+    early, at_the_horizon = labelling.advance(at(7) - 1), labelling.advance(at(7))
+    assert told(at_the_horizon) == [("t1", FRAUD, Maturity.CORRECTED)]
+    assert totals(early, at_the_horizon)["counterparty:terminal_a"] == MATURED_FRAUD + EARLY_FRAUD
+    assert at_the_horizon.fates == {Fate.CORRECTED: 1}
 
 
 @pytest.mark.parametrize("is_seen_first", [True, False])
@@ -338,6 +349,9 @@ def test_the_order_of_arrival_changes_nothing_as_long_as_all_came_before_their_t
 
 @settings(max_examples=100)
 @given(events=EVENTS, clock=st.floats(0, 25) | just_beside_a_horizon, seed=st.integers(0, 1_000))
+@example(
+    events=[("score", 2, 0.0), ("fraud", 2, 9.0), ("fraud", 2, 10.0), ("genuine", 2, 0.0)], clock=9.0, seed=0
+)
 def test_what_came_late_ends_in_the_same_state_in_whatever_order(
     events: list[tuple[str, int, float]], clock: float, seed: int
 ) -> None:
