@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from fraudstream.settings import Settings
 from fraudstream.topics import create_topics
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
@@ -165,8 +167,7 @@ class Service:
 
     def metrics(self, worker: subprocess.Popen[bytes]) -> str:
         """What a scraper gets."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/metrics", timeout=10) as answer:
-            return str(answer.read().decode())
+        return answer(f"http://127.0.0.1:{worker.port}/metrics")
 
     def metric(self, worker: subprocess.Popen[bytes], name: str) -> float:
         """Sum a metric over its labels."""
@@ -207,6 +208,15 @@ def values(records: list[Any]) -> list[dict[str, Any]]:
 def free_port() -> int:
     with create_server(("127.0.0.1", 0)) as socket:
         return int(socket.getsockname()[1])
+
+
+def answer(request: str | urllib.request.Request, tls: ssl.SSLContext | None = None) -> str:
+    """What a worker's web server says, whatever the status."""
+    try:
+        with urllib.request.urlopen(request, timeout=10, context=tls) as response:  # noqa: S310 - our own worker
+            return str(response.read().decode())
+    except urllib.error.HTTPError as refusal:
+        return str(refusal.read().decode())
 
 
 def wait_until(true: Callable[[], object], timeout: float, explain: Callable[[], str] = str) -> None:

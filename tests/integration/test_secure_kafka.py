@@ -16,7 +16,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from faulty import read_committed
 from secure_broker import SecureBroker, secure_broker
-from service import LEARNING_SIDE, free_port, service, values, wait_until
+from service import LEARNING_SIDE, answer, free_port, service, values, wait_until
 
 from fraudstream.kafka_admin import KafkaUnreachable, kafka_admin
 from fraudstream.rights import Role, rights
@@ -148,8 +148,7 @@ class SecureService:
             f"https://localhost:{worker.port}{path}", headers={"Authorization": f"Bearer {token}"}
         )
         tls = ssl.create_default_context(cafile=self.secure.folder / "web.crt")
-        with urllib.request.urlopen(request, timeout=10, context=tls) as answer:  # noqa: S310
-            return str(answer.read().decode())
+        return answer(request, tls)
 
     def command(self, *command: str, **extra: str) -> subprocess.Popen[str]:
         """A command of the service, started."""
@@ -188,7 +187,8 @@ def test_the_service_runs_by_password_and_by_certificate_with_just_the_rights_of
     examples = running.topics.examples
     wait_until(lambda: read_committed(running.servers, examples), 60, running.logs)
     for worker in (scorer, learner):
-        assert "readyz check passed" in whole.asked(worker, "/readyz?verbose")
+        said = partial(whole.asked, worker, "/readyz?verbose")
+        wait_until(lambda said=said: "readyz check passed" in said(), 60, said)
 
 
 def fraud(transaction: SimulatedTransaction) -> Label:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import urllib.request
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 from faulty import read_committed
-from service import LEARNING_SIDE, Service, free_port, service, wait_until
+from service import LEARNING_SIDE, Service, answer, free_port, service, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -83,8 +82,7 @@ def start(running: Service, **extra: str) -> subprocess.Popen[bytes]:
 
 def asked(running: Service, worker: subprocess.Popen[bytes]) -> str:
     """What a worker tells who asks it, and who lists processes."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{worker.port}/readyz?verbose", timeout=10) as answer:
-        ready = answer.read().decode()
+    ready = answer(f"http://127.0.0.1:{worker.port}/readyz?verbose")
     return ready + running.metrics(worker) + Path(f"/proc/{worker.pid}/cmdline").read_text()
 
 
