@@ -7,11 +7,11 @@ retention has removed stays forgotten. Nothing is scored again: the fold ends wh
 from __future__ import annotations
 
 import time
-from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
 
 from agents.erasures import Erasures
 from agents.runtime.commit_note import CommitNote
@@ -20,6 +20,7 @@ from agents.scoring import NAME
 from fraudstream.compose import admission, policy_factory
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka_admin import KafkaUnreachable, kafka_admin
+from fraudstream.kafka_reading import reader, records
 from fraudstream.model_admin.reading import expect_topics
 from models.core import ScoringCore
 from models.prior import PriorModel
@@ -81,7 +82,7 @@ def rebuild_profiles(settings: Settings, tell: Callable[[Rebuilt], None]) -> Non
     expect_topics(settings.kafka, topics.transactions, topics.scoring_changelog)
     _expect_no_worker(settings)
     try:
-        with closing(_consumer(settings)) as consumer:
+        with reader(settings.kafka, settings.worker.group) as consumer:
             for place in _committed(settings, consumer):
                 tell(_rebuild(settings, consumer, place))
     except KafkaException as error:
@@ -101,19 +102,6 @@ def _expect_no_worker(settings: Settings) -> None:
                     f"{members} worker(s) of group {group} run: stop them first, and start them afterwards."
                 )
             time.sleep(_PAUSE_SECONDS)
-
-
-def _consumer(settings: Settings) -> Consumer:
-    return Consumer(
-        {
-            **settings.kafka.librdkafka(),
-            "group.id": settings.worker.group,
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "log_level": 0,  # what goes wrong is said once, in a sentence
-        }
-    )
 
 
 def _committed(settings: Settings, consumer: Consumer) -> list[TopicPartition]:
@@ -161,27 +149,20 @@ def _write(
 
 def _records(consumer: Consumer, place: TopicPartition) -> Iterator[list[Message]]:
     """The records of a partition before the group's commit, some at a time."""
-    consumer.assign([TopicPartition(place.topic, place.partition, OFFSET_BEGINNING)])
-    position = 0
-    while position < place.offset:
-        messages = consumer.consume(_MOST_AT_ONCE, _POLL_SECONDS)
-        for message in messages:
-            error = message.error()
-            if error is None or error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's name
-                position = message.offset() + (error is None)
-            elif not error.retriable():
-                raise KafkaException(error)
-        yield [each for each in messages if each.error() is None and each.offset() < place.offset]
+    every = records(consumer, [TopicPartition(place.topic, place.partition, OFFSET_BEGINNING)])
+    found = takewhile(lambda record: record.offset() < place.offset, every)
+    while batch := [*islice(found, _MOST_AT_ONCE)]:
+        yield batch
 
 
-def fold(settings: Settings, records: Iterable[list[Message]]) -> SubjectState:
+def fold(settings: Settings, batches: Iterable[list[Message]]) -> SubjectState:
     """The state of a partition as the scoring agent would have it after these records."""
     core = ScoringCore(PriorModel(), ReputationStore(), policy_factory(settings))
     key = settings.learning.signing_key
     erasures = Erasures(None if key is None else key.get_secret_value().encode())
     take = erasures.beside(admission(settings).admit)
     state = core.new_state()
-    for batch in records:
+    for batch in batches:
         waiting: list[Admitted] = []
         for record in batch:
             try:

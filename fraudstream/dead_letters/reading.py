@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import time
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import (
     OFFSET_BEGINNING,
-    Consumer,
     IsolationLevel,
     KafkaError,
     KafkaException,
@@ -19,12 +17,14 @@ from confluent_kafka.admin import AdminClient, OffsetSpec
 from fraudstream.dead_letters.errors import DeadLettersRefused
 from fraudstream.dead_letters.letters import LetterBook
 from fraudstream.kafka_admin import KafkaUnreachable, kafka_admin
+from fraudstream.kafka_reading import reader
 from fraudstream.topics import TopicsRefused, count_partitions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
 
-    from confluent_kafka import Message
+    from confluent_kafka import Consumer, Message
 
     from fraudstream.dead_letters.letters import Letter
     from fraudstream.settings import Settings
@@ -115,25 +115,8 @@ def _ends(settings: Settings, topic: str) -> dict[int, int]:
     return {partition: end for partition, end in ends.items() if end > 0}
 
 
-@contextmanager
-def _reader(settings: Settings) -> Iterator[Consumer]:
-    consumer = Consumer(
-        {
-            **settings.kafka.librdkafka(),
-            # librdkafka wants a name; a reader that assigns joins no group
-            "group.id": f"{settings.worker.group}.operator",
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            "fetch.wait.max.ms": 10,
-            "log_level": 0,  # what goes wrong is said once, in a sentence
-        }
-    )
-    try:
-        yield consumer
-    finally:
-        consumer.close()
+def _reader(settings: Settings) -> AbstractContextManager[Consumer]:
+    return reader(settings.kafka, f"{settings.worker.group}.operator")
 
 
 def _place_reached(settings: Settings, message: Message) -> int:

@@ -5,22 +5,21 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka_admin import KafkaUnreachable, kafka_admin
+from fraudstream.kafka_reading import reader, records
 from fraudstream.topics import TopicsRefused, count_partitions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from confluent_kafka import Message
+    from confluent_kafka import Consumer, KafkaError, Message
 
     from fraudstream.settings import KafkaSettings, Settings
 
 _ANSWER_SECONDS = 10.0
-_MOST_AT_ONCE = 1_000
-_POLL_SECONDS = 0.1
 
 
 class ModelRefused(FraudstreamError):
@@ -94,18 +93,13 @@ class Log:
         Raises:
             KafkaUnreachable: Kafka refuses to give them.
         """
-        self._consumer.assign([self._place(OFFSET_BEGINNING)])
-        while True:
-            for message in self._consumer.consume(_MOST_AT_ONCE, _POLL_SECONDS):
-                if message.error() is None:
-                    yield message
-                elif message.error().code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's name
-                    return
-                elif not message.error().retriable():
-                    raise self._unreachable(message.error())
+        try:
+            yield from records(self._consumer, [self._place()])
+        except KafkaException as error:
+            raise self._unreachable(error.args[0]) from error
 
-    def _place(self, offset: int = OFFSET_BEGINNING) -> TopicPartition:
-        return TopicPartition(self._topic, 0, offset)
+    def _place(self) -> TopicPartition:
+        return TopicPartition(self._topic, 0, OFFSET_BEGINNING)
 
     def _unreachable(self, error: KafkaError) -> KafkaUnreachable:
         return KafkaUnreachable(
@@ -116,18 +110,5 @@ class Log:
 @contextmanager
 def log(settings: KafkaSettings, topic: str) -> Iterator[Log]:
     """The one partition of a topic, for the time of the block."""
-    consumer = Consumer(
-        {
-            **settings.librdkafka(),
-            "group.id": "fraudstream-model",  # librdkafka wants a name; a reader that assigns joins no group
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": 10,  # the end is told at once
-            "log_level": 0,  # what goes wrong is said once, in a sentence
-        }
-    )
-    try:
+    with reader(settings, "fraudstream-model") as consumer:
         yield Log(consumer, settings, topic)
-    finally:
-        consumer.close()

@@ -5,22 +5,21 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaException, TopicPartition
 
 from fraudstream.kafka_admin import KafkaUnreachable
+from fraudstream.kafka_reading import reader, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from confluent_kafka import Message
+    from confluent_kafka import Consumer, KafkaError, Message
 
     from fraudstream.settings import KafkaSettings, Settings
 
     Place = tuple[str, int]
 
 _ANSWER_SECONDS = 20.0
-_MOST_AT_ONCE = 5_000
-_POLL_SECONDS = 0.2
 
 
 class Topics:
@@ -61,20 +60,10 @@ class Topics:
         Raises:
             KafkaUnreachable: Kafka refuses to give them.
         """
-        left = set(self.places(topics)) if starts is None else set(starts)
-        begin = dict.fromkeys(left, OFFSET_BEGINNING) if starts is None else starts
-        self._consumer.assign([TopicPartition(*place, begin[place]) for place in left])
-        while left:
-            with self._sentences():
-                messages = self._consumer.consume(_MOST_AT_ONCE, _POLL_SECONDS)
-            for message in messages:
-                error = message.error()
-                if error is None:
-                    yield message
-                elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's name
-                    left.discard((message.topic(), message.partition()))
-                elif not error.retriable():
-                    raise self._unreachable(error)
+        if starts is None:
+            starts = dict.fromkeys(self.places(topics), OFFSET_BEGINNING)
+        with self._sentences():
+            yield from records(self._consumer, [TopicPartition(*place, at) for place, at in starts.items()])
 
     @contextmanager
     def _sentences(self) -> Iterator[None]:
@@ -91,7 +80,7 @@ class Topics:
 @contextmanager
 def topics_of(settings: Settings) -> Iterator[Topics]:
     """The topics of this Kafka, for the time of the block."""
-    with _consumer(settings.kafka, f"{settings.worker.group}.operator") as consumer:
+    with reader(settings.kafka, f"{settings.worker.group}.operator") as consumer:
         yield Topics(consumer, settings.kafka)
 
 
@@ -101,7 +90,7 @@ def committed(settings: KafkaSettings, group: str, places: Iterable[Place]) -> d
     Raises:
         KafkaUnreachable: Kafka does not say.
     """
-    with _consumer(settings, group) as consumer:
+    with reader(settings, group) as consumer:
         try:
             found = consumer.committed([TopicPartition(*place) for place in places], timeout=_ANSWER_SECONDS)
         except KafkaException as error:
@@ -110,22 +99,3 @@ def committed(settings: KafkaSettings, group: str, places: Iterable[Place]) -> d
                 f"({error.args[0].name()})."
             ) from error
     return {(each.topic, each.partition): (each.offset, each.metadata or "") for each in found}
-
-
-@contextmanager
-def _consumer(settings: KafkaSettings, group: str) -> Iterator[Consumer]:
-    consumer = Consumer(
-        {
-            **settings.librdkafka(),
-            "group.id": group,  # to ask for its offsets; a reader that assigns joins no group
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "fetch.wait.max.ms": 10,  # the ends are told at once
-            "log_level": 0,  # what goes wrong is said once, in a sentence
-        }
-    )
-    try:
-        yield consumer
-    finally:
-        consumer.close()
