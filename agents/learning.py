@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
 from confluent_kafka import KafkaException
@@ -139,6 +140,7 @@ class LearningAgent:
         monotonic: Callable[[], float],
     ) -> None:
         self._outbox = app.outbox
+        self._failed = partial(app.failed_beside, NAME)
         self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
         self._topics = topics
         self._telemetry = telemetry
@@ -206,6 +208,12 @@ class LearningAgent:
             self._relearning[state] = asyncio.create_task(self._relearn(state))
 
     async def _relearn(self, state: LearningState) -> None:
+        try:
+            await self._relearn_until_clear(state)
+        except Exception as failure:  # noqa: BLE001 - whatever it is: a learner that stays uncleared is no learner
+            self._failed(failure)
+
+    async def _relearn_until_clear(self, state: LearningState) -> None:
         while state.is_open and state.model.may_hold_erased:
             self._telemetry.relearning()
             try:
@@ -237,7 +245,13 @@ class LearningAgent:
         if wait <= 0.0:
             self._publish(state)
         else:
-            self._timer = asyncio.get_running_loop().call_later(wait, self._publish, state)
+            self._timer = asyncio.get_running_loop().call_later(wait, self._publish_late, state)
+
+    def _publish_late(self, state: LearningState) -> None:
+        try:
+            self._publish(state)
+        except Exception as failure:  # noqa: BLE001 - whatever it is: nobody else hears of it
+            self._failed(failure)
 
     def _publish(self, state: LearningState) -> None:
         """Publish the model as it is; nothing here waits, so it is whole in one commit."""

@@ -91,6 +91,10 @@ class App(faust.App):
         source = self.topic(topic, key_type=bytes, value_type=bytes)
         self.agent(source, name=name)(process)
 
+    def failed_beside(self, agent: str, failure: BaseException) -> None:
+        """Leave: what an agent had begun beside its chunks has failed, and nobody else waits for it."""
+        self.consumer.agent_failed(agent, failure, None)
+
     async def _on_agent_error(self, agent: Any, failure: BaseException) -> None:
         event = faust.current_event()
         self.consumer.agent_failed(agent.name, failure, None if event is None else event.message)

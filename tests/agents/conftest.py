@@ -74,6 +74,7 @@ class FakeApp:
     sources: dict[str, str] = field(default_factory=dict)
     states: dict[str, PartitionState] = field(default_factory=dict)
     changelog: str | None = None
+    failure: BaseException | None = None
 
     @property
     def outbox(self) -> FakeApp:
@@ -90,6 +91,10 @@ class FakeApp:
         timestamp_ms: int = 0,
     ) -> None:
         self.put_records.append(Put(topic, key, value, dict(headers or []), timestamp_ms, partition))
+
+    def failed_beside(self, agent: str, failure: BaseException) -> None:
+        assert agent in self.processes
+        self.failure = failure
 
     async def room(self) -> None:
         """There is always room."""

@@ -324,6 +324,24 @@ async def test_the_pause_is_kept_and_what_came_in_it_is_published_at_its_end(tmp
     assert [each.version for each in life.snapshots] == [READY, READY + 2], "in one snapshot"
 
 
+async def test_a_snapshot_that_fails_at_the_end_of_the_pause_ends_the_learner(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failure = MemoryError("no room to compile it")
+
+    def refuse(*_: object) -> None:
+        raise failure
+
+    life = Life(tmp_path, pause=0.05)
+    life.resume()
+    await life.learn(log(READY))
+    await life.learn([value(READY + 10)], READY)
+    assert life.app.failure is None
+    monkeypatch.setattr(OnlineModel, "snapshot", refuse)
+    await asyncio.sleep(0.2)
+    assert life.app.failure is failure
+
+
 async def test_a_partition_that_went_away_in_the_pause_is_not_published(tmp_path: Path) -> None:
     life = Life(tmp_path, pause=0.05)
     life.resume()

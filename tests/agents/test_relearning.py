@@ -222,3 +222,24 @@ async def test_a_learner_killed_before_it_was_cleared_goes_on_with_that_though_n
     await again.settle()
     assert learnt(again.state.model) == learnt(plain(log))
     await again.kill()
+
+
+async def test_a_learner_that_cannot_learn_its_log_again_leaves(tmp_path: Path) -> None:
+    """It would go on, and publish nothing ever again."""
+    failure = MemoryError("no room for a second model")
+
+    class Broken(Learner):
+        async def _log(self) -> AsyncGenerator[Sequence[FakeRecord], None]:
+            raise failure
+            yield []
+
+    log: list[FakeRecord] = [record(0, ERASED), erasing_examples(ERASED, 1)]
+    life = Broken(tmp_path, records=log)
+    life.resume()
+    life.start()
+    await life.take(*log)
+    async with asyncio.timeout(10):
+        while life.app.failure is None:  # noqa: ASYNC110 - waits for nothing, gives others their turn
+            await asyncio.sleep(0)
+    assert life.app.failure is failure
+    await life.kill()
