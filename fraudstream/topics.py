@@ -26,7 +26,10 @@ class TopicsRefused(FraudstreamError):
 
 @dataclass(frozen=True)
 class TopicState:
-    """A topic on the broker: partition count, copies of the least copied partition, effective config."""
+    """A topic on the broker: partition count, copies of the least copied partition, effective config.
+
+    The config is empty where these credentials may not read it.
+    """
 
     partitions: int
     copies: int
@@ -129,6 +132,9 @@ def _differences(spec: TopicSpec, state: TopicState, replication_factor: int) ->
             f"Topic {spec.name} has partitions of {state.copies} copies where {replication_factor} are "
             "needed: reassign them, or lower FRAUDSTREAM_TOPICS__REPLICATION_FACTOR."
         )
+    if not state.config:
+        yield f"Topic {spec.name} does not show its configuration: allow these credentials DescribeConfigs."
+        return
     for key, needed in needed_config(spec, replication_factor).items():
         actual = state.config[key]
         if not _suffices(key, actual, needed):

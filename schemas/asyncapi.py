@@ -63,8 +63,7 @@ def _identifier(topic: Topic) -> str:
 
 def _channel(topic: Topic) -> Json:
     channel: Json = {"address": topic.address, "description": f"{topic.sentence} Record key: {topic.key}."}
-    if topic.contract:
-        channel["messages"] = {topic.contract: {"$ref": f"#/components/messages/{topic.contract}"}}
+    channel["messages"] = {name: {"$ref": f"#/components/messages/{name}"} for name in topic.contracts}
     return channel
 
 
@@ -77,12 +76,16 @@ def _operation(topic: Topic) -> Json:
 
 
 def _message(contract: Contract) -> Json:
-    return {
+    message: Json = {
         "name": contract.name,
         "summary": contract.sentence,
         "payload": {"$ref": f"#/components/schemas/{contract.name}"},
         "bindings": {"kafka": {"key": {"type": "string"}, "bindingVersion": _BINDING_VERSION}},
     }
+    if contract.header:
+        header = {contract.header: {"type": "string", "description": "HMAC-SHA256 of the value, hexadecimal"}}
+        message["headers"] = {"type": "object", "properties": header, "required": [contract.header]}
+    return message
 
 
 def _dead_letter() -> Json:

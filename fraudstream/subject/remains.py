@@ -28,9 +28,7 @@ def remains(
         now: the time of now.
     """
     for name, holding in holdings.items():
-        config = topics[name].config
-        last = holding.last or now
-        until, why = _compacted(config, now) if _is_compacted(config) else _logged(config, last)
+        until, why = _fate(topics[name].config, holding.last or now, now)
         yield Remainder(
             topic=name,
             records=holding.total,
@@ -41,8 +39,10 @@ def remains(
         )
 
 
-def _is_compacted(config: Mapping[str, str]) -> bool:
-    return "compact" in config["cleanup.policy"]
+def _fate(config: Mapping[str, str], last: datetime, now: datetime) -> tuple[datetime | None, str]:
+    if not config:
+        return None, "these credentials may not read the topic's configuration (DescribeConfigs)"
+    return _compacted(config, now) if "compact" in config["cleanup.policy"] else _logged(config, last)
 
 
 def _logged(config: Mapping[str, str], last: datetime) -> tuple[datetime | None, str]:

@@ -178,6 +178,7 @@ TABLE = {
         (LOG | {"retention.ms": "-1"}, None),
         (LOG | {"retention.ms": str(2**63 - 1)}, None),
         (TABLE, None),
+        ({}, None),
         (TABLE | {"max.compaction.lag.ms": str(2 * DAY_MS)}, 5),
     ],
 )

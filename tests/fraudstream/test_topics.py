@@ -31,6 +31,11 @@ def test_a_missing_topic_says_how_to_make_it() -> None:
     assert sentence == "Topic scores is missing: `fraudstream topics create` makes it."
 
 
+def test_a_topic_whose_configuration_is_hidden_says_what_right_is_lacking() -> None:
+    (sentence,) = sentences("scores", replace(state_of("scores"), config={}))
+    assert "DescribeConfigs" in sentence
+
+
 @pytest.mark.parametrize(
     ("name", "key", "value", "differs"),
     [

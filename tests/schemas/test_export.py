@@ -16,6 +16,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 import schemas
 from schemas.asyncapi import asyncapi
 from schemas.contracts import CONTRACTS, TOPICS
+from schemas.erasure import HEADER
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.export import files, json_schemas
 from schemas.transaction import decode_transaction
@@ -60,6 +61,15 @@ def resolve(document: Any, reference: str) -> Any:
 def test_the_files_are_the_ones_that_the_code_generates() -> None:
     on_disk = {path.name: path.read_text(encoding="utf-8") for path in GENERATED.iterdir()}
     assert on_disk == files(), "run `fraudstream schema export schemas/generated`"
+
+
+def test_a_message_beside_its_topics_own_is_told_by_a_header() -> None:
+    document = asyncapi()
+    messages = document["components"]["messages"]
+    for channel in document["channels"].values():
+        own, *others = channel["messages"]
+        assert "required" not in messages[own].get("headers", {})
+        assert all(messages[name]["headers"]["required"] == [HEADER] for name in others)
 
 
 @pytest.mark.parametrize("name", sorted(SCHEMAS))
