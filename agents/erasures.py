@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from agents.dead_letters import KafkaRecord
     from agents.runtime.outbox import Outbox
-    from schemas.erasure import Erasure, ExamplesErasure
+    from schemas.erasure import Entry, Erasure, ExamplesErasure
 
     T = TypeVar("T")
 
@@ -23,10 +23,13 @@ class Erasures:
 
     Args:
         key: that they must be signed with; without one all are refused.
+        entry: the topic that the agent reads, where erasures are sent to it. Others may write there, so each
+            is signed for one partition of it: none that was seen can be sent again to another.
     """
 
-    def __init__(self, key: bytes | None) -> None:
+    def __init__(self, key: bytes | None, entry: Entry | None = None) -> None:
         self._key = key
+        self._entry = entry
 
     def beside(self, take: Callable[[KafkaRecord], T]) -> Callable[[KafkaRecord], T | Erasure]:
         """Take what `take` takes, and erasures; a message that is neither is refused as `take` refuses it."""
@@ -45,9 +48,12 @@ class Erasures:
         """The erasure that a record of any topic but `examples` holds.
 
         Raises:
-            InvalidMessage: it is not signed by the key, or not well-formed.
+            InvalidMessage: it is not signed by the key, or not for this place, or not well-formed.
         """
-        return decode_erasure(self._verified(record))
+        erasure = decode_erasure(self._verified(record))
+        if self._entry and (erasure.entry, erasure.partition) != (self._entry, record.partition()):
+            raise InvalidMessage(ErrorType.BAD_SIGNATURE, "the erasure was signed for another partition")
+        return erasure
 
     def open_on_examples(self, record: KafkaRecord) -> ExamplesErasure:
         """The erasure that a record of `examples` holds; raises as `open` does."""

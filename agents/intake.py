@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from agents.erasures import Erasures
 from agents.refusals import Refusals
-from schemas.erasure import Erasure
+from schemas.erasure import Entry, Erasure
 from schemas.label import decode_label
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class IntakeAgent:
 
     def __init__(self, app: App, topics: Topics, telemetry: Telemetry, key: bytes | None) -> None:
         self._outbox = app.outbox
-        self._erasures = Erasures(key)
+        self._erasures = Erasures(key, Entry.LABELS)
         self._take = self._erasures.beside(_labelled)
         self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
         self._topics = topics

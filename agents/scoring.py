@@ -22,7 +22,7 @@ from agents.refusals import Refusals
 from agents.score_values import alert_value, score_value
 from models.core import SKIPPED, Part
 from models.profile import Status
-from schemas.erasure import Erasure
+from schemas.erasure import Entry, Erasure
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.score import Decision
 from schemas.transaction import decode_transaction
@@ -124,7 +124,7 @@ class ScoringAgent:
         key: bytes | None,
     ) -> None:
         self._outbox = app.outbox
-        self._erasures = Erasures(key)
+        self._erasures = Erasures(key, Entry.TRANSACTIONS)
         self._take = self._erasures.beside(admission.admit)
         self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
         self._topics = topics
@@ -158,9 +158,11 @@ class ScoringAgent:
     def _erase(self, chunk: Chunk, erasures: Iterable[Erasure]) -> None:
         """Forget their subjects as of here, and tell labelling, behind the scores that are on their way."""
         for erasure in erasures:
-            cast("SubjectState", chunk.states[NAME]).erase(erasure.subject)
-            self._erasures.pass_on(erasure, self._outbox, self._topics.scores, erasure.subject)
-            self._telemetry.subject_erased(NAME)
+            if cast("SubjectState", chunk.states[NAME]).erase(erasure):
+                self._erasures.pass_on(erasure, self._outbox, self._topics.scores, erasure.subject)
+                self._telemetry.subject_erased(NAME)
+            else:
+                self._telemetry.erasure_repeated(NAME)
 
     def _score(self, chunks: Sequence[Chunk], admitted: Sequence[Sequence[Admitted]]) -> None:
         taken = [*chain.from_iterable(admitted)]

@@ -25,8 +25,8 @@ from fraudstream.model_admin.reading import expect_topics
 from models.core import ScoringCore
 from models.prior import PriorModel
 from models.reputation import ReputationStore
-from models.state import PROFILE_PREFIX
-from schemas.erasure import Erasure
+from models.state import POLICY_KEY
+from schemas.erasure import Entry, Erasure
 from schemas.errors import InvalidMessage
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def _committed(settings: Settings, consumer: Consumer) -> list[TopicPartition]:
 def _rebuild(settings: Settings, consumer: Consumer, place: TopicPartition) -> Rebuilt:
     begins, _ = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), _ANSWER_SECONDS)
     state = fold(settings, _records(consumer, place))
-    changes = [(key, payload) for key, payload in state.changes() if key.startswith(PROFILE_PREFIX)]
+    changes = [(key, payload) for key, payload in state.changes() if key != POLICY_KEY]
     producer = Producer({**settings.kafka.librdkafka(), "enable.idempotence": True, "log_level": 0})
     for key, payload in changes:
         _write(producer, settings.topics.names().scoring_changelog, place, key, payload)
@@ -159,7 +159,7 @@ def fold(settings: Settings, batches: Iterable[list[Message]]) -> SubjectState:
     """The state of a partition as the scoring agent would have it after these records."""
     core = ScoringCore(PriorModel(), ReputationStore(), policy_factory(settings))
     key = settings.learning.signing_key
-    erasures = Erasures(None if key is None else key.get_secret_value().encode())
+    erasures = Erasures(None if key is None else key.get_secret_value().encode(), Entry.TRANSACTIONS)
     take = erasures.beside(admission(settings).admit)
     state = core.new_state()
     for batch in batches:
@@ -171,7 +171,7 @@ def fold(settings: Settings, batches: Iterable[list[Message]]) -> SubjectState:
                 continue
             if isinstance(taken, Erasure):
                 _score(core, state, waiting)
-                state.erase(taken.subject)
+                state.erase(taken)
             else:
                 waiting.append(taken)
         _score(core, state, waiting)

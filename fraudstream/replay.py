@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 from agents.erasures import Erasures
 from models.core import Scored
-from schemas.erasure import Erasure
+from schemas.erasure import Entry, Erasure
 from schemas.errors import InvalidMessage
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def replay(
         chunk_size: transactions scored at once.
         key: that erasures among the records are signed with; without one they are passed over.
     """
-    take = Erasures(key).beside(admission.admit)
+    take = Erasures(key, Entry.TRANSACTIONS).beside(admission.admit)
     partitions: dict[int, list[Admitted | Erasure]] = {}
     for record in records:
         try:
@@ -55,7 +55,7 @@ def _score(queue: Sequence[Admitted | Erasure], core: ScoringCore, chunk_size: i
     for kind, run in groupby(queue, type):
         if kind is Erasure:
             for erasure in cast("Iterable[Erasure]", run):
-                state.erase(erasure.subject)
+                state.erase(erasure)
         else:
             yield from _score_run(cast("list[Admitted]", [*run]), core, state, chunk_size)
 

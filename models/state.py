@@ -1,7 +1,7 @@
 """All that the scoring of one partition remembers: its subjects' profiles and its decision policy.
 
 Kept as records of a changelog: ``p:<token>`` holds a packed profile, ``policy`` the policy's version and
-state.
+state, ``e:<id>`` stands for an erasure that was carried out: sent again, it is none.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ from models.profile import ProfileStore
 
 if TYPE_CHECKING:
     from models.policy import Policy
+    from schemas.erasure import Erasure
 
 PROFILE_PREFIX: Final = b"p:"
+ERASURE_PREFIX: Final = b"e:"
 POLICY_KEY: Final = b"policy"
 _SEPARATOR: Final = b"\0"
+_DONE: Final = b"1"
 
 
 class SubjectState:
@@ -25,7 +28,8 @@ class SubjectState:
         self.profiles = ProfileStore()
         self._policy = policy
         self._kept_policy = _record(policy)
-        self._erased: dict[str, None] = {}
+        self._erased: dict[str, str] = {}
+        self._erasures: set[str] = set()
 
     def __len__(self) -> int:
         """Subjects known."""
@@ -54,22 +58,33 @@ class SubjectState:
             self.adopt(self._policy)
         elif key.startswith(PROFILE_PREFIX):
             self._restore_profile(key.removeprefix(PROFILE_PREFIX).decode(), payload)
+        elif key.startswith(ERASURE_PREFIX):
+            self._erasures.add(key.removeprefix(ERASURE_PREFIX).decode())
         else:
-            raise ValueError("a changelog record is neither a profile nor a policy")
+            raise ValueError("a changelog record is neither a profile, a policy nor an erasure")
 
-    def erase(self, subject: str) -> None:
-        """Forget a card or an account; what comes later begins a profile anew."""
-        self.profiles.forget(subject)
-        self._policy.forget(subject)
-        self._erased[subject] = None
+    def erase(self, erasure: Erasure) -> bool:
+        """Forget a card or an account; what comes later begins a profile anew.
+
+        Returns:
+            False where this very erasure was carried out before: nothing is changed.
+        """
+        if erasure.erasure_id in self._erasures:
+            return False
+        self._erasures.add(erasure.erasure_id)
+        self.profiles.forget(erasure.subject)
+        self._policy.forget(erasure.subject)
+        self._erased[erasure.erasure_id] = erasure.subject
+        return True
 
     def changes(self) -> list[tuple[bytes, bytes | None]]:
         """Records of what changed since the last call; those without a payload take back older ones."""
         changes: list[tuple[bytes, bytes | None]] = [
             (PROFILE_PREFIX + subject.encode(), None)
-            for subject in self._erased
+            for subject in dict.fromkeys(self._erased.values())
             if subject not in self.profiles
         ]
+        changes += [(ERASURE_PREFIX + erasure_id.encode(), _DONE) for erasure_id in self._erased]
         self._erased.clear()
         changes += [
             (PROFILE_PREFIX + subject.encode(), self.profiles.pack(subject))

@@ -6,10 +6,11 @@ to by every worker that reads it, now or after any restart. The header `fraudstr
 topic's own messages and holds its signature.
 """
 
+from enum import StrEnum
 from hashlib import blake2b
 from typing import Annotated, Final
 
-from pydantic import Field
+from pydantic import Field, Strict
 
 from schemas.decoding import decode
 from schemas.message import Message
@@ -22,6 +23,13 @@ HEADER: Final = "fraudstream-erasure"
 _Id = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
+class Entry(StrEnum):
+    """Where an erasure may be sent to; agents pass it on from there."""
+
+    TRANSACTIONS = "transactions"
+    LABELS = "labels"
+
+
 class Erasure(Message):
     """Forget a card or an account, up to here."""
 
@@ -31,6 +39,10 @@ class Erasure(Message):
     """Whom to forget."""
     issued_at: Time
     """When it was asked for."""
+    entry: Entry
+    """Which topic it was sent to: sent again to the other one, it is refused."""
+    partition: Annotated[int, Strict(), Field(ge=0)]
+    """Partition of that topic, likewise."""
 
 
 class ExamplesErasure(Message):

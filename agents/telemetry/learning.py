@@ -65,6 +65,10 @@ class LearningTelemetry(DeliveryTelemetry):
         """An agent took an erasure from this source; whose it is is not said."""
         self.log.info("subject erased", source=source)
 
+    def erasure_repeated(self, source: str) -> None:
+        """An agent met an erasure that it has carried out before, and passed over it."""
+        self.log.warning("erasure passed over: it was carried out before", source=source)
+
     def relearning(self, failure: BaseException | None = None) -> None:
         """The learner learns its log again without what was erased; or could not, and tries again later."""
         if failure is None:

@@ -61,12 +61,12 @@ def erase(
     from fraudstream.settings import load_settings  # noqa: PLC0415
     from fraudstream.subject.certificate import signed  # noqa: PLC0415
     from fraudstream.subject.erasing import erase as forget  # noqa: PLC0415
-    from fraudstream.subject.erasing import new_erasure  # noqa: PLC0415
+    from fraudstream.subject.request import Request  # noqa: PLC0415
 
     settings = load_settings()
     key = signing_key(settings)
-    erasure = new_erasure(token, uuid4().hex, datetime.now(UTC))
-    certificate = forget(settings, key, erasure, patience=wait, say=say, clock=lambda: datetime.now(UTC))
+    request = Request.of(token, uuid4().hex, datetime.now(UTC))
+    certificate = forget(settings, key, request, patience=wait, say=say, clock=lambda: datetime.now(UTC))
     if certificate is None:
         say("Nothing is held on it: nothing was written.")
         return

@@ -9,43 +9,27 @@ from __future__ import annotations
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
 from fraudstream.kafka_admin import kafka_admin
 from fraudstream.subject.certificate import Certificate, token_hmac
 from fraudstream.subject.following import Pursuit
-from fraudstream.subject.models import ErasureRefused, read_models, refuse_pin
+from fraudstream.subject.models import read_models, refuse_pin
 from fraudstream.subject.outcome import model_change, stores
 from fraudstream.subject.remains import remains
 from fraudstream.subject.stocktaking import take_stock
 from fraudstream.topics import read_topics
-from schemas.erasure import Erasure
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
     from fraudstream.settings import Settings
-
-
-def new_erasure(token: str, erasure_id: str, issued_at: datetime) -> Erasure:
-    """An erasure of a token.
-
-    Raises:
-        ErasureRefused: no card or account can have this token.
-    """
-    try:
-        return Erasure(erasure_id=erasure_id, subject=token, issued_at=issued_at)
-    except ValidationError:
-        raise ErasureRefused(
-            "This is no token: give the card or account as transactions carry it, never a card number."
-        ) from None
+    from fraudstream.subject.request import Request
 
 
 def erase(
     settings: Settings,
     key: bytes,
-    erasure: Erasure,
+    request: Request,
     *,
     patience: float,
     say: Callable[[str], None],
@@ -56,7 +40,7 @@ def erase(
     Args:
         settings: where the service is.
         key: signs erasure and certificate.
-        erasure: what is asked for.
+        request: what is asked for.
         patience: seconds to wait for the workers.
         say: is told in sentences what is waited for.
         clock: gives the time of now.
@@ -68,21 +52,21 @@ def erase(
         ErasureRefused: a pin holds the scorers to a model that learnt what is to be erased.
         KafkaUnreachable: Kafka does not answer.
     """
-    stock = take_stock(settings, erasure.subject)
+    stock = take_stock(settings, request.subject)
     if stock.is_empty:
         return None
     before, others = read_models(settings, key)
     refuse_pin(before, stock)
-    progress, after = Pursuit(settings, key, erasure, patience, say).run(stock, before)
-    left = take_stock(settings, erasure.subject)
+    progress, after = Pursuit(settings, key, request, patience, say).run(stock, before)
+    left = take_stock(settings, request.subject)
     with kafka_admin(settings.kafka) as admin:
         configs = read_topics(admin, list(left.holdings))
     now = clock()
     topics = settings.topics.names()
     return Certificate(
-        erasure_id=erasure.erasure_id,
-        token_hmac=token_hmac(erasure.subject, key),
-        issued_at=erasure.issued_at,
+        erasure_id=request.erasure_id,
+        token_hmac=token_hmac(request.subject, key),
+        issued_at=request.issued_at,
         completed_at=now,
         code_version=version("fraudstream"),
         stores=stores(stock, left, progress, topics),

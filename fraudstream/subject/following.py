@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from confluent_kafka import Producer
+from kafka.partitioner import murmur2
 
 from agents.erasures import is_erasure
 from fraudstream.kafka_admin import KafkaUnreachable
@@ -16,18 +17,18 @@ from fraudstream.subject.models import read_models, stained
 from fraudstream.subject.reading import committed, topics_of
 from models.erasing import sign
 from schemas.dead_letter import DeadLetter
-from schemas.erasure import HEADER
+from schemas.erasure import HEADER, Entry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from confluent_kafka import Message
 
     from fraudstream.model_admin.versions import Versions
     from fraudstream.settings import Settings
     from fraudstream.subject.reading import Place
+    from fraudstream.subject.request import Request
     from fraudstream.subject.stock import Stock
-    from schemas.erasure import Erasure
 
 T = TypeVar("T")
 
@@ -60,7 +61,7 @@ class Pursuit:
     Args:
         settings: where the service is.
         key: signs erasure and certificate.
-        erasure: what is asked for.
+        request: what is asked for.
         patience: seconds to wait for the workers.
         say: is told in sentences what is waited for.
     """
@@ -69,13 +70,13 @@ class Pursuit:
         self,
         settings: Settings,
         key: bytes,
-        erasure: Erasure,
+        request: Request,
         patience: float,
         say: Callable[[str], None],
     ) -> None:
         self._settings = settings
         self._key = key
-        self._erasure = erasure
+        self._request = request
         self._deadline = time.monotonic() + patience
         self._say = say
         self._topics = settings.topics.names()
@@ -89,8 +90,8 @@ class Pursuit:
             ends = reader.ends(
                 [topics.labels_keyed, topics.scores, topics.outcomes, topics.examples, topics.dead_letters]
             )
-        self._send(topics.transactions, sorted(stock.profiles))
-        self._send(topics.labels, [])
+        self._send(topics.transactions, Entry.TRANSACTIONS, stock.profiles)
+        self._send(topics.labels, Entry.LABELS, ())
         self._await_commit(topics.transactions, self._settings.worker.group, "scoring")
         for topic, owner in (
             (topics.labels_keyed, "labelling"),
@@ -103,14 +104,11 @@ class Pursuit:
         self._strike_refusals(ends)
         return self._progress, self._await_model(stock, before)
 
-    def _send(self, topic: str, partitions: list[int]) -> None:
-        """Write the record to the partition of the token's key, and to these."""
-        value = self._erasure.to_json()
-        headers: list[tuple[str, str | bytes | None]] = [(HEADER, sign(value, self._key))]
+    def _send(self, topic: str, entry: Entry, partitions: Iterable[int]) -> None:
+        """Write a record to the partition of the token's key, and to these."""
         producer = Producer(
             {
                 **self._settings.kafka.librdkafka(),
-                "partitioner": "murmur2_random",
                 "enable.idempotence": True,
                 "log_level": 0,
             }
@@ -124,12 +122,21 @@ class Pursuit:
             else:
                 placed.append(((topic, message.partition()), message.offset()))
 
-        key = self._erasure.subject.encode()
-        for partition in [-1, *partitions]:
+        key = self._request.subject.encode()
+        for partition in sorted({*partitions, self._partition(topic)}):
+            value = self._request.to(entry, partition).to_json()
+            headers: list[tuple[str, str | bytes | None]] = [(HEADER, sign(value, self._key))]
             producer.produce(topic, value, key, partition, on_delivery=delivered, headers=headers)
         if producer.flush(_ANSWER_SECONDS) or failures:
             servers, why = self._settings.kafka.bootstrap_servers, ", ".join(failures) or "no answer"
             raise KafkaUnreachable(f"Kafka at {servers} did not take the erasure on {topic} ({why}).")
+
+    def _partition(self, topic: str) -> int:
+        """Where producers of Kafka's own put a record of this key."""
+        with topics_of(self._settings) as reader:
+            count = len(reader.places([topic]))
+        hashed: int = murmur2(self._request.subject.encode())
+        return (hashed & 0x7FFFFFFF) % count
 
     def _find(self, topic: str, ends: Mapping[Place, int]) -> None:
         """Wait for the record that the agent before passes on to a topic."""
@@ -143,7 +150,7 @@ class Pursuit:
 
     def _records(self, topic: str, ends: Mapping[Place, int]) -> list[Message]:
         """The records of this erasure on a topic."""
-        wanted = self._erasure.erasure_id.encode()
+        wanted = self._request.erasure_id.encode()
         starts = {place: end for place, end in ends.items() if place[0] == topic}
         with topics_of(self._settings) as reader:
             return [

@@ -29,12 +29,13 @@ class FakeRecord:
     its_value: bytes | None
     its_offset: int = 0
     its_timestamp: tuple[int, int] = (1, SENT_AT_MS)
+    its_partition: int = 2
 
     def topic(self) -> str:
         return "transactions"
 
     def partition(self) -> int:
-        return 2
+        return self.its_partition
 
     def offset(self) -> int:
         return self.its_offset

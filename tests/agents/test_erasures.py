@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,10 +22,10 @@ from models.policy import FixedThreshold
 from models.prior import PriorModel
 from models.reputation import ReputationStore
 from schemas.dead_letter import ERROR_TYPE_HEADER
-from schemas.erasure import HEADER, decode_erasure, decode_examples_erasure, subject_digest
+from schemas.erasure import HEADER, Entry, decode_erasure, decode_examples_erasure, subject_digest
 from schemas.outcome import OutcomeEvent, Outcomes
 from tests.agents.conftest import FakeApp, FakeRecord, card
-from tests.agents.erasure_records import KEY, ErasureRecord, erasing
+from tests.agents.erasure_records import KEY, ErasureRecord, erasing, erasure
 from tests.agents.labelling_worker import PARTITION, START, Committed, Worker, label, log, score
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def test_the_changelog_is_told_that_a_profile_is_gone_once_and_a_restored_state_
     told = state.changes()
     asyncio.run(app.run(scoring.NAME, erasing(offset=3)))
     changes = state.changes()
-    assert changes == [(b"p:card_a", None)]
+    assert changes == [(b"p:card_a", None), (b"e:" + b"0" * 32, b"1")]
     assert state.changes() == []
     restored = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9)).new_state()
     for key, payload in [*told, *changes]:
@@ -128,15 +129,32 @@ def test_the_changelog_is_told_that_a_profile_is_gone_once_and_a_restored_state_
     assert "card_b" in restored.profiles
 
 
+def test_an_erasure_sent_again_erases_nothing_of_what_came_since_also_after_a_restart(
+    app: FakeApp, topics: Topics, telemetry: Telemetry
+) -> None:
+    state = scored(app, topics, telemetry, KEY, [*BEFORE, ERASING, *AFTER])
+    asyncio.run(app.run(scoring.NAME, erasing(offset=6)))
+    assert "card_a" in state.profiles
+    assert [HEADER in put.headers for put in app.on("scores")].count(True) == 1
+    restored = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9)).new_state()
+    for key, payload in state.changes():
+        restored.restore(key, payload)
+    assert not restored.erase(erasure())
+    assert restored.erase(erasure(number=1)), "another one of the same card"
+    assert "card_a" not in restored.profiles
+
+
 @pytest.mark.parametrize(
     ("record", "key"),
     [
         (erasing(offset=3, key=b"another key"), KEY),
         (ErasureRecord(b"card_a", b"{}", 3), KEY),
         (erasing(offset=3), None),
+        (erasing(offset=3, entry=Entry.LABELS), KEY),
+        (replace(erasing(offset=3), its_partition=3), KEY),
     ],
 )
-def test_an_erasure_that_is_not_rightly_signed_is_set_apart_and_erases_nothing(
+def test_an_erasure_that_is_not_signed_for_where_it_stands_is_set_apart_and_erases_nothing(
     app: FakeApp, topics: Topics, telemetry: Telemetry, record: FakeRecord, key: bytes | None
 ) -> None:
     state = scored(app, topics, telemetry, key, [*BEFORE, record])
@@ -284,7 +302,7 @@ def test_an_erasure_of_labels_goes_on_behind_the_labels_before_it(
     app: FakeApp, topics: Topics, telemetry: Telemetry
 ) -> None:
     intake.bind(cast("Any", app), topics, telemetry, key=KEY)
-    records = [*log(label("t1")), erasing(offset=1), *log(label("t2"))]
+    records = [*log(label("t1")), erasing(offset=1, entry=Entry.LABELS), *log(label("t2"))]
     asyncio.run(app.run(intake.NAME, *records))
     put = app.on("labels.keyed")
     assert [each.key for each in put] == [b"card_a"] * 3

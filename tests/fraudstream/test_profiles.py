@@ -15,8 +15,9 @@ from models.policy import FixedThreshold
 from models.prior import PriorModel
 from models.reputation import ReputationStore
 from models.state import PROFILE_PREFIX
-from schemas.erasure import HEADER, Erasure
+from schemas.erasure import HEADER
 from schemas.transaction import decode_transaction
+from tests.agents.erasure_records import erasure as erased
 from tests.faults.records import Stored
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -73,7 +74,7 @@ def test_what_was_refused_or_repeated_changes_no_profile() -> None:
 
 def test_an_erasure_forgets_what_came_before_it() -> None:
     settings = Settings(learning={"signing_key": KEY})
-    value = Erasure(erasure_id="0" * 32, subject="card-1", issued_at=NOW).to_json()
+    value = erased("card-1", partition=0).to_json()
     erasure = record(2, value, "card-1", (HEADER, sign(value, KEY.encode())))
     before, after = [transaction(0), transaction(1, "card-2")], transaction(3)
     found = profiles(fold(settings, [[*before, erasure, after]]).changes())

@@ -24,12 +24,12 @@ from fraudstream.subject.certificate import (
     token_hmac,
     verified,
 )
-from fraudstream.subject.erasing import new_erasure
 from fraudstream.subject.following import Progress
 from fraudstream.subject.mentions import Role
 from fraudstream.subject.models import ErasureRefused, refuse_pin, stained
 from fraudstream.subject.outcome import model_change, stores
 from fraudstream.subject.remains import remains
+from fraudstream.subject.request import Request
 from fraudstream.subject.stock import Holding, Learnt, Stock
 from fraudstream.topics import TopicState
 from tests.fraudstream.test_model_command import Record
@@ -155,7 +155,7 @@ def test_a_pin_on_an_earlier_version_is_not(version: int) -> None:
 
 def test_a_card_number_is_no_token() -> None:
     with pytest.raises(ErasureRefused, match=r"^This is no token") as refused:
-        new_erasure("4111111111111111", "0" * 32, NOW)
+        Request.of("4111111111111111", "0" * 32, NOW)
     assert "4111" not in str(refused.value)
 
 

@@ -21,15 +21,16 @@ from models.decay import DAY
 from models.erasing import on_examples
 from models.profile import ProfileStore
 from models.profile_row import ROW, empty_row
-from schemas.erasure import HEADER, Erasure
+from schemas.erasure import HEADER
 from schemas.transaction import CardTransaction
+from tests.agents.erasure_records import erasure
 from tests.agents.labelling_worker import START, score
 from tests.models.model_cases import example
 
 TOPICS = Topics()
 CARD = "card_a"
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-ERASURE = Erasure(erasure_id="0" * 32, subject=CARD, issued_at=NOW)
+ERASURE = erasure(CARD)
 
 
 @dataclass(frozen=True)

@@ -18,17 +18,17 @@ from models.online_model import OnlineModel
 from models.profile import ProfileStore
 from models.profile_row import empty_row
 from models.reputation import ReputationStore
-from schemas.erasure import Erasure
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.reputation import Reputation
 from schemas.transaction import CardTransaction
+from tests.agents.erasure_records import erasure
 from tests.models.labelling_cases import START, core, label, row
 from tests.models.model_cases import KEY, contents, example, new_model
 
 if TYPE_CHECKING:
     from models.labelling import Emission
 
-ERASURE = Erasure(erasure_id="0" * 32, subject="card_a", issued_at=datetime(2026, 3, 1, tzinfo=UTC))
+ERASURE = erasure()
 
 
 # -- who may erase

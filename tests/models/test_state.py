@@ -79,5 +79,5 @@ def test_a_policy_goes_on_only_from_a_state_of_its_own_version() -> None:
 
 
 def test_a_key_of_something_else_is_refused() -> None:
-    with pytest.raises(ValueError, match="neither a profile nor a policy"):
+    with pytest.raises(ValueError, match="neither a profile, a policy nor"):
         SubjectState(budget()).restore(b"x:1", b"")
