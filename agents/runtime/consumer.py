@@ -191,8 +191,7 @@ class Consumer(DetachedConsumer):
             started = time.monotonic()
             if not self.should_stop:
                 await self.checkpoint()
-            # a checkpoint that takes long is made less often, so that most of the time is left for the work
-            pause = max(self.options.commit_interval, 2 * (time.monotonic() - started))
+            pause = self.options.pause_after(time.monotonic() - started)
 
     @Service.task
     async def _serve_deliveries(self) -> None:

@@ -61,6 +61,14 @@ class DeliveryOptions:
         """Whether outputs, changelog and offsets are committed as one transaction."""
         return self.mode is DeliveryMode.EXACTLY_ONCE
 
+    def pause_after(self, checkpoint: float) -> float:
+        """Seconds from a checkpoint that took so long to the next one.
+
+        What takes long is done less often, so that most of the time is left for the work. But one that waited
+        for a broker to come back says nothing of the next, and a long pause would be taken for a stall.
+        """
+        return max(self.commit_interval, min(2 * checkpoint, self.stall_timeout / 10))
+
     def consumer_properties(self) -> dict[str, Any]:
         """Properties of the group's consumer.
 

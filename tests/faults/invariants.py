@@ -172,7 +172,7 @@ def each_score_is_its_models(evidence: Evidence, truth: Truth) -> Breaches:
 
 
 def no_example_is_told_twice(evidence: Evidence, truth: Truth) -> Breaches:
-    """A transaction is an example again only where the word on it changed; at-least-once may repeat one."""
+    """A transaction is an example again only where the word on it changed; at-least-once may tell it anew."""
     del truth
     told: dict[str, list[Example]] = defaultdict(list)
     for record in evidence.examples:
@@ -181,10 +181,14 @@ def no_example_is_told_twice(evidence: Evidence, truth: Truth) -> Breaches:
             told[example.transaction_id].append(example)
     for name, history in told.items():
         words = [f"{example.maturity} {example.outcome}" for example in history]
-        if any(one.outcome is other.outcome for one, other in pairwise(history)):
-            yield f"{name} was told {len(history)} times: {', '.join(words)}"
-        elif any(example.maturity is not Maturity.CORRECTED for example in history[1:]):
+        anew = [example.maturity is not Maturity.CORRECTED for example in history[1:]]
+        if evidence.is_exactly_once and any(anew):
             yield f"{name} was not corrected, but told anew: {', '.join(words)}"
+        elif any(
+            one.outcome is other.outcome and not is_anew
+            for (one, other), is_anew in zip(pairwise(history), anew, strict=True)
+        ):
+            yield f"{name} was told {len(history)} times: {', '.join(words)}"
 
 
 def reputations_are_the_fold_of_outcomes(evidence: Evidence, truth: Truth) -> Breaches:

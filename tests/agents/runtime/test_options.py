@@ -38,6 +38,17 @@ def test_the_consumer_commits_nothing_by_itself_and_reads_committed_records() ->
     }
 
 
+@pytest.mark.parametrize(
+    ("took", "pause"),
+    [(0.01, 0.2), (0.5, 1.0), (2.5, 5.0), (35.0, 6.0)],
+    ids=["quick", "slow", "slower", "outage"],
+)
+def test_the_next_checkpoint_waits_for_twice_as_long_as_the_last_took_and_not_for_an_outage(
+    took: float, pause: float
+) -> None:
+    assert options(commit_interval=0.2, stall_timeout=60.0).pause_after(took) == pause
+
+
 def test_an_exactly_once_producer_is_transactional_under_the_members_name() -> None:
     assert options(transaction_timeout=12.5).producer_properties() == {
         "bootstrap.servers": "b:9",
