@@ -43,6 +43,7 @@ def kill_workers(ground: Ground) -> None:
 def stop_workers(ground: Ground) -> None:
     for _ in range(ground.times):
         name = ground.random.choice(ground.fleet.names)
+        ground.fleet.wait_ready(name)  # a process that is not yet up has nothing to end in order
         ground.expect("SIGTERM ends a worker with status 0", ground.fleet.stop(name) == 0)
         ground.flow(ground.random.uniform(0.5, 2.0))
         ground.fleet.start(name)
