@@ -140,7 +140,7 @@ class LearningAgent:
         monotonic: Callable[[], float],
     ) -> None:
         self._outbox = app.outbox
-        self._failed = partial(app.failed_beside, NAME)
+        self._beside = partial(app.beside, NAME)
         self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
         self._topics = topics
         self._telemetry = telemetry
@@ -208,10 +208,8 @@ class LearningAgent:
             self._relearning[state] = asyncio.create_task(self._relearn(state))
 
     async def _relearn(self, state: LearningState) -> None:
-        try:
+        with self._beside():
             await self._relearn_until_clear(state)
-        except Exception as failure:  # noqa: BLE001 - whatever it is: a learner that stays uncleared is no learner
-            self._failed(failure)
 
     async def _relearn_until_clear(self, state: LearningState) -> None:
         while state.is_open and state.model.may_hold_erased:
@@ -248,10 +246,8 @@ class LearningAgent:
             self._timer = asyncio.get_running_loop().call_later(wait, self._publish_late, state)
 
     def _publish_late(self, state: LearningState) -> None:
-        try:
+        with self._beside():
             self._publish(state)
-        except Exception as failure:  # noqa: BLE001 - whatever it is: nobody else hears of it
-            self._failed(failure)
 
     def _publish(self, state: LearningState) -> None:
         """Publish the model as it is; nothing here waits, so it is whole in one commit."""

@@ -17,7 +17,7 @@ from agents.erasures import Erasures
 from agents.runtime.commit_note import CommitNote
 from agents.runtime.state import seal
 from agents.scoring import NAME
-from fraudstream.compose import admission, policy_factory
+from fraudstream.compose import admission, policy_factory, signing_key
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka_admin import KafkaUnreachable, kafka_admin
 from fraudstream.kafka_reading import reader, records
@@ -158,9 +158,7 @@ def _records(consumer: Consumer, place: TopicPartition) -> Iterator[list[Message
 def fold(settings: Settings, batches: Iterable[list[Message]]) -> SubjectState:
     """The state of a partition as the scoring agent would have it after these records."""
     core = ScoringCore(PriorModel(), ReputationStore(), policy_factory(settings))
-    key = settings.learning.signing_key
-    erasures = Erasures(None if key is None else key.get_secret_value().encode(), Entry.TRANSACTIONS)
-    take = erasures.beside(admission(settings).admit)
+    take = Erasures(signing_key(settings), Entry.TRANSACTIONS).beside(admission(settings).admit)
     state = core.new_state()
     for batch in batches:
         waiting: list[Admitted] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import confluent_kafka
@@ -19,7 +20,7 @@ from agents.runtime.stream import ChunkStream
 from agents.runtime.watchdog import leave
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Sequence
 
     from faust.types import TP
 
@@ -91,9 +92,13 @@ class App(faust.App):
         source = self.topic(topic, key_type=bytes, value_type=bytes)
         self.agent(source, name=name)(process)
 
-    def failed_beside(self, agent: str, failure: BaseException) -> None:
-        """Leave: what an agent had begun beside its chunks has failed, and nobody else waits for it."""
-        self.consumer.agent_failed(agent, failure, None)
+    @contextmanager
+    def beside(self, agent: str) -> Iterator[None]:
+        """Leave if the block fails: an agent does it beside its chunks, and nobody else hears of it."""
+        try:
+            yield
+        except Exception as failure:  # noqa: BLE001 - whatever it is
+            self.consumer.agent_failed(agent, failure, None)
 
     async def _on_agent_error(self, agent: Any, failure: BaseException) -> None:
         event = faust.current_event()

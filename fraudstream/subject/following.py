@@ -90,8 +90,11 @@ class Pursuit:
             ends = reader.ends(
                 [topics.labels_keyed, topics.scores, topics.outcomes, topics.examples, topics.dead_letters]
             )
-        self._send(topics.transactions, Entry.TRANSACTIONS, stock.profiles)
-        self._send(topics.labels, Entry.LABELS, ())
+            transactions, labels = (
+                self._keyed(len(reader.places([topic]))) for topic in (topics.transactions, topics.labels)
+            )
+        self._send(topics.transactions, Entry.TRANSACTIONS, {*stock.profiles, transactions})
+        self._send(topics.labels, Entry.LABELS, {labels})
         self._await_commit(topics.transactions, self._settings.worker.group, "scoring")
         for topic, owner in (
             (topics.labels_keyed, "labelling"),
@@ -105,7 +108,7 @@ class Pursuit:
         return self._progress, self._await_model(stock, before)
 
     def _send(self, topic: str, entry: Entry, partitions: Iterable[int]) -> None:
-        """Write a record to the partition of the token's key, and to these."""
+        """Write a record to each of these partitions."""
         producer = Producer(
             {
                 **self._settings.kafka.librdkafka(),
@@ -123,7 +126,7 @@ class Pursuit:
                 placed.append(((topic, message.partition()), message.offset()))
 
         key = self._request.subject.encode()
-        for partition in sorted({*partitions, self._partition(topic)}):
+        for partition in sorted(partitions):
             value = self._request.to(entry, partition).to_json()
             headers: list[tuple[str, str | bytes | None]] = [(HEADER, sign(value, self._key))]
             producer.produce(topic, value, key, partition, on_delivery=delivered, headers=headers)
@@ -131,10 +134,8 @@ class Pursuit:
             servers, why = self._settings.kafka.bootstrap_servers, ", ".join(failures) or "no answer"
             raise KafkaUnreachable(f"Kafka at {servers} did not take the erasure on {topic} ({why}).")
 
-    def _partition(self, topic: str) -> int:
-        """Where producers of Kafka's own put a record of this key."""
-        with topics_of(self._settings) as reader:
-            count = len(reader.places([topic]))
+    def _keyed(self, count: int) -> int:
+        """Which of so many partitions producers of Kafka's own choose by the token as key."""
         hashed: int = murmur2(self._request.subject.encode())
         return (hashed & 0x7FFFFFFF) % count
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -14,7 +15,7 @@ from agents.telemetry import Telemetry
 from agents.topics import Topics
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Sequence
 
     from agents.runtime import PartitionState
 
@@ -93,9 +94,13 @@ class FakeApp:
     ) -> None:
         self.put_records.append(Put(topic, key, value, dict(headers or []), timestamp_ms, partition))
 
-    def failed_beside(self, agent: str, failure: BaseException) -> None:
+    @contextmanager
+    def beside(self, agent: str) -> Iterator[None]:
         assert agent in self.processes
-        self.failure = failure
+        try:
+            yield
+        except Exception as failure:  # noqa: BLE001 - as the app does
+            self.failure = failure
 
     async def room(self) -> None:
         """There is always room."""
