@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import time
 from bisect import bisect_right
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -86,25 +87,26 @@ def measure(plan: Plan, kafka: LocalKafka, folder: Path) -> OverloadRun:
     if len(cores) < 2:  # noqa: PLR2004 - one for the worker, one for the others
         raise BenchmarkFailed("An overload is measured on two cores or more.")
     own, others = cores[:1], cores[1:]
-    _pin(kafka.process.pid, others)
-    _pin(os.getpid(), others)
+    pin(kafka.process.pid, others)
+    pin(os.getpid(), others)
     try:
         with topics(kafka.bootstrap_servers) as settings:
             return _measure(plan, settings, folder, own)
     finally:
-        _pin(os.getpid(), cores)
+        pin(os.getpid(), cores)
 
 
-def _pin(pid: int, cores: Sequence[int]) -> None:
+def pin(pid: int, cores: Sequence[int]) -> None:
     """Keep all threads of a process on these cores; those that it starts later follow."""
     for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), cores)
+        with suppress(ProcessLookupError):  # it has ended since it was listed
+            os.sched_setaffinity(int(thread.name), cores)
 
 
 def _measure(plan: Plan, settings: Settings, folder: Path, own: Sequence[int]) -> OverloadRun:
     (port,) = free_ports(1)
     with worker(settings, "exactly-once", folder, WEB__PORT=str(port)) as pid:
-        _pin(pid, own)
+        pin(pid, own)
         backlog = traffic.draw(plan.backlog)
         capacity = _capacity(settings, backlog)
         rate = plan.times * capacity

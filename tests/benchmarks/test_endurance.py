@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.endurance.memory import resident_bytes, slope_an_hour
-from benchmarks.endurance.overload import unexplained
+from benchmarks.endurance.overload import pin, unexplained
 from benchmarks.endurance.report import tables
 from benchmarks.endurance.results import EnduranceResults, OverloadRun, Sample, Second, SoakRun
 from benchmarks.endurance.run import plan_and_out
@@ -90,6 +90,20 @@ def test_a_queue_that_only_waits_is_explained_and_one_that_stands_still_is_not()
     assert worst < 0.1
     stalled = {each: at + 5.0 * (at > 10.0) for each, at in served.items()}
     assert unexplained(due, stalled)[1] > 2.0
+
+
+def test_a_thread_that_ends_while_a_process_is_pinned_does_not_end_the_overload(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = []
+
+    def pinned(thread: int, cores: object) -> None:
+        asked.append((thread, cores))
+        raise ProcessLookupError
+
+    monkeypatch.setattr(os, "sched_setaffinity", pinned)
+    pin(os.getpid(), [0])
+    assert (os.getpid(), [0]) in asked
 
 
 def test_minutes_are_the_soaks_and_quick_is_short() -> None:
