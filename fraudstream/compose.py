@@ -22,7 +22,6 @@ from agents.health import expect_score
 from agents.learning import LearningState, Publication
 from agents.model_store import ModelFile
 from agents.relearning import ExamplesLog
-from agents.runtime.progress import Stage
 from agents.scoring import Admission
 from models.alert_budget import AlertBudget
 from models.controls import Controls
@@ -202,7 +201,7 @@ def _file_name(settings: Settings) -> str:
 
 async def _caught_up(app: App, broadcast: Broadcast) -> None:
     """Wait until a broadcast is; as long as it reads, the agents that wait for it are not stuck."""
-    await broadcast.wait_caught_up(lambda: app.consumer.progress.goes_on(Stage.PROCESSING))
+    await broadcast.wait_caught_up(lambda: app.consumer.progress.goes_on())
 
 
 def _age(shelf: ModelShelf) -> float:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from agents.runtime.checkpoint import resuming
 from agents.runtime.commit_note import CommitNote
-from agents.runtime.partition import Partition
+from agents.runtime.errors import OffsetBeyondEnd, RestoreFailed
+from agents.runtime.partition import Gap, Partition, lost
 from agents.runtime.restore import Replay, Restoration, replay, restore
 from agents.runtime.state import Replays, own_stores
+from agents.runtime.suspects import MOST_STARTS, MOST_TRIALS
+from schemas.errors import ErrorType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import confluent_kafka as ck
 
+    from agents.runtime.logs import Bounds, Log, Logs
     from agents.runtime.observer import Observer
+    from agents.runtime.offsets import GroupOffsets
     from agents.runtime.options import DeliveryOptions
     from agents.runtime.state import Binding, PartitionState
 
     Place = tuple[str, int]
-    Committed = Callable[[list[ck.TopicPartition]], list[ck.TopicPartition]]
 
 
 @dataclass
@@ -30,7 +35,45 @@ class _Kept:
 
     state: PartitionState
     next_offset: int
+    log: int
     included: int
+
+
+@dataclass(frozen=True)
+class _Start:
+    """From where one partition is read, and what was noted of it; `committed` counts in this log."""
+
+    committed: int | None
+    note: CommitNote
+    bounds: Bounds
+
+    @property
+    def gap(self) -> Gap | None:
+        """What is passed over from the committed offset on, unread."""
+        if self.committed is None:
+            return None
+        if self.committed < self.bounds.low:
+            return lost(self.committed, self.bounds.low)
+        suspect = self.note.suspect
+        if suspect is not None and suspect.is_deadly and suspect.first == self.committed:
+            return Gap(
+                suspect.first,
+                suspect.last,
+                ErrorType.INTERNAL_ERROR,
+                f"workers died at {MOST_STARTS + MOST_TRIALS - 1} starts over these records, at the last "
+                f"{MOST_TRIALS} with nothing else in hand; they are passed over unread",
+            )
+        return None
+
+    @property
+    def offset(self) -> int:
+        if self.gap is not None:
+            return self.gap.last + 1
+        return self.bounds.low if self.committed is None else self.committed
+
+    @property
+    def has_records(self) -> bool:
+        return self.offset < self.bounds.high
 
 
 class Assignment:
@@ -47,6 +90,8 @@ class Assignment:
         self._observer = observer
         self._held: dict[Place, Partition] = {}
         self._changelog_ends: dict[Place, int] = {}
+        self.logs: dict[str, Log] = {}
+        """The logs of the topics that are read and of the changelogs, as of the last assignment."""
         self._kept: dict[tuple[str, Place], _Kept] = {}
 
     def __iter__(self) -> Iterator[Partition]:
@@ -88,20 +133,29 @@ class Assignment:
         self._changelog_ends.update(next_offsets)
 
     def prepare(
-        self, assigned: list[ck.TopicPartition], committed: Committed, goes_on: Callable[[int], bool]
+        self,
+        assigned: list[ck.TopicPartition],
+        group: GroupOffsets,
+        logs: Logs,
+        goes_on: Callable[[int], bool],
     ) -> list[Partition]:
         """Restore states and set the start offset of each assigned partition (poll thread).
+
+        Partitions that have no partition of their changelog yet are taken out of `assigned`: they wait.
 
         The committed offsets are read first, which waits for the end of a predecessor's open transaction:
         state read before it ended would lack what the offsets then include.
 
         Raises:
+            OffsetBeyondEnd: the group has committed more than there is.
             RestoreFailed: a changelog cannot be read, or has lost entries.
-            KafkaException: the committed offsets cannot be read.
+            KafkaException: the committed offsets, or the topics, cannot be read.
         """
+        self.logs = logs.describe(self._read_topics(assigned)) if assigned else {}
+        assigned[:] = [tp for tp in assigned if self._is_served(tp)]
         if not assigned:
             return []
-        known = {(tp.topic, tp.partition): tp for tp in committed(assigned)}
+        known = self._starts(assigned, group, logs)
         restorations = {
             (binding.agent, (tp.topic, tp.partition)): self._restoration(binding, tp)
             for tp in assigned
@@ -114,7 +168,57 @@ class Assignment:
             self._expect_all(restorations, known)
         prepared = [self._partition(tp, known[tp.topic, tp.partition], restorations) for tp in assigned]
         self._replay(assigned, prepared, goes_on)
+        self._note_starts(prepared, known, group)
         return prepared
+
+    def _read_topics(self, assigned: Sequence[ck.TopicPartition]) -> set[str]:
+        topics = {tp.topic for tp in assigned}
+        return topics | {each.changelog for each in self._bindings if each.topic in topics and each.changelog}
+
+    def _is_served(self, tp: ck.TopicPartition) -> bool:
+        """Whether the state of a partition has where to be kept."""
+        changelogs = [each.changelog for each in self._bindings if each.topic == tp.topic and each.changelog]
+        if missing := [changelog for changelog in changelogs if changelog not in self.logs]:
+            raise RestoreFailed(f"the changelog {missing[0]} does not exist: run `fraudstream topics create`")
+        return all(tp.partition < self.logs[changelog].partitions for changelog in changelogs)
+
+    def _starts(
+        self, assigned: Sequence[ck.TopicPartition], group: GroupOffsets, logs: Logs
+    ) -> dict[Place, _Start]:
+        """Say from where each partition is to be read, after what was committed in the same log."""
+        committed = {(tp.topic, tp.partition): tp for tp in group.read([*assigned])}
+        bounds = logs.bounds(committed)
+        return {place: self._start(tp, bounds[place]) for place, tp in committed.items()}
+
+    def _start(self, committed: ck.TopicPartition, bounds: Bounds) -> _Start:
+        topic, number = committed.topic, committed.partition
+        offset = committed.offset if committed.offset >= 0 else None
+        noted = CommitNote.read(committed.metadata)
+        described = self.logs.get(topic)
+        log = (described.identity if described else 0) ^ noted.epoch
+        note = replace(noted, log=log)
+        if noted.log not in {0, log} and log != noted.epoch:
+            self._observer.log_replaced(topic, number)
+            return _Start(None, replace(note, suspect=None, starts=0), bounds)
+        if offset is not None and offset > bounds.high:
+            raise OffsetBeyondEnd(
+                f"the group {self._options.group} has committed offset {offset} of {topic} partition "
+                f"{number}, which ends at {bounds.high}: the topic was cut or made anew, or this is another "
+                "cluster. To read it from its beginning with the profiles as they are, stop the workers and "
+                "run `fraudstream profiles rebase`"
+            )
+        return _Start(offset, note, bounds)
+
+    @staticmethod
+    def _note_starts(
+        prepared: Sequence[Partition], known: Mapping[Place, _Start], group: GroupOffsets
+    ) -> None:
+        """Count this start where there is work, before it is touched: what kills a worker leaves no note."""
+        begun = [part for part in prepared if known[part.topic, part.number].has_records]
+        for partition in begun:
+            partition.count_start()
+        if begun:
+            group.note([resuming(partition) for partition in begun])
 
     def _replay(
         self,
@@ -137,7 +241,7 @@ class Assignment:
         kept = self._kept.get((binding.agent, (tp.topic, tp.partition)))
         if kept is None:
             return Restoration(binding.new_state())
-        return Restoration(kept.state, kept.next_offset, kept.included)
+        return Restoration(kept.state, kept.next_offset, kept.log, kept.included)
 
     def _restore(
         self, restorations: Mapping[tuple[str, Place], Restoration], goes_on: Callable[[int], bool]
@@ -161,32 +265,32 @@ class Assignment:
     def _expect_all(
         self,
         restorations: Mapping[tuple[str, Place], Restoration],
-        known: Mapping[Place, ck.TopicPartition],
+        known: Mapping[Place, _Start],
     ) -> None:
         """See that each changelog has all that was noted with the offsets that its state goes with."""
         changelogs = {binding.agent: binding.changelog for binding in self._bindings}
         for (agent, place), restoration in restorations.items():
-            noted = CommitNote.read(known[place].metadata).states.get(agent)
+            noted = known[place].note.states.get(agent)
             if (changelog := changelogs[agent]) is not None and noted is not None:
                 restoration.expect(int(noted), f"{changelog} partition {place[1]}")
 
     def _partition(
         self,
         tp: ck.TopicPartition,
-        committed: ck.TopicPartition,
+        start: _Start,
         restorations: Mapping[tuple[str, Place], Restoration],
     ) -> Partition:
         place = (tp.topic, tp.partition)
         states = {agent: done.state for (agent, where), done in restorations.items() if where == place}
-        offset = committed.offset if committed.offset >= 0 else None
-        if offset is not None:
-            tp.offset = offset
-        note = CommitNote.read(committed.metadata)
+        note, tp.offset = start.note, start.offset
         for agent, state in own_stores(states):
-            start = state.resume(tp.partition, offset, note.states.get(agent))
-            tp.offset = tp.offset if start is None else start
-        partition = Partition(tp.topic, tp.partition, states, note=note)
-        partition.committed = offset
+            wanted = state.resume(tp.partition, start.committed, note.states.get(agent), note.log)
+            tp.offset = tp.offset if wanted is None else wanted
+        partition = Partition(tp.topic, tp.partition, states, note=note, begins=start.offset)
+        partition.committed = start.committed
+        partition.gap = start.gap
+        if not start.has_records and start.gap is None:
+            partition.acquit()  # there is nothing to try
         return partition
 
     def _keep(self, partition: Partition) -> None:
@@ -197,4 +301,4 @@ class Assignment:
                 continue
             end = self._changelog_ends.get((binding.changelog, partition.number), 0)
             included = -1 if partition.committed is None else partition.committed
-            self._kept[binding.agent, place] = _Kept(state, end, included)
+            self._kept[binding.agent, place] = _Kept(state, end, partition.log, included)

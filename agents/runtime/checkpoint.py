@@ -97,7 +97,7 @@ def _changes(partition: Partition, changelogs: Mapping[str, str | None]) -> Iter
         if changelog is None or partition.position is None:
             continue
         for key, payload in state.changes():
-            yield Record(changelog, key, seal(partition.position, payload), partition.number)
+            yield Record(changelog, key, seal(partition.log, partition.position, payload), partition.number)
 
 
 class ExactlyOnce:

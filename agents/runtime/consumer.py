@@ -14,18 +14,21 @@ from mode import Service
 from agents.runtime.assignment import Assignment
 from agents.runtime.checkpoint import AtLeastOnce, Checkpoint, ExactlyOnce, Ledger, resuming
 from agents.runtime.desk import Desk, HeldChunk
-from agents.runtime.errors import DeliveryError, Fenced, PartitionsLost, Unfinished, sentence
+from agents.runtime.errors import DeliveryError, Fenced, LogReplaced, PartitionsLost, Unfinished, sentence
 from agents.runtime.faust_consumer import DetachedConsumer
 from agents.runtime.gate import Gate
-from agents.runtime.offsets import commit_offsets, read_offsets
+from agents.runtime.logs import Logs
+from agents.runtime.offsets import GroupOffsets, commit_offsets
 from agents.runtime.poller import Poller
-from agents.runtime.progress import Progress, Stage
+from agents.runtime.progress import Progress, Stage, reading
+from agents.runtime.trial import Trial
 from agents.runtime.watchdog import EXIT_STALLED, Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from agents.runtime.partition import Partition
+    from agents.runtime.logs import Log
+    from agents.runtime.partition import Chunk, Gap, Partition
 
     Place = tuple[str, int]
 
@@ -52,6 +55,10 @@ class Consumer(DetachedConsumer):
         self.ready = asyncio.Event()
         self.failure: BaseException | None = None
         self.assigned_partitions = Assignment(self.options, self.app.bindings, self.observer)
+        self._logs = Logs(self.options.client)
+        self._trials: dict[Place, Trial] = {}
+        self._trying: asyncio.Task[None] | None = None
+        self._positions: dict[Place, int | None] = {}
         self._checkpointing = asyncio.Lock()
         self._poller: Poller | None = None
         self._checkpoint = self._new_checkpoint()
@@ -79,14 +86,36 @@ class Consumer(DetachedConsumer):
         """Cut records into chunks and queue them for every agent that reads their topic."""
         for place, records in batches.items():
             partition = self.assigned_partitions.get(place)
-            channels = self.app.topics._tp_index.get(TP(*place))  # noqa: SLF001
-            if partition is None or not channels or not partition.is_live:
+            if partition is None or not partition.is_live or not self._channels(place):
                 self._release(len(records))
-                continue
-            for chunk in partition.hand_out(records, self.options.chunk_size):
-                event = self.app.create_event(None, chunk, None, HeldChunk(chunk, partition, len(channels)))
-                for channel in channels:
-                    channel.queue.force_put_nowait(event)
+            elif (trial := self._trials.get(place)) is not None:
+                trial.take(records)
+            else:
+                self.hand_out(partition, records)
+
+    def passed_over(self, place: Place, gap: Gap) -> None:
+        """Have the agent of a partition set apart what cannot be read."""
+        partition = self.assigned_partitions.get(place)
+        if partition is not None and partition.is_live and self._channels(place):
+            self.hand_out_gap(partition, gap)
+
+    def hand_out(self, partition: Partition, records: Sequence[ck.Message]) -> None:
+        """Queue the chunks of records for every agent that reads their topic."""
+        for chunk in partition.hand_out(records, self.options.chunk_size):
+            self._queue(partition, chunk)
+
+    def hand_out_gap(self, partition: Partition, gap: Gap) -> None:
+        """Queue a gap."""
+        self._queue(partition, partition.hand_out_gap(gap))
+
+    def _queue(self, partition: Partition, chunk: Chunk) -> None:
+        channels = self._channels((partition.topic, partition.number))
+        event = self.app.create_event(None, chunk, None, HeldChunk(chunk, partition, len(channels)))
+        for channel in channels:
+            channel.queue.force_put_nowait(event)
+
+    def _channels(self, place: Place) -> Collection[Any]:
+        return self.app.topics._tp_index.get(TP(*place), ())  # noqa: SLF001
 
     def agent_failed(self, agent: str, failure: BaseException, held: HeldChunk | None) -> None:
         """Suspect the messages in this agent's hands, and leave: its state may be half changed.
@@ -94,10 +123,15 @@ class Consumer(DetachedConsumer):
         Where the engine failed under it, they are innocent, and must not become dead letters in the end.
         """
         if not isinstance(failure, DeliveryError):
+            self._acquit()  # it is known what failed: nothing else is to be suspected
             if held is not None:
                 self.desk.suspect(held)
             self.observer.agent_failed(agent, failure)
         self.died(failure)
+
+    def _acquit(self) -> None:
+        for partition in self.assigned_partitions:
+            partition.acquit()
 
     def _release(self, count: int) -> None:
         poller = self._running_poller
@@ -113,8 +147,12 @@ class Consumer(DetachedConsumer):
         """Restore what is assigned (poll thread)."""
         self._checkpoint.joined(membership)
         patience = _ANSWER_SECONDS + self.options.transaction_timeout
-        committed = read_offsets(self._running_poller.consumer, patience)
-        return self.assigned_partitions.prepare(partitions, committed, self._goes_on_restoring)
+        group = GroupOffsets(self._running_poller.consumer, patience)
+        return self.assigned_partitions.prepare(partitions, group, self._logs, self._goes_on_restoring)
+
+    def held_back(self, prepared: list[Partition]) -> bool:
+        """Whether one of the partitions is on trial: then the others wait until it is over (poll thread)."""
+        return any(partition.is_on_trial for partition in prepared)
 
     def _goes_on_restoring(self, records: int) -> bool:
         if records:
@@ -137,21 +175,86 @@ class Consumer(DetachedConsumer):
             self.app.on_rebalance_return()
             self.app.on_rebalance_end()
         self.observer.partitions_assigned(len(self.assigned_partitions))
+        self._watch_partition_counts(self.assigned_partitions.logs)
         self.ready.set()
+        if self.held_back(prepared):
+            self._trying = asyncio.ensure_future(self._hold_trials(prepared))
+        else:
+            self._pass_gaps(prepared)
+
+    def _pass_gaps(self, partitions: Iterable[Partition]) -> None:
+        for partition in partitions:
+            if partition.gap is not None:
+                gap, partition.gap = partition.gap, None
+                self.hand_out_gap(partition, gap)
+
+    async def _hold_trials(self, partitions: Sequence[Partition]) -> None:
+        """Read the partitions on trial one by one, and then all of them."""
+        try:
+            for partition in partitions:
+                if partition.is_on_trial and partition.is_live:
+                    await self._hold_trial(partition)
+            self._pass_gaps(partitions)
+            for partition in partitions:
+                await self.resume(partition)
+        except Exception as failure:  # noqa: BLE001 - else the partitions would stand for ever
+            self.died(failure)
+
+    async def _hold_trial(self, partition: Partition) -> None:
+        place = (partition.topic, partition.number)
+
+        def tell(first: int, last: int) -> None:
+            self.observer.partition_on_trial(*place, first, last)
+
+        self._trials[place] = trial = Trial(partition, self, tell)
+        try:
+            await trial.run()
+        finally:
+            del self._trials[place]
+
+    async def note(self, partition: Partition) -> None:
+        """Commit a partition's note where it stands, but never behind a commit that is on its way."""
+        async with self._checkpointing:
+            if partition.resumes_at is not None:
+                await commit_offsets(self._running_poller, [resuming(partition)])
+
+    async def resume(self, partition: Partition) -> None:
+        """Have a partition's records fetched."""
+        if partition.is_live:
+            place = ck.TopicPartition(partition.topic, partition.number)
+            await self._running_poller.request(lambda consumer: consumer.resume([place]))
+
+    async def pause(self, partition: Partition) -> None:
+        """Have no more of a partition's records fetched."""
+        if partition.is_live:
+            place = ck.TopicPartition(partition.topic, partition.number)
+            await self._running_poller.request(lambda consumer: consumer.pause([place]))
+
+    def batch_end(self, partition: Partition, offset: int) -> int:
+        """Find the end of the batch that holds an offset, without reading it."""
+        end = self.options.batch_end(partition.topic, partition.number, offset)
+        return offset if end is None else end
 
     async def revoked(self, places: list[Place], *, lost: bool) -> None:
         """Stop, finish, commit, hand over; or, when that cannot be, leave."""
         if not self.should_stop:
             self.app.on_rebalance_start()
         self.observer.rebalanced(lost=lost)
-        self.assigned_partitions.end(places)
+        ending = self.assigned_partitions.end(places)
+        if self._trying is not None:
+            self._trying.cancel()
+            self._trying = None
         if lost:
             self.died(PartitionsLost("the session expired and the group gave the partitions away"))
         elif await self.gate.drained(_HAND_OVER_SECONDS):
             await self.checkpoint()
+            await self._take_starts_back(ending)
         else:
             self.died(Unfinished(f"an agent did not finish its chunk within {_HAND_OVER_SECONDS:.0f} s"))
         self.assigned_partitions.drop(places, keep=self.failure is None)
+        for place in places:
+            self.progress.forget(reading(*place))
+            self._positions.pop(place, None)
         self.progress.moved(Stage.PROCESSING, more=self._running_poller.queued > 0)
         await self.app.on_partitions_revoked.send({TP(*place) for place in places})
         self.observer.partitions_assigned(len(self.assigned_partitions))
@@ -165,13 +268,59 @@ class Consumer(DetachedConsumer):
             self.progress.moved(Stage.PROCESSING, more=False)
         self.observer.lag(held)
         now = time.time()
-        self.observer.waiting({(p.topic, p.number): p.waiting(now) for p in self.assigned_partitions})
+        waiting = {}
+        for partition in [*self.assigned_partitions]:
+            place = (partition.topic, partition.number)
+            self._follow(place, partition.position, lags.get(place, 0))
+            waiting[place] = max(partition.waiting(now), self.progress.waited(reading(*place)))
+        self.observer.waiting(waiting)
+
+    def _follow(self, place: Place, position: int | None, lag: int) -> None:
+        """Note whether one partition moves: others that do must not hide that it stands (poll thread)."""
+        if not lag or self._positions.get(place) != position or self._trials:
+            self.progress.moved(reading(*place), more=lag > 0)
+        else:
+            self.progress.has_work(reading(*place))
+        self._positions[place] = position
+
+    @Service.task
+    async def _watch_logs(self) -> None:
+        """Look now and then whether the topics are still those that were assigned."""
+        while not self.should_stop:
+            await self.sleep(self.options.watch_interval)
+            known = self.assigned_partitions.logs
+            if self.should_stop or not known:
+                continue
+            try:
+                logs = await asyncio.to_thread(self._logs.describe, known)
+            except (ck.KafkaException, TimeoutError) as failure:
+                self.log.warning("the topics cannot be looked at: %s", failure)
+                continue
+            if known is self.assigned_partitions.logs:  # else they were assigned anew meanwhile
+                self._compare(known, logs)
+
+    def _compare(self, known: Mapping[str, Log], logs: Mapping[str, Log]) -> None:
+        for topic, log in known.items():
+            self.observer.topic_seen(topic, exists=topic in logs)
+            if topic in logs and log.identity and logs[topic].identity not in {0, log.identity}:
+                sentence = f"topic {topic} was made anew: the next start reads it from its beginning"
+                self.died(LogReplaced(sentence))
+                return
+        self._watch_partition_counts(logs)
+
+    def _watch_partition_counts(self, logs: Mapping[str, Log]) -> None:
+        for binding in self.app.bindings:
+            if binding.changelog is not None and binding.topic in logs and binding.changelog in logs:
+                partitions, served = logs[binding.topic].partitions, logs[binding.changelog].partitions
+                self.observer.partitions_unserved(binding.topic, binding.changelog, partitions, served)
 
     def died(self, failure: BaseException) -> None:
         """Leave the process: in order if that works, at once if it does not."""
         if self.failure is not None:
             return
         self.failure = failure
+        if isinstance(failure, DeliveryError):
+            self._acquit()  # the engine failed, whatever records were in hand
         self.desk.close()
         self.outbox.abandon()
         self.observer.leaving(sentence(failure))
@@ -254,9 +403,21 @@ class Consumer(DetachedConsumer):
             await self._poller.stop()
         self._watchdog.end()  # only now: a stop that hangs is a stall too
 
+    async def _take_starts_back(self, partitions: Iterable[Partition]) -> None:
+        """Count no start that ended in order: it was not records that ended it."""
+        noted = [p for p in partitions if p.is_start_noted and p.resumes_at is not None]
+        for partition in noted:
+            partition.acquit()
+        if noted and self.failure is None:
+            await commit_offsets(self._running_poller, [resuming(partition) for partition in noted])
+
     async def _note_suspects(self, poller: Poller) -> None:
         async with self._checkpointing:  # a commit under way may still succeed, and must not be taken back
-            notes = [resuming(p) for p in self.assigned_partitions if p.suspect and p.resumes_at is not None]
+            notes = [
+                resuming(partition)
+                for partition in self.assigned_partitions
+                if (partition.suspect or partition.is_start_noted) and partition.resumes_at is not None
+            ]
             if self.failure is None or not self._is_commit_known or not notes:
                 return
             try:

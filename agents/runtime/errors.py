@@ -6,6 +6,8 @@ DeliveryError
  +-- PartitionsLost    the group gave this worker's partitions away
  +-- OutputFailed      a record that the agents wrote did not reach the broker
  +-- Unfinished        an agent left a chunk half done
+ +-- LogReplaced       a topic was made anew while it was read
+ +-- OffsetBeyondEnd   the group committed an offset that the topic does not reach
  +-- RestoreFailed     state could not be read back from its changelog
  +-- KafkaUnavailable  the brokers did not answer when the worker started
 ```
@@ -58,6 +60,14 @@ class OutputFailed(DeliveryError):
 
 class Unfinished(DeliveryError):
     """A chunk was left half done, so that neither the agent's state nor its outputs may be committed."""
+
+
+class LogReplaced(DeliveryError):
+    """Another log stands behind a topic's name: the next start reads it from its beginning."""
+
+
+class OffsetBeyondEnd(DeliveryError):
+    """What the group committed is not of this log, and the broker gives no id that would tell."""
 
 
 class RestoreFailed(DeliveryError):

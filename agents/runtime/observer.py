@@ -46,6 +46,18 @@ class Observer(Protocol):
     def waiting(self, ages: Mapping[tuple[str, int], float]) -> None:
         """Age (s) of the oldest record in hand and not done, by topic and partition, or 0 (poll thread)."""
 
+    def log_replaced(self, topic: str, partition: int) -> None:
+        """What was committed counts in a log that is gone: the partition is read from its beginning."""
+
+    def topic_seen(self, topic: str, *, exists: bool) -> None:
+        """Whether a topic that is read, or keeps state, was there at the last look."""
+
+    def partitions_unserved(self, topic: str, changelog: str, partitions: int, served: int) -> None:
+        """Of so many partitions of a topic only the first `served` have one of their changelog."""
+
+    def partition_on_trial(self, topic: str, partition: int, first: int, last: int) -> None:
+        """Workers died over these records: they are read alone now."""
+
     def agent_failed(self, agent: str, failure: BaseException) -> None:
         """An agent raised; the worker leaves."""
 
@@ -87,6 +99,18 @@ class Silent:
         """Tell nobody."""
 
     def waiting(self, ages: Mapping[tuple[str, int], float]) -> None:
+        """Tell nobody."""
+
+    def log_replaced(self, topic: str, partition: int) -> None:
+        """Tell nobody."""
+
+    def topic_seen(self, topic: str, *, exists: bool) -> None:
+        """Tell nobody."""
+
+    def partitions_unserved(self, topic: str, changelog: str, partitions: int, served: int) -> None:
+        """Tell nobody."""
+
+    def partition_on_trial(self, topic: str, partition: int, first: int, last: int) -> None:
         """Tell nobody."""
 
     def agent_failed(self, agent: str, failure: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""The group's committed offsets: read when partitions are assigned, written by checkpoints at least once."""
+"""The group's committed offsets: read at an assignment, written by checkpoints of at-least-once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ import confluent_kafka as ck
 from agents.runtime.errors import Fenced, is_transient
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from agents.runtime.poller import Poller
 
     Offsets = list[ck.TopicPartition]
@@ -21,13 +19,27 @@ _LOG = logging.getLogger(__name__)
 _RETRY_SECONDS = 0.2
 
 
-def read_offsets(consumer: ck.Consumer, timeout: float) -> Callable[[Offsets], Offsets]:
-    """Give a function that reads committed offsets with their metadata (poll thread).
+class GroupOffsets:
+    """The group's committed offsets with their metadata, as the poll thread reads and notes them.
 
-    A consumer of committed records waits here for the end of any transaction that holds offsets of these
-    partitions.
+    A consumer of committed records waits in `read` for the end of any transaction that holds offsets of these
+    partitions, at most for `timeout` seconds.
     """
-    return lambda partitions: consumer.committed(partitions, timeout=timeout)
+
+    def __init__(self, consumer: ck.Consumer, timeout: float) -> None:
+        self._consumer = consumer
+        self._timeout = timeout
+
+    def read(self, partitions: Offsets) -> Offsets:
+        """Give what is committed of partitions; raises KafkaException where it cannot be read."""
+        return self._consumer.committed(partitions, timeout=self._timeout)
+
+    def note(self, offsets: Offsets) -> None:
+        """Commit offsets again for the sake of their metadata; without it work can go on."""
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except ck.KafkaException as failure:
+            _LOG.warning("this start could not be noted with the group: %s", failure.args[0])
 
 
 async def commit_offsets(poller: Poller, offsets: Offsets) -> None:

@@ -7,7 +7,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+
+_METADATA_MS = 3_000
+"""Between two looks at who leads a partition: by default librdkafka may take five minutes to notice that a
+broker that was away is back."""
 
 
 class DeliveryMode(StrEnum):
@@ -37,6 +42,9 @@ class DeliveryOptions:
         start_timeout: time that the brokers have to answer at the start.
         linger_ms: time that a record may wait for company, in milliseconds.
         statistics_interval: time between readings of the lag.
+        watch_interval: time between looks at the topics' ids and partition counts.
+        batch_end: finds the last offset of the batch that holds an offset, by topic, partition and offset,
+            without reading its records; None where it cannot be found.
     """
 
     client: Mapping[str, str | int | float | bool]
@@ -54,6 +62,8 @@ class DeliveryOptions:
     start_timeout: float = 60.0
     linger_ms: float = 1.0
     statistics_interval: float = 5.0
+    watch_interval: float = 5.0
+    batch_end: Callable[[str, int, int], int | None] = lambda *_: None
     consumer: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -76,6 +86,8 @@ class DeliveryOptions:
         """
         properties = {
             **self._reading(),
+            # Not "earliest": a jump over records that retention deleted is a loss, and must be seen as one.
+            "auto.offset.reset": "error",
             "group.id": self.group,
             "partition.assignment.strategy": "range",
             "session.timeout.ms": _milliseconds(self.session_timeout),
@@ -103,6 +115,7 @@ class DeliveryOptions:
         Transactional producers take turns; each has a transactional id of its own.
         """
         properties: dict[str, Any] = {
+            "topic.metadata.refresh.interval.ms": _METADATA_MS,
             **self.client,
             "linger.ms": self.linger_ms,
             "enable.idempotence": True,
@@ -117,6 +130,7 @@ class DeliveryOptions:
 
     def _reading(self) -> dict[str, Any]:
         return {
+            "topic.metadata.refresh.interval.ms": _METADATA_MS,
             **self.client,
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,

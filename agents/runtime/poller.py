@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 import confluent_kafka as ck
 import orjson
 
-from agents.runtime.errors import Fenced
+from agents.runtime.errors import Fenced, LogReplaced
+from agents.runtime.partition import Gap, lost
 from agents.runtime.progress import Stage
+from schemas.errors import ErrorType
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -31,13 +33,29 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("librdkafka.consumer")
 _POLL_SECONDS = 0.05
 _MOST_AT_ONCE = 500
+_ANSWER_SECONDS = 10.0
+_MOST_ATTEMPTS = 3
+"""Times that a batch is fetched before it counts as unreadable: the first may have met a broken link."""
+_UNREADABLE = frozenset(
+    {
+        ck.KafkaError._BAD_COMPRESSION,  # noqa: SLF001 - librdkafka's own codes begin so
+        ck.KafkaError._BAD_MSG,  # noqa: SLF001
+        ck.KafkaError._UNDERFLOW,  # noqa: SLF001
+    }
+)
 
 
 class GroupEvents(Protocol):
     """What the poll thread tells the event loop; all but `prepare` and `lag` run on the loop."""
 
     def prepare(self, partitions: list[ck.TopicPartition], membership: Any) -> Any:
-        """Restore what is assigned and set start offsets (poll thread); gives what `assigned` needs."""
+        """Restore what is assigned and set start offsets (poll thread); gives what `assigned` needs.
+
+        What cannot be read yet is taken out of `partitions`.
+        """
+
+    def held_back(self, prepared: Any) -> bool:
+        """Whether what is assigned is to be read only when it is resumed (poll thread)."""
 
     async def assigned(self, prepared: Any) -> None:
         """Take the partitions over."""
@@ -47,6 +65,9 @@ class GroupEvents(Protocol):
 
     def received(self, batches: Batches) -> None:
         """Take records, by partition."""
+
+    def passed_over(self, place: Place, gap: Gap) -> None:
+        """Take note of records that cannot be read, behind those that were received before."""
 
     def lag(self, lags: Mapping[Place, int]) -> None:
         """Take the number of records behind the end, by partition (poll thread)."""
@@ -72,6 +93,8 @@ class Poller:
         self._room = threading.Event()
         self._received = 0
         self._released = 0
+        self._next: dict[Place, int] = {}
+        self._attempts: dict[Place, int] = {}
         self._consumer = ck.Consumer(
             {**options.consumer_properties(), "stats_cb": self._on_statistics}, logger=_LOG
         )
@@ -150,24 +173,61 @@ class Poller:
         self._has_rebalanced = False
         more = self._consumer.consume(min(room, _MOST_AT_ONCE) - 1, 0)
         # librdkafka drops what it has not given yet; what poll() gave belongs to the assignment before
-        batches = self._by_partition(more if self._has_rebalanced else [first, *more])
+        batches, failed = _by_partition(more if self._has_rebalanced else [first, *more])
+        for place, records in batches.items():
+            self._follow(place, records)
         if batches:
             self._received += sum(map(len, batches.values()))
             self._progress.has_work(Stage.PROCESSING)
             self._post(self._events.received, batches)
+        for message in failed:
+            self._step_over(message)
 
-    @staticmethod
-    def _by_partition(messages: list[ck.Message]) -> Batches:
-        batches: Batches = {}
-        for message in messages:
-            error = message.error()
-            if error is None:
-                batches.setdefault((message.topic(), message.partition()), []).append(message)
-            elif error.fatal():
-                raise ck.KafkaException(error)
-            else:
-                _LOG.warning("consumer: %s", error)
-        return batches
+    def _follow(self, place: Place, records: list[ck.Message]) -> None:
+        """See that offsets only rise: else another log has taken the place of the one that was read.
+
+        Raises:
+            LogReplaced: they fell.
+        """
+        if records[0].offset() < self._next.get(place, 0):
+            raise _replaced(*place)
+        self._next[place] = records[-1].offset() + 1
+        self._attempts.pop(place, None)
+
+    def _step_over(self, message: ck.Message) -> None:
+        """Go on behind what cannot be read, if that is why a fetch failed."""
+        place, code = (message.topic(), message.partition()), message.error().code()
+        if code == ck.KafkaError._AUTO_OFFSET_RESET:  # noqa: SLF001 - librdkafka's own codes begin so
+            self._step_over_lost(place)
+        elif code in _UNREADABLE:
+            self._attempts[place] = self._attempts.get(place, 0) + 1
+            if self._attempts[place] >= _MOST_ATTEMPTS:
+                self._step_over_unreadable(place, message)
+
+    def _step_over_lost(self, place: Place) -> None:
+        """Go on at the first record that is left; after such an error only an assignment sets a position.
+
+        Raises:
+            LogReplaced: there are fewer records than were read.
+        """
+        low, high = self._consumer.get_watermark_offsets(ck.TopicPartition(*place), _ANSWER_SECONDS)
+        wanted = self._next[place]
+        if wanted > high:
+            raise _replaced(*place)
+        self._next[place] = max(low, wanted)
+        self._consumer.assign([ck.TopicPartition(*each, offset) for each, offset in self._next.items()])
+        if wanted < low:
+            self._post(self._events.passed_over, place, lost(wanted, low))
+
+    def _step_over_unreadable(self, place: Place, message: ck.Message) -> None:
+        first = max(message.offset(), self._next[place])
+        last = self._options.batch_end(*place, first)
+        reason = f"the batch cannot be decompressed or read ({message.error().name()})"
+        gap = Gap(first, max(first, last or first), ErrorType.UNREADABLE_BATCH, reason)
+        self._next[place] = gap.last + 1
+        self._attempts.pop(place, None)
+        self._consumer.seek(ck.TopicPartition(*place, self._next[place]))
+        self._post(self._events.passed_over, place, gap)
 
     def _serve_requests(self, wait: float = 0.0) -> None:
         while True:
@@ -199,8 +259,12 @@ class Poller:
 
     def _on_assign(self, consumer: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
         prepared = self._events.prepare(partitions, consumer.consumer_group_metadata())
+        self._next = {(tp.topic, tp.partition): tp.offset for tp in partitions}
+        self._attempts.clear()
         self._on_loop(self._events.assigned(prepared))
         consumer.assign(partitions)
+        if self._events.held_back(prepared):
+            consumer.pause(partitions)
 
     def _on_revoke(self, consumer: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
         del consumer
@@ -236,8 +300,38 @@ def read_lags(statistics: str) -> dict[Place, int]:
         )
         for topic in orjson.loads(statistics)["topics"].values()
         for partition in topic["partitions"].values()
-        if partition["partition"] >= 0 and partition["desired"] and partition["next_offset"] >= 0
+        if partition["partition"] >= 0
+        and partition["desired"]
+        and partition["next_offset"] >= 0
+        and partition["leader"] >= 0  # without one nobody can read it, and the numbers are old
     }
+
+
+def _by_partition(messages: Iterable[ck.Message]) -> tuple[Batches, list[ck.Message]]:
+    """Part records from what is no record but says that a fetch failed.
+
+    Raises:
+        KafkaException: the consumer cannot go on.
+    """
+    batches: Batches = {}
+    failed: list[ck.Message] = []
+    for message in messages:
+        error = message.error()
+        if error is None:
+            batches.setdefault((message.topic(), message.partition()), []).append(message)
+        elif error.fatal():
+            raise ck.KafkaException(error)
+        else:
+            _LOG.warning("consumer: %s", error)
+            failed.append(message)
+    return batches, failed
+
+
+def _replaced(topic: str, partition: int) -> LogReplaced:
+    return LogReplaced(
+        f"topic {topic} was made anew while partition {partition} was read: the next start reads it from its "
+        "beginning, with the profiles as they are"
+    )
 
 
 def _places(partitions: list[ck.TopicPartition]) -> list[Place]:

@@ -1,4 +1,4 @@
-"""Whether a worker moves: for each stage, when it last moved and since when it has had work."""
+"""Whether a worker moves: for each stage and partition, when it last moved and since when it has had work."""
 
 from __future__ import annotations
 
@@ -18,39 +18,54 @@ class Stage(StrEnum):
     COMMITTING = "committing finished work"
 
 
+def reading(topic: str, partition: int) -> str:
+    """Name a partition as a stage of its own: one that stands is not made up for by others that move."""
+    return f"reading partition {partition} of {topic}"
+
+
 class Progress:
     """The clocks of every stage; written by several threads, read by the watchdog."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._waiting_since: dict[Stage, float | None] = dict.fromkeys(Stage)
+        self._waiting_since: dict[str, float | None] = dict.fromkeys(Stage)
 
-    def moved(self, stage: Stage, *, more: bool) -> None:
+    def moved(self, stage: str, *, more: bool) -> None:
         """Note that a stage got something done, and whether it has more to do."""
         self._waiting_since[stage] = self._clock() if more else None
 
-    def has_work(self, stage: Stage) -> None:
+    def has_work(self, stage: str) -> None:
         """Note that a stage has something to do."""
-        if self._waiting_since[stage] is None:
+        if self._waiting_since.get(stage) is None:
             self._waiting_since[stage] = self._clock()
 
-    def goes_on(self, stage: Stage) -> None:
-        """Note that a stage with work is at something that must come first, and gets on with that."""
-        if self._waiting_since[stage] is not None:
-            self._waiting_since[stage] = self._clock()
+    def forget(self, stage: str) -> None:
+        """Let a stage go that is this worker's no more."""
+        self._waiting_since.pop(stage, None)
+
+    def goes_on(self) -> None:
+        """Note that whatever has work is at something that must come first, and gets on with that."""
+        for stage, since in [*self._waiting_since.items()]:
+            if since is not None and stage not in {Stage.POLLING, Stage.COMMITTING}:
+                self._waiting_since[stage] = self._clock()
+
+    def waited(self, stage: str) -> float:
+        """Give the seconds for which a stage with work has not moved; 0 without work."""
+        since = self._waiting_since.get(stage)
+        return 0.0 if since is None else max(0.0, self._clock() - since)
 
     def age(self) -> float:
         """Give the longest time in seconds for which a stage with work has not moved; 0 without work."""
-        since = [when for when in self._waiting_since.values() if when is not None]
+        since = [when for when in [*self._waiting_since.values()] if when is not None]
         return max(0.0, self._clock() - min(since)) if since else 0.0
 
-    def stalled(self, limit: float) -> Stage | None:
+    def stalled(self, limit: float) -> str | None:
         """Name a stage that has had work but has not moved for `limit` seconds."""
         now = self._clock()
         return next(
             (
                 stage
-                for stage, since in self._waiting_since.items()
+                for stage, since in [*self._waiting_since.items()]
                 if since is not None and now - since > limit
             ),
             None,

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import confluent_kafka as ck
-from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from agents.runtime.errors import RestoreFailed, is_transient
+from agents.runtime.logs import Logs
 from agents.runtime.state import unseal
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ class Restoration:
     Attributes:
         state: what is restored.
         next_offset: changelog offset up to which the state stands.
+        log: identity of the log that `included` counts in.
         included: source offset up to which the state is complete already: what was written at it or before is
             no news.
         records: changelog records read.
@@ -41,10 +42,11 @@ class Restoration:
 
     state: PartitionState
     next_offset: int = 0
+    log: int = 0
     included: int = -1
     records: int = 0
     removals: int = 0
-    _newest: dict[bytes, int] = field(default_factory=dict)
+    _newest: dict[bytes, tuple[int, int]] = field(default_factory=dict)
 
     def expect(self, entries: int, changelog: str) -> None:
         """See that the state has as many entries as were noted with the group's committed offset.
@@ -63,6 +65,8 @@ class Restoration:
     def take(self, message: ck.Message) -> None:
         """Apply one record, unless it is older than what its key has: a late write of a former owner.
 
+        Offsets of two logs do not compare: what was written later counts.
+
         Raises:
             RestoreFailed: this is no record of the engine, or the state cannot read it.
         """
@@ -74,9 +78,10 @@ class Restoration:
             self.state.restore(key, None)
             return
         try:
-            offset, payload = unseal(value)
-            if offset >= self._newest.get(key, self.included + 1):
-                self._newest[key] = offset
+            log, offset, payload = unseal(value)
+            newest_log, newest = self._newest.get(key, (self.log, self.included + 1))
+            if log != newest_log or offset >= newest:
+                self._newest[key] = log, offset
                 self.state.restore(key, payload)
         except ValueError as failure:
             place = f"{message.topic()} partition {message.partition()} offset {message.offset()}"
@@ -129,7 +134,15 @@ def restore(
     Raises:
         RestoreFailed: the changelog cannot be read.
     """
-    _read(options, work, _ends(options, work), goes_on)
+    started = time.monotonic()
+    try:
+        ends = Logs(options.client, _ANSWER_SECONDS).ends(work)
+    except (ck.KafkaException, TimeoutError) as failure:
+        waited = time.monotonic() - started
+        raise RestoreFailed(
+            f"the ends of the changelogs are not known after {waited:.0f} s: {failure}"
+        ) from failure
+    _read(options, work, ends, goes_on)
 
 
 def _read(
@@ -172,20 +185,3 @@ def _take(
             left.discard(place)
     elif not is_transient(error):
         raise RestoreFailed(f"topic {place[0]} partition {place[1]} cannot be read: {error}")
-
-
-def _ends(options: DeliveryOptions, work: Mapping[Place, Restoration]) -> dict[Place, int]:
-    admin = AdminClient({**options.client}, logger=_LOG)
-    asked = admin.list_offsets(
-        {ck.TopicPartition(*place): OffsetSpec.latest() for place in work},
-        isolation_level=ck.IsolationLevel.READ_UNCOMMITTED,
-        request_timeout=_ANSWER_SECONDS,
-    )
-    started = time.monotonic()
-    try:
-        return {(tp.topic, tp.partition): f.result(_ANSWER_SECONDS).offset for tp, f in asked.items()}
-    except (ck.KafkaException, TimeoutError) as failure:
-        waited = time.monotonic() - started
-        raise RestoreFailed(
-            f"the ends of the changelogs are not known after {waited:.0f} s: {failure}"
-        ) from failure

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from confluent_kafka import Message
 
-_OFFSET_BYTES = 8
+_SEAL = Struct(">qq")
 
 
 class PartitionState(Protocol):
@@ -44,13 +45,14 @@ class KeepsItself:
         """Count the entries, for people."""
         raise NotImplementedError
 
-    def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
+    def resume(self, partition: int, committed: int | None, note: str | None, log: int) -> int | None:
         """Open the store of a partition; give the source offset to start from (poll thread).
 
         Args:
             partition: number of the source partition.
             committed: the group's committed offset of it, if there is one.
             note: what `note` gave for that commit.
+            log: identity of the source topic: offsets that were kept in another log mean nothing here.
 
         Returns:
             The offset up to which the store is complete, or `None` for the group's committed one.
@@ -104,13 +106,23 @@ class Binding:
     new_state: Callable[[], PartitionState]
 
 
-def seal(offset: int, payload: bytes | None) -> bytes | None:
-    """Put the source offset that a payload includes in front of it, as eight big-endian bytes."""
-    return None if payload is None else offset.to_bytes(_OFFSET_BYTES, "big") + payload
+class Sealed(NamedTuple):
+    """A changelog value."""
+
+    log: int
+    """Identity of the source's log that `offset` counts in."""
+    offset: int
+    """Source offset that the payload includes."""
+    payload: bytes
 
 
-def unseal(value: bytes) -> tuple[int, bytes]:
-    """Take source offset and payload of a changelog value apart; one that is too short raises ValueError."""
-    if len(value) < _OFFSET_BYTES:
-        raise ValueError(f"a changelog value has at least {_OFFSET_BYTES} bytes, not {len(value)}")
-    return int.from_bytes(value[:_OFFSET_BYTES], "big"), value[_OFFSET_BYTES:]
+def seal(log: int, offset: int, payload: bytes | None) -> bytes | None:
+    """Put the log and the source offset that a payload includes in front of it, big-endian."""
+    return None if payload is None else _SEAL.pack(log, offset) + payload
+
+
+def unseal(value: bytes) -> Sealed:
+    """Take a changelog value apart; one that is too short raises ValueError."""
+    if len(value) < _SEAL.size:
+        raise ValueError(f"a changelog value has at least {_SEAL.size} bytes, not {len(value)}")
+    return Sealed(*_SEAL.unpack_from(value), value[_SEAL.size :])

@@ -26,6 +26,8 @@ class DeliveryTelemetry:
         self.log = structlog.get_logger("fraudstream")
         self._lagging: set[Place] = set()
         self._waiting: set[Place] = set()
+        self._missing: set[str] = set()
+        self._unserved: dict[str, int] = {}
 
     def partitions_assigned(self, count: int) -> None:
         """`count` partitions are in this worker's hands now."""
@@ -74,6 +76,51 @@ class DeliveryTelemetry:
     def waiting(self, ages: Mapping[tuple[str, int], float]) -> None:
         """Age of the oldest record in hand, by topic and partition; those no longer named are forgotten."""
         _show_only(self.metrics.waiting, self._waiting, ages)
+
+    def log_replaced(self, topic: str, partition: int) -> None:
+        """What was committed counts in a log that is gone: the partition is read from its beginning."""
+        self.metrics.logs_replaced.labels(topic).inc()
+        self.log.error(
+            "topic was made anew: read from its beginning, with the state as it is",
+            topic=topic,
+            partition=partition,
+        )
+
+    def topic_seen(self, topic: str, *, exists: bool) -> None:
+        """Whether a topic that is read, or keeps state, was there at the last look."""
+        self.metrics.topic_missing.labels(topic).set(not exists)
+        if exists == (topic in self._missing):
+            self._missing ^= {topic}
+            tell = self.log.info if exists else self.log.error
+            tell("topic is there again" if exists else "topic is missing: nothing of it is read", topic=topic)
+
+    def partitions_unserved(self, topic: str, changelog: str, partitions: int, served: int) -> None:
+        """Of so many partitions of a topic only the first `served` have one of their changelog."""
+        unserved = max(0, partitions - served)
+        self.metrics.unserved_partitions.labels(topic).set(unserved)
+        if unserved and self._unserved.get(topic) != unserved:
+            self.log.error(
+                "partitions are read by nobody, for their changelog has fewer: stop the workers of this "
+                "group, raise the changelog to as many partitions (kafka-topics --alter), run `fraudstream "
+                "profiles repartition` if it is scoring's, set FRAUDSTREAM_TOPICS__ to the new count, and "
+                "start them again",
+                topic=topic,
+                partitions=partitions,
+                changelog=changelog,
+                changelog_partitions=served,
+            )
+        self._unserved[topic] = unserved
+
+    def partition_on_trial(self, topic: str, partition: int, first: int, last: int) -> None:
+        """Workers died over these records: they are read alone now."""
+        self.metrics.partition_trials.labels(topic).inc()
+        self.log.error(
+            "workers died over these records: they are read alone now, and passed over if that kills again",
+            topic=topic,
+            partition=partition,
+            first=first,
+            last=last,
+        )
 
     def agent_failed(self, agent: str, failure: BaseException) -> None:
         """An agent raised; the worker leaves."""

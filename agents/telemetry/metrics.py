@@ -258,6 +258,24 @@ class Metrics:
         self.assigned_partitions = self._gauge(
             "fraudstream_assigned_partitions", "Partitions in this worker's hands."
         )
+        self.unserved_partitions = self._gauge(
+            "fraudstream_unserved_partitions",
+            "Partitions of a topic that no worker can read, since the changelog of their state has fewer.",
+            "topic",
+        )
+        self.topic_missing = self._gauge(
+            "fraudstream_topic_missing", "1 where a topic that this worker needs is not there.", "topic"
+        )
+        self.logs_replaced = self._counter(
+            "fraudstream_logs_replaced_total",
+            "Partitions read from their beginning, since their topic was made anew under the same name.",
+            "topic",
+        )
+        self.partition_trials = self._counter(
+            "fraudstream_partition_trials_total",
+            "Times that a partition was read alone, record by record, since workers had died over it.",
+            "topic",
+        )
         self.rebalances = self._counter(
             "fraudstream_rebalances_total",
             "Times that partitions left this worker: revoked = handed over, lost = taken without a commit.",
