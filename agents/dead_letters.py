@@ -2,28 +2,31 @@
 
 Key, value, headers and timestamp stay byte for byte as they came, and headers in the manner of Kafka Connect
 (KIP-298) say where the message stood and why it was refused. A message with a card number is the exception:
-its dead letter holds masked copies and says so. So is a message that no batch of the dead-letter topic could
-hold, such as text that its sender compressed: its dead letter holds its position alone. In both cases the
-original stands at that position for as long as the source topic keeps it.
+its dead letter holds masked copies and says so. So is a message larger than any that is taken: nothing in it
+is looked at, and its dead letter holds its position alone. In both cases the
+original stands at that position for as long as the source topic keeps it. Records that nobody can read any
+more have a dead letter too, with their positions alone.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
+from agents.headers import UNREADABLE, UNREADABLE_HEADER, read_headers
 from schemas.dead_letter import DeadLetter
+from schemas.decoding import MAX_BYTES
 from schemas.errors import ErrorType
 from schemas.pan import contains_pan, mask_numbers, mask_pans
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    Header = tuple[str, bytes | None]
+    from agents.headers import Header
 
 MASKED_HEADER = "fraudstream-masked"
 """There, with value `true`, where a card number was masked in key, value or headers."""
 OMITTED_HEADER = "fraudstream-omitted"
-"""There, with value `true`, where key, value and headers were left out, as too large to be written again."""
+"""There, with value `true`, where key, value and headers were left out."""
 TASK_HEADER = "__connect.errors.task.id"
 """Kafka Connect's number of the task: an agent has one task a partition."""
 CLASS_HEADER = "__connect.errors.class.name"
@@ -32,13 +35,20 @@ CLASS_HEADER = "__connect.errors.class.name"
 _ADDED = {field.alias for field in DeadLetter.model_fields.values()} | {
     MASKED_HEADER,
     OMITTED_HEADER,
+    UNREADABLE_HEADER,
     TASK_HEADER,
     CLASS_HEADER,
 }
 _LONGEST_TEXT = 280
-# The topic takes 2 MiB (agents.topics); the rest is for the headers that are added.
-_MOST_BYTES = 2_000_000
-_KEY_FAULTS = frozenset({ErrorType.EMPTY_KEY, ErrorType.KEY_MISMATCH})
+_EXCEPTION = "schemas.errors.InvalidMessage"
+# What the agent was doing, in the words of Kafka Connect; the rest is VALUE_CONVERTER.
+_STAGES = {
+    ErrorType.EMPTY_KEY: "KEY_CONVERTER",
+    ErrorType.KEY_MISMATCH: "KEY_CONVERTER",
+    ErrorType.INTERNAL_ERROR: "TASK_PUT",
+    ErrorType.UNREADABLE_BATCH: "KAFKA_CONSUME",
+    ErrorType.RECORDS_LOST: "KAFKA_CONSUME",
+}
 
 
 class KafkaRecord(Protocol):
@@ -75,6 +85,10 @@ class Outgoing(NamedTuple):
     timestamp_ms: int | None
 
 
+_NOTHING = Outgoing(None, None, [], None)
+_OMITTED: tuple[Header, ...] = ((OMITTED_HEADER, b"true"),)
+
+
 def dead_letter(
     record: KafkaRecord,
     error_type: ErrorType,
@@ -82,9 +96,9 @@ def dead_letter(
     *,
     agent: str,
     field: str | None = None,
-    exception: str = "schemas.errors.InvalidMessage",
+    exception: str = _EXCEPTION,
 ) -> Outgoing:
-    """Make the dead letter of a refused message.
+    """Make the dead letter of a refused message; one that cannot be copied leaves its position alone.
 
     Headers of an earlier refusal, on a message that was sent again, give way to those of this one; so their
     number stays bounded.
@@ -97,24 +111,68 @@ def dead_letter(
         field: dotted path of the field at fault, where there is one.
         exception: class of the exception, with its module.
     """
-    came = as_it_came(record)
-    kept, marks = _storable(came, error_type)
     why = DeadLetter(
         topic=record.topic(),
         partition=record.partition(),
         offset=record.offset(),
         agent=agent,
-        stage=_stage(error_type),
+        stage=_STAGES.get(error_type, "VALUE_CONVERTER"),
         exception=exception,
         reason=_safe(reason),
         error_type=error_type,
         field=None if field is None else _safe(field),
     )
+    try:
+        kept, marks = _storable(record, error_type)
+    except Exception:  # noqa: BLE001 - no fault of a copy may keep the message from being set aside
+        kept, marks = _NOTHING, _OMITTED
+    return _with_reason(kept, why, marks)
+
+
+def dead_letter_at(
+    topic: str,
+    partition: int,
+    first: int,
+    last: int,
+    error_type: ErrorType,
+    reason: str,
+    *,
+    agent: str,
+    exception: str = _EXCEPTION,
+) -> Outgoing:
+    """Make the dead letter of records that nobody can read: their positions alone.
+
+    Args:
+        topic: where they stood.
+        partition: their partition there.
+        first: offset of the first one.
+        last: offset of the last one, `first` for a single record.
+        error_type: kind of fault.
+        reason: one sentence; cut after 280 characters.
+        agent: name of the agent that should have taken them.
+        exception: class of the exception, with its module.
+    """
+    why = DeadLetter(
+        topic=topic,
+        partition=partition,
+        offset=first,
+        last_offset=last,
+        agent=agent,
+        stage=_STAGES.get(error_type, "VALUE_CONVERTER"),
+        exception=exception,
+        reason=_safe(reason),
+        error_type=error_type,
+    )
+    return _with_reason(_NOTHING, why, _OMITTED)
+
+
+def _with_reason(kept: Outgoing, why: DeadLetter, marks: Sequence[Header]) -> Outgoing:
+    """Add the headers of a refusal."""
     headers: list[Header] = [
         *kept.headers,
         *why.to_headers(),
-        (TASK_HEADER, str(record.partition()).encode()),
-        (CLASS_HEADER, f"agents.{agent}".encode()),
+        (TASK_HEADER, str(why.partition).encode()),
+        (CLASS_HEADER, f"agents.{why.agent}".encode()),
         *marks,
     ]
     return kept._replace(headers=headers)
@@ -122,17 +180,20 @@ def dead_letter(
 
 def as_it_came(record: KafkaRecord) -> Outgoing:
     """Copy a record without the headers of a refusal: of a dead letter, the message as it was refused."""
-    headers = [header for header in record.headers() or () if header[0] not in _ADDED]
+    headers = [header for header in read_headers(record) if header[0] not in _ADDED]
     kind, milliseconds = record.timestamp()
     return Outgoing(record.key(), record.value(), headers, milliseconds if kind else None)
 
 
-def _storable(came: Outgoing, error_type: ErrorType) -> tuple[Outgoing, list[Header]]:
-    """Give what may be stored of a record, and the header that says so if it is not all."""
-    if sum(map(len, _parts(came))) > _MOST_BYTES:
-        return Outgoing(None, None, [], came.timestamp_ms), [(OMITTED_HEADER, b"true")]
+def _storable(record: KafkaRecord, error_type: ErrorType) -> tuple[Outgoing, Sequence[Header]]:
+    """Give what may be stored of a record, and the headers that say so if it is not all."""
+    came = as_it_came(record)
+    if sum(map(len, _parts(came))) > MAX_BYTES:
+        return _NOTHING._replace(timestamp_ms=came.timestamp_ms), _OMITTED
     kept = _masked(came, error_type)
-    return kept, [] if kept is came else [(MASKED_HEADER, b"true")]
+    marks: list[Header] = [] if kept is came else [(MASKED_HEADER, b"true")]
+    headers = read_headers(record)
+    return kept, [*marks, *headers] if headers == [UNREADABLE] else marks
 
 
 def _masked(came: Outgoing, error_type: ErrorType) -> Outgoing:
@@ -163,10 +224,3 @@ def _parts(record: Outgoing) -> Iterator[bytes]:
 def _safe(text: str) -> str:
     """Bound a text for a header, and mask whatever card number slipped into it."""
     return mask_pans(text.encode()).decode()[:_LONGEST_TEXT]
-
-
-def _stage(error_type: ErrorType) -> str:
-    """What the agent was doing, in the words of Kafka Connect."""
-    if error_type is ErrorType.INTERNAL_ERROR:
-        return "TASK_PUT"
-    return "KEY_CONVERTER" if error_type in _KEY_FAULTS else "VALUE_CONVERTER"

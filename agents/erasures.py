@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
+from agents.headers import read_headers
 from models.erasing import on_examples, sign, verify
 from schemas.erasure import HEADER, decode_erasure, decode_examples_erasure
 from schemas.errors import ErrorType, InvalidMessage
@@ -76,7 +77,7 @@ class Erasures:
                 ErrorType.BAD_SIGNATURE,
                 "FRAUDSTREAM_LEARNING__SIGNING_KEY is not set, so no erasure can be trusted",
             )
-        verify(value, dict(record.headers() or ()).get(HEADER) or b"", self._key)
+        verify(value, dict(read_headers(record)).get(HEADER) or b"", self._key)
         return value
 
     def _headers(self, value: bytes) -> list[tuple[str, bytes | None]]:
@@ -86,4 +87,4 @@ class Erasures:
 
 def is_erasure(record: KafkaRecord) -> bool:
     """Whether a record says that it is an erasure; `open` tells whether that is true."""
-    return any(name == HEADER for name, _ in record.headers() or ())
+    return any(name == HEADER for name, _ in read_headers(record))

@@ -27,6 +27,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
+from agents.headers import read_headers
 from agents.telemetry import Telemetry
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ _batch: ContextVar[Span | None] = ContextVar("batch", default=None)
 
 def parent_of(record: KafkaRecord) -> SpanContext | None:
     """The span that a record's header names; None where there is none, or none that is rightly written."""
-    for name, value in record.headers() or ():
+    for name, value in read_headers(record):
         if name == TRACEPARENT and (match := _FORM.fullmatch(value or b"")):
             trace, span, flags = (int(part, 16) for part in match.groups())
             context = SpanContext(trace, span, is_remote=True, trace_flags=TraceFlags(flags))
@@ -156,9 +157,7 @@ class TracedTelemetry(Telemetry):
     def carried(self, records: Iterable[KafkaRecord]) -> Iterator[Sequence[Header]]:
         """The trace context that each record came with, as headers for what follows from it."""
         return (
-            [header for header in record.headers() or () if header[0] in _CARRIED]
-            if parent_of(record)
-            else ()
+            [header for header in read_headers(record) if header[0] in _CARRIED] if parent_of(record) else ()
             for record in records
         )
 

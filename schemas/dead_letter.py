@@ -48,6 +48,8 @@ class DeadLetter(Record):
     """Kind of fault."""
     field: str | None = Field(default=None, alias="fraudstream-error-field")
     """Dotted path of the field at fault."""
+    last_offset: TextNumber | None = Field(default=None, alias="fraudstream-last-offset")
+    """Last offset of the range that begins at `offset`, where no single message can be named."""
 
     def to_headers(self) -> list[tuple[str, bytes]]:
         """Headers to add to those that the message came with."""

@@ -36,6 +36,8 @@ class ErrorType(StrEnum):
     OLD_VERSION = "old-version"
     OLD_CONTROL = "old-control"
     FEATURES_MISMATCH = "features-mismatch"
+    UNREADABLE_BATCH = "unreadable-batch"
+    RECORDS_LOST = "records-lost"
     INTERNAL_ERROR = "internal-error"
 
 

@@ -24,6 +24,7 @@ def row(letter: Letter, note: ReplayNote | None) -> dict[str, Any]:
         "topic": printable(why.topic),
         "partition": why.partition,
         "offset": why.offset,
+        "last_offset": why.last_offset,
         "error_type": str(why.error_type),
         "field": None if why.field is None else printable(why.field),
         "reason": printable(why.reason),
@@ -48,6 +49,8 @@ def whole_row(letter: Letter, note: ReplayNote | None) -> dict[str, Any]:
 def line(told: dict[str, Any]) -> str:
     """A row in one line."""
     source = f"{told['topic']} {told['partition']}/{told['offset']}"
+    if told["last_offset"] not in {None, told["offset"]}:
+        source += f"-{told['last_offset']}"
     reason = told["reason"] if told["field"] is None else f"{told['field']}: {told['reason']}"
     done = "" if told["replayed_to"] is None else f"  [replayed to {told['replayed_to']}]"
     columns = f"{told['place']:<8}  {source:<22}  {told['made_at'] or '-':<29}  {told['error_type']:<15}"
@@ -78,9 +81,12 @@ def printable(text: str) -> str:
 
 
 def _content(letter: Letter) -> str:
+    if letter.is_position_only:
+        return "none: nobody could read it"
     if letter.is_omitted:
-        return "left out, as too large: it stands at its source for as long as that keeps it"
-    return "card numbers masked" if letter.is_masked else "as it came"
+        return "left out: it stands at its source for as long as that keeps it"
+    content = "card numbers masked" if letter.is_masked else "as it came"
+    return f"{content}, without its headers, which cannot be read" if letter.lacks_headers else content
 
 
 def _as_data(part: bytes | None) -> dict[str, str] | None:

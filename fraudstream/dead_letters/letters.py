@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from agents.dead_letters import MASKED_HEADER, OMITTED_HEADER, Outgoing, as_it_came
+from agents.headers import UNREADABLE_HEADER, read_headers
 from fraudstream.dead_letters.errors import DeadLettersRefused
 from models.case import moment
 from schemas.dead_letter import DeadLetter
@@ -64,6 +65,7 @@ class Letter:
         came: key, value, headers and timestamp of the message, as far as they were stored.
         is_masked: card numbers in it are masked.
         is_omitted: key, value and headers were left out.
+        lacks_headers: the message had headers that nobody can read.
     """
 
     place: Place
@@ -71,6 +73,7 @@ class Letter:
     came: Outgoing
     is_masked: bool = False
     is_omitted: bool = False
+    lacks_headers: bool = False
 
     @classmethod
     def of(cls, record: KafkaRecord) -> Self:
@@ -79,7 +82,7 @@ class Letter:
         Raises:
             InvalidMessage: it has not the headers of a dead letter.
         """
-        headers = record.headers() or ()
+        headers = read_headers(record)
         names = {name for name, _ in headers}
         return cls(
             Place(record.partition(), record.offset()),
@@ -87,6 +90,7 @@ class Letter:
             as_it_came(record),
             MASKED_HEADER in names,
             OMITTED_HEADER in names,
+            UNREADABLE_HEADER in names,
         )
 
     @property
@@ -99,6 +103,11 @@ class Letter:
         """The message's own Kafka timestamp, which its dead letter keeps."""
         milliseconds = self.came.timestamp_ms
         return None if milliseconds is None else moment(milliseconds / 1_000)
+
+    @property
+    def is_position_only(self) -> bool:
+        """Whether it stands for a range of records that nobody can read."""
+        return self.why.last_offset is not None
 
     def without_content(self) -> Self:
         """The letter with nothing that its sender wrote, for a long list."""
@@ -137,7 +146,7 @@ class LetterBook:
     def take(self, record: KafkaRecord) -> None:
         """Take one record of the dead-letter topic."""
         try:
-            if any(name == NOTE_HEADER for name, _ in record.headers() or ()):
+            if any(name == NOTE_HEADER for name, _ in read_headers(record)):
                 note = decode(ReplayNote.model_validate, record.value() or b"")
                 self.notes[note.source] = note
             elif letter := self.wanted(Letter.of(record)):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from confluent_kafka import Message
 
+from agents.dead_letters import as_it_came
 from fraudstream.compose import admission
 from fraudstream.dead_letters.errors import DeadLettersRefused
 from fraudstream.dead_letters.letters import REPLAY_HEADER
@@ -50,6 +51,14 @@ HOW_TO_MEND: Final[Mapping[ErrorType, str]] = {
     ErrorType.OLD_VERSION: "It was written before what is in force: nothing is lost, so leave it.",
     ErrorType.OLD_CONTROL: "It was signed before what is in force: nothing is lost, so leave it.",
     ErrorType.FEATURES_MISMATCH: "It is of another release's features: nothing is lost, so leave it.",
+    ErrorType.UNREADABLE_BATCH: (
+        "Nothing of it can be read, so there is nothing to replay: find its sender by the position, and "
+        "have it send the messages again, less compressed."
+    ),
+    ErrorType.RECORDS_LOST: (
+        "The topic deleted them before they were read, so there is nothing to replay: have their sender send "
+        "them again, and raise the topic's retention.ms."
+    ),
     ErrorType.INTERNAL_ERROR: "Update the service to a release without this fault; then replay it unchanged.",
 }
 """A sentence for each kind of fault."""
@@ -111,6 +120,8 @@ class Mender:
                 f"{letter.place} came from {letter.why.topic}, which the service itself writes in "
                 "order, so it is not replayed."
             )
+        if letter.is_position_only:
+            raise DeadLettersRefused(f"{letter.place}: {_uncapitalised(HOW_TO_MEND[letter.why.error_type])}")
         whole = self._whole(letter, mend)
         key = whole.key if mend.key is None else mend.key
         record = whole._replace(
@@ -129,8 +140,8 @@ class Mender:
         """The message as it came, or as much of it as may be sent again."""
         if not (letter.is_masked or letter.is_omitted):
             return letter.came
-        what = "has its card numbers masked" if letter.is_masked else "was too large to be kept"
-        if mend.value is None:
+        what = "has its card numbers masked" if letter.is_masked else "was not kept"
+        if letter.is_masked and mend.value is None:
             raise DeadLettersRefused(f"{letter.place} {what}: give a mended value with --value.")
         if letter.is_masked and mend.key is not None:
             return letter.came
@@ -143,9 +154,7 @@ class Mender:
         key = found.key()
         if mend.key is None and contains_pan(key or b""):
             raise DeadLettersRefused(f"The key of {letter.place} is a card number: give a token with --key.")
-        return letter.came._replace(
-            key=key, headers=list(found.headers() or ()) if letter.is_omitted else letter.came.headers
-        )
+        return as_it_came(found) if letter.is_omitted else letter.came._replace(key=key)
 
 
 def _refuse_what_stays_wrong(letter: Letter, record: Outgoing, check: Callable[[Message], object]) -> None:

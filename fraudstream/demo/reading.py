@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import orjson
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
+from agents.headers import read_headers
 from fraudstream.demo.errors import DemoFailed
 from fraudstream.demo.events import AlertRead, DeadLetterRead, LabelRead, ScoreRead
 from schemas.alert import decode_alert
@@ -80,6 +81,6 @@ def _event(message: Message, topics: Topics, now: float) -> Event | None:
     if topic == topics.alerts:
         return AlertRead(decode_alert(value))
     if topic == topics.dead_letters:
-        error_type = dict(message.headers() or ()).get(ERROR_TYPE_HEADER)
+        error_type = dict(read_headers(message)).get(ERROR_TYPE_HEADER)
         return None if error_type is None else DeadLetterRead(error_type.decode())  # else a replay's note
     return LabelRead()

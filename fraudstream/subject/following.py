@@ -10,6 +10,7 @@ from confluent_kafka import Producer
 from kafka.partitioner import murmur2
 
 from agents.erasures import is_erasure
+from agents.headers import read_headers
 from fraudstream.kafka_admin import KafkaUnreachable
 from fraudstream.rights import learning_group
 from fraudstream.subject.certificate import Status
@@ -163,7 +164,7 @@ class Pursuit:
     def _strike_refusals(self, ends: Mapping[Place, int]) -> None:
         """Count nothing as done where an agent refused the erasure, as one with another signing key does."""
         for record in self._records(self._topics.dead_letters, ends):
-            refusal = DeadLetter.from_headers(record.headers())
+            refusal = DeadLetter.from_headers(read_headers(record))
             self._progress.done.discard(refusal.topic)
             self._say(f"The agent {refusal.agent} refused the erasure on {refusal.topic}: {refusal.reason}.")
 

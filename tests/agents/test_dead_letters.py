@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.dead_letters import MASKED_HEADER, OMITTED_HEADER, KafkaRecord, Outgoing, dead_letter
+from agents.dead_letters import (
+    MASKED_HEADER,
+    OMITTED_HEADER,
+    KafkaRecord,
+    Outgoing,
+    dead_letter,
+    dead_letter_at,
+)
+from agents.headers import UNREADABLE_HEADER, read_headers
 from schemas.dead_letter import DeadLetter
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.transaction import decode_transaction
@@ -186,8 +194,8 @@ def test_a_message_without_timestamp_gets_none() -> None:
     assert refuse(Record(its_timestamp=(0, -1))).timestamp_ms is None
 
 
-def test_a_message_too_large_to_be_written_again_leaves_its_position_and_why() -> None:
-    letter = refuse(Record(its_value=b"x" * 2_100_000, its_headers=[("trace", b"7")]), ErrorType.TOO_LARGE)
+def test_a_message_larger_than_any_that_is_taken_leaves_its_position_and_why() -> None:
+    letter = refuse(Record(its_value=b"x" * 65_537, its_headers=[("trace", b"7")]), ErrorType.TOO_LARGE)
     assert (letter.key, letter.value, letter.timestamp_ms) == (None, None, 1_700_000_000_123)
     headers = dict(letter.headers)
     assert headers[OMITTED_HEADER] == b"true"
@@ -195,7 +203,62 @@ def test_a_message_too_large_to_be_written_again_leaves_its_position_and_why() -
     assert "trace" not in headers
 
 
-def test_the_largest_message_that_a_topic_takes_uncompressed_stays_whole() -> None:
-    letter = refuse(Record(its_value=b"x" * 1_048_576), ErrorType.TOO_LARGE)
-    assert letter.value == b"x" * 1_048_576
-    assert OMITTED_HEADER not in dict(letter.headers)
+@pytest.mark.parametrize("part", ["its_key", "its_value", "its_headers"])
+def test_nothing_is_searched_in_a_message_larger_than_any_that_is_taken(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def search(_: bytes) -> bool:
+        raise AssertionError
+
+    monkeypatch.setattr("agents.dead_letters.contains_pan", search)
+    huge = PAN * 1_000_000
+    letter = refuse(Record(**{part: [("trace", huge)] if part == "its_headers" else huge}))
+    assert dict(letter.headers)[OMITTED_HEADER] == b"true"
+    assert PAN not in repr(letter).encode()
+
+
+class UnreadableHeaders(Record):
+    """A record with a header name that is not UTF-8, as confluent_kafka gives it."""
+
+    def headers(self) -> list[tuple[str, bytes | None]] | None:
+        try:
+            b"\xff".decode()
+        except UnicodeDecodeError as error:
+            raise SystemError("returned a result with an exception set") from error
+        return None
+
+
+def test_headers_that_cannot_be_read_are_none_and_the_letter_says_so() -> None:
+    record = UnreadableHeaders()
+    assert read_headers(record) == [(UNREADABLE_HEADER, b"true")]
+    letter = refuse(record)
+    assert (letter.key, letter.value) == (record.its_key, record.its_value)
+    assert dict(letter.headers)[UNREADABLE_HEADER] == b"true"
+
+
+def test_a_letter_read_back_bears_no_mark_of_its_message() -> None:
+    record = refuse(UnreadableHeaders())
+    assert UNREADABLE_HEADER not in dict(refuse(Record(its_headers=record.headers)).headers)
+
+
+@pytest.mark.parametrize("method", ["key", "value", "headers", "timestamp"])
+def test_a_message_that_cannot_be_copied_leaves_its_position_and_why(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Record) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Record, method, fail)
+    letter = refuse(Record())
+    assert letter[:2] == (None, None)
+    assert DeadLetter.from_headers(letter.headers).offset == 42
+    assert dict(letter.headers)[OMITTED_HEADER] == b"true"
+
+
+@pytest.mark.parametrize("error_type", [ErrorType.UNREADABLE_BATCH, ErrorType.RECORDS_LOST])
+def test_records_that_nobody_can_read_have_a_letter_by_their_positions(error_type: ErrorType) -> None:
+    letter = dead_letter_at("transactions", 3, 42, 99, error_type, "they are gone", agent="scoring")
+    assert letter[:2] == (None, None)
+    said = DeadLetter.from_headers(letter.headers)
+    assert (said.topic, said.partition, said.offset, said.last_offset) == ("transactions", 3, 42, 99)
+    assert (said.error_type, said.reason, said.stage) == (error_type, "they are gone", "KAFKA_CONSUME")

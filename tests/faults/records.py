@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
+from agents.headers import read_headers
 from tests.faults.waiting import NotWithinTimeError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Stored:
             message.offset(),
             message.key(),
             message.value(),
-            tuple(message.headers() or ()),
+            tuple(read_headers(message)),
             message.timestamp()[1],
         )
 

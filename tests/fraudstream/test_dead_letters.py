@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from agents.dead_letters import Outgoing, dead_letter
+from agents.dead_letters import Outgoing, dead_letter, dead_letter_at
 from fraudstream.cli import app
 from fraudstream.dead_letters import (
     HOW_TO_MEND,
@@ -251,11 +251,41 @@ def test_key_and_headers_of_an_omitted_message_are_fetched_where_it_came_from() 
     mended = mender(huge).mend(omitted, Mend(value=VALUE))
     assert mended.record == Outgoing(b"card-1", VALUE, [("trace", b"7"), (REPLAY_HEADER, b"1-5")], MADE_AT_MS)
     for source, mend, what in (
-        (huge, UNCHANGED, "give a mended value"),
+        (huge, UNCHANGED, "would be refused again .too-large"),
         (None, Mend(value=VALUE, key=b"card-1"), "does not hold it any more"),
     ):
         with pytest.raises(DeadLettersRefused, match=what):
             mender(source).mend(omitted, mend)
+
+
+def test_an_omitted_message_goes_back_from_where_it_came_once_the_service_takes_it() -> None:
+    whole = Record(its_headers=[("trace", b"7" * 70_000)])
+    mended = mender(whole).mend(letter(whole, ErrorType.INTERNAL_ERROR), UNCHANGED)
+    assert (mended.record.value, mended.record.headers[0]) == (VALUE, whole.its_headers[0])
+
+
+@pytest.mark.parametrize("error_type", [ErrorType.UNREADABLE_BATCH, ErrorType.RECORDS_LOST])
+def test_of_records_that_nobody_can_read_there_is_a_range_and_nothing_to_replay(
+    error_type: ErrorType,
+) -> None:
+    out = dead_letter_at("transactions", 3, 42, 99, error_type, "a reason", agent="scoring")
+    read = Letter.of(Record(out.key, out.value, out.headers, ("dead-letters", 1, 5)))
+    with pytest.raises(DeadLettersRefused, match="nothing to replay"):
+        mender(Record()).mend(read, Mend(value=VALUE, key=b"card-1"))
+    assert "transactions 3/42-99" in line(row(read, None))
+    shown = whole_row(read, None)
+    assert (shown["offset"], shown["last_offset"], shown["content"]) == (42, 99, "none: nobody could read it")
+
+
+def test_a_letter_whose_message_had_unreadable_headers_says_so_and_goes_back_without_them() -> None:
+    class Unreadable(Record):
+        def headers(self) -> Headers:
+            raise SystemError
+
+    read = letter(Unreadable(), ErrorType.INTERNAL_ERROR)
+    assert "headers, which cannot be read" in whole_row(read, None)["content"]
+    mended = mender().mend(read, UNCHANGED)
+    assert mended.record.headers == [(REPLAY_HEADER, b"1-5")]
 
 
 def test_messages_go_back_in_their_order_each_once() -> None:
