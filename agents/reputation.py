@@ -9,11 +9,12 @@ holds every outcome before it.
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING, Final, cast
 
 from agents.erasures import Erasures
 from agents.refusals import Refusals
-from models.reputation_ledger import ReputationLedger
+from models.reputation_ledger import PACKED_BYTES, ReputationLedger
 from schemas.erasure import Erasure
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.outcome import decode_outcomes
@@ -31,33 +32,45 @@ if TYPE_CHECKING:
 NAME: Final = "reputation"
 ERASED_KINDS: Final = (SUBJECT, COUNTERPARTY)
 """Kinds of reputation that may be about a card or an account, and so about a person."""
-_OFFSET_BYTES: Final = 8
+_POSITION: Final = Struct(">qq")
+"""Identity of a log, and an offset in it; before the sums of each key in the changelog."""
+_WITHOUT_LOG: Final = 8 + PACKED_BYTES
+"""Size of what earlier releases wrote: an offset and the sums."""
+_NO_LOG: Final = bytes(8)
 
 
 class ReputationState:
-    """The ledger of one partition, with the offset that each key's sums include."""
+    """The ledger of one partition, with the position up to which each key's sums include what came."""
 
     def __init__(self) -> None:
         self.ledger = ReputationLedger()
-        self._included: dict[str, int] = {}
+        self._included: dict[str, tuple[int, int]] = {}
         self._erased: dict[str, None] = {}
 
     def __len__(self) -> int:
         return len(self.ledger)
 
-    def fold(self, outcomes: Outcomes, offset: int) -> None:
-        """Fold outcomes that stood at `offset`, unless they are in the sums already."""
-        if offset > self._included.get(outcomes.key, -1):
-            self._included[outcomes.key] = offset
+    def fold(self, outcomes: Outcomes, offset: int, log: int = 0) -> None:
+        """Fold outcomes that stood at `offset` of this log, unless they are in the sums already."""
+        included_log, included = self._included.get(outcomes.key, (log, -1))
+        if log != included_log or offset > included:
+            self._included[outcomes.key] = log, offset
             self.ledger.fold(outcomes.key, outcomes.events)
 
     def restore(self, key: bytes, payload: bytes | None) -> None:
-        """Take one record of the changelog."""
+        """Take one record of the changelog.
+
+        Raises:
+            ValueError: another release wrote it, or it holds what no outcomes can give.
+        """
+        name = key.decode()
         if payload is None:
-            self._forget(key.decode())
+            self._forget(name)
         else:
-            self._included[key.decode()] = int.from_bytes(payload[:_OFFSET_BYTES], "big")
-            self.ledger.unpack(key.decode(), payload[_OFFSET_BYTES:])
+            if len(payload) == _WITHOUT_LOG:
+                payload = _NO_LOG + payload
+            self.ledger.unpack(name, payload[_POSITION.size :])
+            self._included[name] = _POSITION.unpack_from(payload)
 
     def erase(self, key: str) -> None:
         """Forget what came of a key; what comes later begins its sums anew."""
@@ -76,7 +89,7 @@ class ReputationState:
         self._included.pop(key, None)
 
     def _packed(self, key: str) -> bytes:
-        return self._included[key].to_bytes(_OFFSET_BYTES, "big") + self.ledger.pack(key)
+        return _POSITION.pack(*self._included[key]) + self.ledger.pack(key)
 
 
 class ReputationAgent:
@@ -106,7 +119,7 @@ class ReputationAgent:
                 touched[taken] = None
                 continue
             outcomes, offset = taken
-            state.fold(outcomes, offset)
+            state.fold(outcomes, offset, chunk.log)
             touched[outcomes.key] = None
         for key in touched:
             value = state.ledger.reputation(key).to_json() if key in state.ledger else None

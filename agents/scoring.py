@@ -253,4 +253,5 @@ def _part(chunk: Chunk, admitted: Sequence[Admitted]) -> Part:
         [each.record.offset() for each in admitted],
         cast("SubjectState", chunk.states[NAME]),
         [each.time for each in admitted],
+        chunk.log,
     )

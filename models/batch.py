@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from struct import Struct
 from typing import TYPE_CHECKING, Final
+from zlib import crc32
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from models.arrays import Codes, Floats, Hashes, Integers, ShortHashes
     from schemas.transaction import Transaction
 
 NO_COUNTRY: Final = 0
 """The country code of a transaction that names none."""
+_NUMBERS: Final = Struct("<dd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,21 +36,36 @@ class EventBatch:
     """Billing amounts, major units."""
     countries: Codes
     """The two letters of the country as one number, ``NO_COUNTRY`` when there is none."""
-    transaction_hashes: Hashes
+    id_hashes: ShortHashes
+    """Of the transactions' ids, to notice one that is used again."""
+    content_hashes: Hashes
+    """Of id, event time, amount and counterparty: the same where a transaction was sent again."""
     counterparty_hashes: ShortHashes
     dimensions: list[dict[str, str]]
     """What else each transaction names, by kind: merchant category, country, channel, payment type."""
     offsets: Integers
     """Positions in the source partition."""
+    logs: Integers
+    """Identity of the log that each offset counts in."""
 
     def __len__(self) -> int:
         return len(self.subjects)
 
     @classmethod
     def of(
-        cls, transactions: Sequence[Transaction], offsets: Sequence[int], times: Sequence[float] | None = None
+        cls,
+        transactions: Sequence[Transaction],
+        offsets: Sequence[int],
+        times: Sequence[float] | None = None,
+        logs: Sequence[int] | None = None,
     ) -> EventBatch:
-        """Columns of these transactions; ``offsets`` are theirs, and so are ``times`` where they are known.
+        """Columns of these transactions [n].
+
+        Args:
+            transactions: [n].
+            offsets: of each [n].
+            times: event times [n], where they are known already.
+            logs: identity of the log of each offset [n]; without it that of none, 0.
 
         Raises:
             ValueError: there are not as many offsets as transactions.
@@ -57,17 +75,26 @@ class EventBatch:
         if times is None:
             times = [transaction.event_timestamp for transaction in transactions]
         counterparties = [transaction.counterparty for transaction in transactions]
+        amounts = [transaction.amount_value for transaction in transactions]
+        contents = [
+            f"{transaction.transaction_id}\0{counterparty}".encode() + _NUMBERS.pack(time, amount)
+            for transaction, counterparty, time, amount in zip(
+                transactions, counterparties, times, amounts, strict=True
+            )
+        ]
         dimensions = [transaction.dimensions for transaction in transactions]
         return cls(
             subjects=[transaction.subject for transaction in transactions],
             counterparties=counterparties,
             times=np.array(times, dtype=np.float64),
-            amounts=np.array([transaction.amount_value for transaction in transactions], dtype=np.float64),
+            amounts=np.array(amounts, dtype=np.float64),
             countries=np.array([country_code(named.get("country")) for named in dimensions], dtype=np.uint16),
-            transaction_hashes=stable_hashes([transaction.transaction_id for transaction in transactions]),
+            id_hashes=id_hashes([transaction.transaction_id for transaction in transactions]),
+            content_hashes=_hashes(contents),
             counterparty_hashes=short_hashes(stable_hashes(counterparties)),
             dimensions=dimensions,
             offsets=np.array(offsets, dtype=np.int64),
+            logs=np.zeros(len(offsets), dtype=np.int64) if logs is None else np.array(logs, dtype=np.int64),
         )
 
     def take(self, positions: Integers) -> EventBatch:
@@ -79,18 +106,29 @@ class EventBatch:
             times=self.times[positions],
             amounts=self.amounts[positions],
             countries=self.countries[positions],
-            transaction_hashes=self.transaction_hashes[positions],
+            id_hashes=self.id_hashes[positions],
+            content_hashes=self.content_hashes[positions],
             counterparty_hashes=self.counterparty_hashes[positions],
             dimensions=[self.dimensions[position] for position in chosen],
             offsets=self.offsets[positions],
+            logs=self.logs[positions],
         )
 
 
-def stable_hashes(texts: Sequence[str]) -> Hashes:
+def stable_hashes(texts: Iterable[str]) -> Hashes:
     """64-bit hashes [n], the same in every process (Python's own ``hash`` is salted), never 0."""
-    digests = b"".join([blake2b(text.encode(), digest_size=8).digest() for text in texts])
+    return _hashes([text.encode() for text in texts])
+
+
+def _hashes(values: Iterable[bytes]) -> Hashes:
+    digests = b"".join([blake2b(value, digest_size=8).digest() for value in values])
     hashes: Hashes = np.maximum(np.frombuffer(digests, dtype="<u8"), np.uint64(1))
     return hashes
+
+
+def id_hashes(ids: Iterable[str]) -> ShortHashes:
+    """32-bit checksums [n] of transaction ids, never 0: what hangs on them is a count alone."""
+    return np.maximum(np.array([crc32(each.encode()) for each in ids], dtype=np.uint32), np.uint32(1))
 
 
 def short_hashes(hashes: Hashes) -> ShortHashes:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.arrays import Floats, Singles
+    from models.arrays import Floats, Records, Singles
     from models.features import FeatureMatrix
     from models.policy import Policy
     from models.profile import ProfileView
@@ -49,9 +49,9 @@ class Skipped(StrEnum):
     """Why a transaction was not scored."""
 
     REPEAT = "repeat"
-    """Its id is among the subject's last ones."""
+    """It is among the subject's recent ones, with the same id and content."""
     REPLAY = "replay"
-    """The state already holds this offset of the source."""
+    """The state already holds this offset of the source's log."""
 
 
 SKIPPED: Final = {Status.REPEAT: Skipped.REPEAT, Status.REPLAY: Skipped.REPLAY}
@@ -81,6 +81,8 @@ class Judged:
 
     transactions: Sequence[Transaction]
     batch: EventBatch
+    seen: Records
+    """What each saw of its profile, dtype ``profile_fold.VIEW``."""
     features: FeatureMatrix
     scores: Floats
     decisions: Decisions
@@ -118,6 +120,8 @@ class Part(NamedTuple):
     state: SubjectState
     times: Sequence[float]
     """Event times of the transactions, seconds since 1970."""
+    log: int = 0
+    """Identity of the log that the offsets count in."""
 
 
 class Outcome(NamedTuple):
@@ -175,13 +179,13 @@ class ScoringCore:
         return SubjectState(self._policy_factory())
 
     def process(
-        self, transactions: Sequence[Transaction], offsets: Sequence[int], state: SubjectState
+        self, transactions: Sequence[Transaction], offsets: Sequence[int], state: SubjectState, log: int = 0
     ) -> list[Scored | Skipped]:
         """Fold, score and decide on transactions of the state's partition; results are in their order."""
         if not transactions:
             return []
         times = [transaction.event_timestamp for transaction in transactions]
-        return self.judge([Part(transactions, offsets, state, times)]).results()
+        return self.judge([Part(transactions, offsets, state, times, log)]).results()
 
     def judge(self, parts: Sequence[Part]) -> Outcome:
         """Do so for several partitions at once, at least one transaction in all, for less than one by one."""
@@ -194,6 +198,7 @@ class ScoringCore:
             transactions,
             [*chain.from_iterable(part.offsets for part in parts)],
             [*chain.from_iterable(part.times for part in parts)],
+            [part.log for part in parts for _ in part.transactions],
         )
         with self._timer("profile"):
             profiles = fold(batch, [state.profiles for state in states])
@@ -231,6 +236,7 @@ class ScoringCore:
         return Judged(
             transactions=transactions,
             batch=batch,
+            seen=profiles.columns,
             features=matrix,
             scores=scores,
             decisions=decisions,

@@ -187,7 +187,7 @@ def feature_matrix(batch: EventBatch, profiles: ProfileView, reputations: Reputa
     """The features of a batch, never NaN or infinite."""
     columns = np.empty((len(batch), len(FEATURES)))
     _write_event(batch, columns[:, :_PROFILE])
-    columns[:, _PROFILE:_REPUTATION] = _flat(profiles.columns)
+    columns[:, _PROFILE:_REPUTATION] = _flat(profiles.columns)[:, : len(PROFILE)]
     columns[:, _REPUTATION:] = _flat(reputations.columns)
     values = np.minimum(np.maximum(columns, _LOW), _HIGH).astype(np.float32)
     return FeatureMatrix(values, reputations.complete)

@@ -39,9 +39,9 @@ class Status(IntEnum):
     FRESH = 0
     """Folded."""
     REPEAT = 1
-    """Not folded: its transaction id is among the subject's last ones."""
+    """Not folded: it is among the subject's recent transactions, with the same id and content."""
     REPLAY = 2
-    """Not folded: the profile already holds this offset or a later one of the source partition."""
+    """Not folded: the profile already holds this offset or a later one of the same log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class ProfileView:
 
 
 class ProfileStore:
-    """The profiles of one partition, 792 bytes each (plus the dictionary's token)."""
+    """The profiles of one partition, 1088 bytes each (plus the dictionary's token)."""
 
     def __init__(self) -> None:
         self._rows: dict[str, int] = {}
@@ -174,7 +174,9 @@ def _fold_different(batch: EventBatch, stores: Sequence[ProfileStore]) -> Profil
     words = np.empty((len(batch), WORDS), dtype=np.uint64)
     gathered = [(store, run, store.gather(batch.subjects[run], words[run])) for store, run in runs(stores)]
     rows = words.view(ROW).reshape(-1)
-    known = np.where(batch.offsets <= rows["offset"], Status.REPLAY, repeated(rows, batch))
+    # Offsets of another log say nothing: the topic was made anew, or is another cluster's.
+    applied = (batch.offsets <= rows["offset"]) & (batch.logs == rows["log"])
+    known = np.where(applied, Status.REPLAY, repeated(rows, batch))
     status = known.astype(np.uint8)
     if np.count_nonzero(status):
         return _fold_fresh(batch, stores, status)

@@ -46,12 +46,14 @@ VIEW: Final = np.dtype(
         ("window_counts", "<f8", len(WINDOWS)),
         ("window_amounts", "<f8", len(WINDOWS)),
         ("window_counterparties", "<f8"),
+        ("id_reused", "<f8"),
     ]
 )
-"""What the features may know of a profile: sums and windows with the event itself, all else without it.
+"""What an event sees of its profile: sums and windows with the event itself, all else without it.
 
-Sums are as of the profile's newest time (a late event sees them so), windows end at the event's own time. The
-sums that fade over an hour are kept but not viewed: the exact hour says it better.
+The columns that are features come first. ``id_reused`` says that a recent transaction of other content has
+the same id. Sums are as of the profile's newest time (a late event sees them so), windows end at the event's
+own time. The sums that fade over an hour are kept but not viewed: the exact hour says it better.
 """
 
 
@@ -62,14 +64,21 @@ def fold_rows(rows: Records, batch: EventBatch) -> Records:
     _view_windows(rows, batch, view)
     _meet_counterparty(rows, batch, view)
     _meet_country(rows, batch, view)
+    view["id_reused"] = (rows["recent_ids"] == batch.id_hashes[:, None]).any(axis=1)
     _remember_recent(rows, batch)
     _remember_event(rows, batch)
     return view
 
 
 def repeated(rows: Records, batch: EventBatch) -> Flags:
-    """Whether each event's transaction id is among the last ones of its subject, [n]."""
-    known: Flags = (rows["transactions"] == batch.transaction_hashes[:, None]).any(axis=1)
+    """Whether each event is among the recent ones of its subject, with the same id and content, [n]."""
+    same = rows["recent_contents"] == batch.content_hashes[:, None]
+    if same.any():
+        # A sender chooses ids freely, so that two payments may be made to have one hash: ask the rest, too.
+        same &= rows["recent_times"] == batch.times[:, None]
+        same &= rows["recent_counterparties"] == batch.counterparty_hashes[:, None]
+        same &= rows["recent_ids"] == batch.id_hashes[:, None]
+    known: Flags = same.any(axis=1)
     return known
 
 
@@ -157,19 +166,18 @@ def _meet_country(rows: Records, batch: EventBatch, view: Records) -> None:
 
 
 def _remember_recent(rows: Records, batch: EventBatch) -> None:
-    """Put the event in the place of the oldest recent one, unless it is older still."""
-    slots = rows["recent_times"].argmin(axis=1)
-    newer = np.flatnonzero(batch.times > rows["recent_times"][np.arange(len(batch)), slots])
-    slots = slots[newer]
-    rows["recent_times"][newer, slots] = batch.times[newer]
-    rows["recent_amounts"][newer, slots] = batch.amounts[newer]
-    rows["recent_counterparties"][newer, slots] = batch.counterparty_hashes[newer]
+    """Put the event in the place of the recent one that came first."""
+    places = np.arange(len(batch)), rows["folded"] % place.RECENT
+    rows["recent_times"][places] = batch.times
+    rows["recent_contents"][places] = batch.content_hashes
+    rows["recent_ids"][places] = batch.id_hashes
+    rows["recent_amounts"][places] = batch.amounts
+    rows["recent_counterparties"][places] = batch.counterparty_hashes
+    rows["folded"] += 1
 
 
 def _remember_event(rows: Records, batch: EventBatch) -> None:
-    """Newest time, transaction id and source offset."""
+    """Newest time, and position in the source."""
     rows["newest"] = np.maximum(rows["newest"], batch.times)
-    rows["transactions"][:, 1:] = rows["transactions"][:, :-1].copy()
-    rows["transactions"][:, 0] = batch.transaction_hashes
     rows["offset"] = batch.offsets
-    rows["folded"] += 1
+    rows["log"] = batch.logs

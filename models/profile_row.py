@@ -1,4 +1,4 @@
-"""How a subject's profile lies in memory and in the changelog: one packed row of 792 bytes.
+"""How a subject's profile lies in memory and in the changelog: one packed row of 1088 bytes.
 
 The bytes in memory are the bytes in the changelog, so packing copies and computes nothing. The first two
 bytes are the layout's version; a change of the layout takes a new number, and what has another is refused.
@@ -17,11 +17,9 @@ from models.decay import DAY, HOUR, NEVER, rates
 if TYPE_CHECKING:
     from models.arrays import Hashes, Records
 
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 RECENT: Final = 32
-"""Transactions kept one by one, the newest by event time, for exact short windows."""
-REMEMBERED_TRANSACTIONS: Final = 12
-"""Transaction ids kept, the last that came, to know a repeat."""
+"""Transactions kept one by one, the last that came: for exact short windows, and to know a repeat."""
 REMEMBERED_COUNTERPARTIES: Final = 16
 """Counterparties kept, the last used, beside those of the recent transactions."""
 
@@ -44,23 +42,29 @@ ROW: Final = np.dtype(
         ("folded", "<u4"),
         ("newest", "<f8"),
         ("offset", "<i8"),
+        ("log", "<i8"),
         ("sums", "<f8", len(RATES)),
-        ("transactions", "<u8", REMEMBERED_TRANSACTIONS),
         ("recent_times", "<f8", RECENT),
+        ("recent_contents", "<u8", RECENT),
+        ("recent_ids", "<u4", RECENT),
         ("recent_amounts", "<f4", RECENT),
         ("recent_counterparties", "<u4", RECENT),
         ("counterparties", "<u4", REMEMBERED_COUNTERPARTIES),
     ]
 )
-"""``newest`` is the time of the sums, ``offset`` the last applied; empty recent places are at ``NEVER``."""
+"""``newest`` is the time of the sums; ``offset`` is the last applied, of the log with the identity ``log``.
+
+The recent transactions are a ring: the one folded as number n is at place n modulo ``RECENT``. Empty places
+are at ``NEVER``.
+"""
 
 WORDS: Final = ROW.itemsize // 8
 """A row as 64-bit words: numpy gathers and scatters plain words ten times faster than structured rows."""
 
 
-_HISTORY: Final = Struct(f"<8xd8x{len(RATES)}d")
-_BEFORE_AMOUNTS: Final = 8 * (3 + len(RATES) + REMEMBERED_TRANSACTIONS + RECENT)
-_RECENT_AMOUNTS: Final = Struct(f"<{_BEFORE_AMOUNTS}x{RECENT}f")
+_NEWEST: Final = Struct("<d"), ROW.fields["newest"][1]
+_SUMS: Final = Struct(f"<{len(RATES)}d"), ROW.fields["sums"][1]
+_RECENT_AMOUNTS: Final = Struct(f"<{RECENT}f"), ROW.fields["recent_amounts"][1]
 _MOST: Final = 1e34
 """No sum can be more: a row counts at most 2**32 transactions, of at most 10**12 each, squared."""
 
@@ -100,10 +104,9 @@ def unpack_row(payload: bytes) -> Hashes:
 
 def _is_possible(payload: bytes) -> bool:
     """Whether a row's numbers may have come of transactions; a NaN among them makes their sum one."""
-    newest: float
-    sums: list[float]
-    newest, *sums = _HISTORY.unpack_from(payload)
-    amounts: tuple[float, ...] = _RECENT_AMOUNTS.unpack_from(payload)
+    [newest], sums, amounts = (
+        form.unpack_from(payload, place) for form, place in (_NEWEST, _SUMS, _RECENT_AMOUNTS)
+    )
     return (
         newest <= _MOST
         and min(sums) >= 0.0

@@ -29,6 +29,8 @@ _LAST: Final = 1e12
 """No outcome is of a later time (s since 1970)."""
 _MOST: Final = 1e30
 _PACKED: Final = struct.Struct(f"<{_TIMES + _SUMS}d")
+PACKED_BYTES: Final = _PACKED.size
+"""Size of the sums of a key as `ReputationLedger.pack` gives them."""
 
 
 _TIME_NAMES: Final = (

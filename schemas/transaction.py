@@ -38,7 +38,8 @@ class CardTransaction(Message):
     kind: Literal["card"] = "card"
     """Tells the kinds of transaction apart."""
     transaction_id: Identifier
-    """Unique among the transactions of the card; a repeat counts as the same transaction."""
+    """Names the transaction for labels. Sent again with the same event time, amount and counterparty, it is a
+    repeat of one of the card's last 32 transactions, counted and not scored; with any other it is scored."""
     event_time: Time
     """When the card was used."""
     card_id: Token
@@ -112,7 +113,9 @@ class TransferTransaction(Message):
     kind: Literal["transfer"] = "transfer"
     """Tells the kinds of transaction apart."""
     end_to_end_id: Identifier
-    """Unique among the transfers of the debtor; a repeat counts as the same transaction."""
+    """Names the transfer for labels. Sent again with the same event time, amount and creditor, it is a repeat
+    of one of the debtor's last 32 transfers, counted and not scored; with any other it is scored. An id that
+    payers repeat or leave out (`NOTPROVIDED`) hides nothing."""
     event_time: Time
     """When the bank accepted the order."""
     debtor_account: Token

@@ -107,12 +107,13 @@ class Telemetry(LearningTelemetry):
         for (kind, decision), count in Counter(zip(kinds, decisions, strict=True)).items():
             self.metrics.transactions_scored.labels(kind, model, decision).inc(count)
         self.metrics.transactions_incomplete.inc(int(np.count_nonzero(~judged.features.complete)))
+        self.metrics.transactions_id_reused.inc(int(np.count_nonzero(judged.seen["id_reused"])))
         self.metrics.score.observe(judged.scores)
         self.metrics.arrival_to_score.observe(np.maximum(now - arrived, 0.0))
         self.metrics.event_age.observe(np.maximum(now - judged.batch.times, 0.0))
 
     def transactions_skipped(self, reason: str, count: int = 1) -> None:
-        """Transactions changed nothing, because their ids (`repeat`) or offsets (`replay`) were known."""
+        """Transactions changed nothing, because they (`repeat`) or their offsets (`replay`) were known."""
         self.metrics.transactions_skipped.labels(reason).inc(count)
 
     def labels_accepted(self, labels: Iterable[Label]) -> None:

@@ -86,8 +86,13 @@ class Metrics:
         )
         self.transactions_skipped = self._counter(
             "fraudstream_transactions_skipped_total",
-            "Transactions that change nothing: repeat = its id was seen, replay = its offset was applied.",
+            "Transactions that change nothing: repeat = seen with this id and content, replay = its offset "
+            "was applied.",
             "reason",
+        )
+        self.transactions_id_reused = self._counter(
+            "fraudstream_transactions_id_reused_total",
+            "Transactions scored under the id of another recent one of the same card or account.",
         )
         self.transactions_incomplete = self._counter(
             "fraudstream_transactions_incomplete_total",

@@ -1,7 +1,8 @@
 """The comparison: the same profile as plain Python objects, one event at a time.
 
-It keeps and shows what `models.profile` does, written as one would without numpy, so that the benchmark says
-what the packed matrix is worth. The benchmark first checks that both show the same.
+It keeps and shows what `models.profile` does of transactions of one log in one currency, written as one would
+without numpy, so that the benchmark says what the packed matrix is worth. The benchmark first checks that
+both show the same.
 """
 
 from __future__ import annotations
@@ -19,7 +20,6 @@ from models.profile_row import (
     RATES,
     RECENT,
     REMEMBERED_COUNTERPARTIES,
-    REMEMBERED_TRANSACTIONS,
     SQUARES,
     TOTAL,
     WEIGHT,
@@ -40,8 +40,7 @@ class PlainProfile:
     country: int = NO_COUNTRY
     offset: int = -1
     sums: list[float] = field(default_factory=lambda: [0.0] * len(_RATES))
-    transactions: list[int] = field(default_factory=list)
-    recent: list[tuple[float, float, int]] = field(default_factory=list)
+    recent: list[tuple[float, float, int, int]] = field(default_factory=list)
     counterparties: list[int] = field(default_factory=list)
 
 
@@ -55,7 +54,7 @@ class PlainProfiles:
         """Fold the events; a view for each, None where it is a repeat or a replay."""
         columns = zip(
             *(batch.subjects, batch.times.tolist(), batch.amounts.tolist(), batch.countries.tolist()),
-            *(batch.transaction_hashes.tolist(), batch.counterparty_hashes.tolist(), batch.offsets.tolist()),
+            *(batch.content_hashes.tolist(), batch.counterparty_hashes.tolist(), batch.offsets.tolist()),
             strict=True,
         )
         return [self._fold(*event) for event in columns]
@@ -66,21 +65,21 @@ class PlainProfiles:
         time: float,
         amount: float,
         country: int,
-        transaction: int,
+        content: int,
         counterparty: int,
         offset: int,
     ) -> list[float] | None:
         profile = self._profiles.get(subject)
         if profile is None:
             profile = self._profiles[subject] = PlainProfile()
-        if offset <= profile.offset or transaction in profile.transactions:
+        if offset <= profile.offset or any(content == known for *_, known in profile.recent):
             return None
         amount_view = _fold_sums(profile, time, amount)
         window_view = _view_windows(profile, time, amount, counterparty)
         new = counterparty not in profile.counterparties
-        new = new and all(counterparty != known for _, _, known in profile.recent)
+        new = new and all(counterparty != known for _, _, known, _ in profile.recent)
         changed = NO_COUNTRY not in (country, profile.country) and country != profile.country
-        _remember(profile, time, amount, country, transaction, counterparty, offset)
+        _remember(profile, time, amount, country, content, counterparty, offset)
         gap, windows = window_view[0], window_view[1:]
         return [*amount_view, gap, float(new), float(changed), *windows]
 
@@ -105,7 +104,7 @@ def _fold_sums(profile: PlainProfile, time: float, amount: float) -> list[float]
 
 
 def _view_windows(profile: PlainProfile, time: float, amount: float, counterparty: int) -> list[float]:
-    aged = [(time - then, value, other) for then, value, other in profile.recent if then <= time]
+    aged = [(time - then, value, other) for then, value, other, _ in profile.recent if then <= time]
     gap = min((age for age, _, _ in aged), default=inf)
     counts, amounts = [], []
     for window in _WINDOWS:
@@ -121,7 +120,7 @@ def _remember(
     time: float,
     amount: float,
     country: int,
-    transaction: int,
+    content: int,
     counterparty: int,
     offset: int,
 ) -> None:
@@ -129,12 +128,9 @@ def _remember(
         profile.counterparties.remove(counterparty)
     profile.counterparties.insert(0, counterparty)
     del profile.counterparties[REMEMBERED_COUNTERPARTIES:]
-    profile.transactions.insert(0, transaction)
-    del profile.transactions[REMEMBERED_TRANSACTIONS:]
     if country != NO_COUNTRY and time >= profile.newest:
         profile.country = country
     profile.newest = max(profile.newest, time)
     profile.offset = offset
-    profile.recent.append((time, amount, counterparty))
-    if len(profile.recent) > RECENT:
-        profile.recent.remove(min(profile.recent))
+    profile.recent.append((time, amount, counterparty, content))
+    del profile.recent[:-RECENT]

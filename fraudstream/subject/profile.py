@@ -24,11 +24,12 @@ _SUMS: Final = {
 UNITS: Final = {
     "newest_event_time": "time of the newest transaction",
     "last_offset": "position of the last transaction in its partition of topic transactions",
+    "last_log": "identity of the topic in which that position counts: 64 bits of its Kafka topic id, or 0",
     "transactions_folded": "transactions since the profile began",
     "last_country": "ISO 3166-1 alpha-2 code of the last transaction",
     "fading_sums": "transactions, major units of currency, or their squares, each fading over the time named",
-    "recent_transactions": "event time, amount in major units, and a 32-bit hash of the counterparty",
-    "last_transaction_hashes": "64-bit hashes of the last transaction ids",
+    "recent_transactions": "event time, amount in major units, 32-bit hashes of counterparty and id, and a "
+    "64-bit hash of id, time, amount and counterparty",
     "last_counterparty_hashes": "32-bit hashes of the counterparties used last",
 }
 """What each part of a described profile is counted in."""
@@ -45,23 +46,29 @@ def describe(payload: bytes) -> dict[str, Any]:
     return {
         "newest_event_time": _moment(float(row["newest"])),
         "last_offset": int(row["offset"]),
+        "last_log": int(row["log"]),
         "transactions_folded": int(row["folded"]),
         "last_country": country.to_bytes(2, "big").decode() if country else None,
         "fading_sums": {name: float(row["sums"][number]) for name, number in _SUMS.items()},
         "recent_transactions": _recent(row),
-        "last_transaction_hashes": _hashes(row["transactions"]),
         "last_counterparty_hashes": _hashes(row["counterparties"]),
     }
 
 
 def _recent(row: Records) -> list[dict[str, Any]]:
     """The transactions kept one by one, oldest first."""
-    columns = (row["recent_times"], row["recent_amounts"], row["recent_counterparties"])
-    places = zip(*(column.tolist() for column in columns), strict=True)
+    names = ("times", "amounts", "counterparties", "ids", "contents")
+    places = zip(*(row[f"recent_{name}"].tolist() for name in names), strict=True)
     kept = sorted(each for each in places if each[0] != NEVER)
     return [
-        {"event_time": _moment(time), "amount": round(amount, 2), "counterparty_hash": f"{counterparty:08x}"}
-        for time, amount, counterparty in kept
+        {
+            "event_time": _moment(time),
+            "amount": round(amount, 2),
+            "counterparty_hash": f"{counterparty:08x}",
+            "id_hash": f"{id_hash:08x}",
+            "content_hash": f"{content:016x}",
+        }
+        for time, amount, counterparty, id_hash, content in kept
     ]
 
 

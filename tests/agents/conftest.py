@@ -120,9 +120,9 @@ class FakeApp:
         if new_state:
             self.states[name] = new_state()
 
-    async def run(self, name: str, *records: FakeRecord, is_poison: bool = False) -> None:
+    async def run(self, name: str, *records: FakeRecord, is_poison: bool = False, log: int = 0) -> None:
         """Let an agent take one chunk, to its end."""
-        chunk = Chunk(self.sources[name], 2, records, self.states, is_poison, is_poison)
+        chunk = Chunk(self.sources[name], 2, records, self.states, is_poison, is_poison, log=log)
 
         async def chunks() -> Any:
             yield [chunk]

@@ -124,6 +124,28 @@ def test_a_state_from_the_changelog_goes_on_where_the_other_stood_whatever_is_re
     assert len(second) == len(whole)
 
 
+def test_the_same_offsets_of_another_log_are_other_outcomes(
+    taken: Callable[..., FakeApp], record: MakeRecord
+) -> None:
+    sent = [record(at, value=outcomes().to_json()) for at in range(3)]
+    taken(*sent, log=5)
+    [again] = published(taken(*sent, log=5))
+    [new] = published(taken(*sent[:2], log=6))
+    [new_again] = published(taken(*sent, log=6))
+    assert [each.matured[0] for each in (again, new, new_again)] == [3.0, 5.0, 6.0]
+
+
+def test_a_reputation_of_before_logs_were_kept_is_that_of_no_log() -> None:
+    state, restored = ReputationState(), ReputationState()
+    state.fold(outcomes(), 4)
+    [(key, payload)] = state.changes()
+    restored.restore(key, (payload or b"")[8:])
+    restored.fold(outcomes(), 4)
+    assert restored.ledger.pack("country:FR") == state.ledger.pack("country:FR")
+    restored.fold(outcomes(), 4, log=9)
+    assert restored.ledger.reputation("country:FR").matured[0] == 2.0
+
+
 def test_changes_are_told_once_and_only_of_what_changed() -> None:
     state = ReputationState()
     assert state.changes() == []

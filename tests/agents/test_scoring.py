@@ -181,6 +181,30 @@ def test_a_repeat_is_counted_and_changes_no_score_after_it(
     assert errors(app) == []
 
 
+def test_an_id_that_comes_again_with_another_amount_is_scored_alerted_by_itself_and_counted(
+    app: FakeApp, bind: Callable[..., None], record: MakeRecord, registry: CollectorRegistry
+) -> None:
+    bind(review=0.0)
+    run(app, record(0), record(1, amount="13.50"), record(2, amount="13.50"))
+    assert [score.source.offset for score in scores(app)] == [0, 1]
+    alerts = [decode_alert(put.value or b"") for put in app.on("alerts")]
+    assert {alert.transaction.transaction_id for alert in alerts} == {"t-1"}
+    assert len({alert.alert_id for alert in alerts}) == 2
+    assert skipped(registry, "repeat") == 1
+    assert registry.get_sample_value("fraudstream_transactions_id_reused_total") == 1
+
+
+def test_offsets_of_another_log_are_scored(
+    app: FakeApp, bind: Callable[..., None], record: MakeRecord, registry: CollectorRegistry
+) -> None:
+    bind()
+    run(app, record(7), log=1)
+    run(app, record(3, transaction_id="t-2"), log=2)
+    run(app, record(3, transaction_id="t-2"), log=2)
+    assert [score.transaction_id for score in scores(app)] == ["t-1", "t-2"]
+    assert skipped(registry, "replay") == 1
+
+
 def test_an_offset_that_the_state_holds_already_is_counted_as_replay(
     app: FakeApp, bind: Callable[..., None], record: MakeRecord, registry: CollectorRegistry
 ) -> None:

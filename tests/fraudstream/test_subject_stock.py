@@ -137,14 +137,15 @@ def test_every_topic_but_models_and_controls_is_searched() -> None:
 def test_every_field_of_the_packed_row_is_described_and_has_a_unit() -> None:
     told = describe(packed())
     assert set(told) == set(UNITS)
-    assert len(told) == len(ROW.names) - 1 - 2, "all but the layout; the recent ones are told together"
+    assert len(told) == len(ROW.names) - 1 - 4, "all but the layout; the recent ones are told together"
     assert len(told["fading_sums"]) == ROW["sums"].shape[0]
     assert told["transactions_folded"] == 2
     assert told["last_country"] == "MA"
     assert told["last_offset"] == 1
     assert told["newest_event_time"] == "2026-01-01T01:00:00+00:00"
     assert [each["amount"] for each in told["recent_transactions"]] == [1.5, 2.5]
-    assert len(told["last_transaction_hashes"]) == 2
+    assert len({each["id_hash"] for each in told["recent_transactions"]}) == 2
+    assert told["last_log"] == 0
     assert told["fading_sums"]["transactions_30d"] == pytest.approx(2.0, abs=0.01)
 
 

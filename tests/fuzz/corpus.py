@@ -85,8 +85,9 @@ EDGES: Final[dict[str, tuple[bytes, ...]]] = {
     "reputation-state": (
         *(b"country:FR\n", b"country:FR\n" + b"\0" * 8, b"\xff\n" + b"\0" * 300),
         *(
-            b"country:FR\n" + b"\0" * 8 + struct.pack(f"<{_REPUTATION}d", *([number] * _REPUTATION))
+            b"country:FR\n" + position + struct.pack(f"<{_REPUTATION}d", *([number] * _REPUTATION))
             for number in (*_NUMBERS, -1e300, 1e12, 2.6e11, 5.0)
+            for position in (b"\0" * 8, b"\xff" * 16)
         ),
     ),
     # Found: a time that was taken, and then no reputation of its key could be published.
@@ -100,7 +101,8 @@ EDGES: Final[dict[str, tuple[bytes, ...]]] = {
         *(_profile(field, number) for field in ("newest", "sums", "recent_times") for number in _NUMBERS),
         *(_profile("recent_amounts", number, "<f") for number in (*_NUMBERS[:3], 1e38)),
         b"\xff" * (ROW.itemsize - _HEAD),
-        b"\0" * 22 + struct.pack(f"<{len(RATES)}d", *(1e33 / 10**place for place in range(len(RATES)))),
+        b"\0" * (ROW.fields["sums"][1] - _HEAD)
+        + struct.pack(f"<{len(RATES)}d", *(1e33 / 10**place for place in range(len(RATES)))),
     ),
     "mask": (
         *(b"4111111111111111", b"4111 1111 1111 1111 1", b"4111-1111-1111-1111", b"\\u0034111111111111111"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -54,8 +54,30 @@ def test_a_part_of_a_batch_is_the_batch_of_that_part() -> None:
     part = EventBatch.of([CARD, TRANSFER, CARD], [7, 8, 9]).take(EventBatch.of([CARD], [1]).offsets)
     alone = EventBatch.of([TRANSFER], [8])
     assert part.subjects == alone.subjects
-    assert part.transaction_hashes.tolist() == alone.transaction_hashes.tolist()
+    assert part.id_hashes.tolist() == alone.id_hashes.tolist()
+    assert part.content_hashes.tolist() == alone.content_hashes.tolist()
     assert part.offsets.tolist() == alone.offsets.tolist()
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"end_to_end_id": "e2"},
+        {"event_time": NOON + timedelta(milliseconds=1)},
+        {"creditor_account": "creditor-2"},
+        {"instructed_amount": "99.98"},
+        {"end_to_end_id": "e1c", "creditor_account": "reditor-1"},
+    ],
+)
+def test_the_content_of_another_payment_has_another_hash(other: dict[str, object]) -> None:
+    again, another = TRANSFER.model_copy(), TRANSFER.model_copy(update=other)
+    hashes = EventBatch.of([TRANSFER, again, another], [1, 2, 3]).content_hashes
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+def test_an_amount_sent_again_with_other_zeros_has_the_same_content() -> None:
+    written = [TRANSFER.model_copy(update={"instructed_amount": amount}) for amount in ("99.9", "99.90")]
+    assert len({*EventBatch.of(written, [1, 2]).content_hashes.tolist()}) == 1
 
 
 def test_every_transaction_needs_its_offset() -> None:

@@ -17,7 +17,7 @@ from models.prior import PriorModel
 from models.reputation import ReputationStore
 from schemas.reputation import Reputation
 from schemas.score import Decision
-from schemas.transaction import CardTransaction
+from schemas.transaction import CardTransaction, TransferTransaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,10 +52,30 @@ def card(
     )
 
 
+def transfer(
+    amount: str,
+    *,
+    currency: str = "EUR",
+    days: float = 0.0,
+    debtor: str = "acc",
+    creditor: str = "shop",
+    **more: str,
+) -> TransferTransaction:
+    return TransferTransaction(
+        end_to_end_id="NOTPROVIDED",
+        event_time=START + timedelta(days=days),
+        debtor_account=debtor,
+        creditor_account=creditor,
+        instructed_amount=amount,
+        currency=currency,
+        **more,
+    )
+
+
 def bank(count: int) -> list[CardTransaction]:
-    """Seeded transactions of a few cards, some repeated, some late."""
+    """Seeded transactions of a few cards, some sent again, some under an id of another one, some late."""
     draws = np.random.default_rng(0)
-    return [
+    first = [
         card(
             int(draws.integers(0, count)),
             seconds=60.0 * number - float(draws.exponential(60.0)),
@@ -65,6 +85,7 @@ def bank(count: int) -> list[CardTransaction]:
         )
         for number in range(count)
     ]
+    return [first[number - number % 10 // 9 * 4] for number in range(count)]
 
 
 @pytest.fixture
@@ -87,6 +108,25 @@ def test_a_result_stands_for_each_transaction_in_order(core: ScoringCore) -> Non
         card(2, seconds=60),
     ]
     assert core.process([card(2, seconds=60)], [2], state) == [Skipped.REPLAY]
+
+
+def test_transfers_under_one_end_to_end_id_are_each_scored_and_each_repeat_is_known(
+    core: ScoringCore,
+) -> None:
+    state = core.new_state()
+    sent = [("12.00", "shop_1"), ("950.00", "shop_2"), ("9500.00", "mule_9")]
+    transfers = [transfer(amount, creditor=creditor) for amount, creditor in sent]
+    results = core.process(transfers, range(3), state)
+    assert [result.transaction for result in results if isinstance(result, Scored)] == transfers
+    assert core.process(transfers, range(3, 6), state) == [Skipped.REPEAT] * 3
+
+
+def test_a_topic_that_was_made_again_is_scored_from_its_first_offset_on(core: ScoringCore) -> None:
+    state = core.new_state()
+    core.process([card(number) for number in range(200)], range(200), state, log=11)
+    new = [card(number) for number in range(1_000, 1_060)]
+    assert all(isinstance(result, Scored) for result in core.process(new, range(60), state, log=12))
+    assert {*core.process(new, range(60), state, log=12)} == {Skipped.REPLAY}
 
 
 def test_no_transactions_give_no_results(core: ScoringCore) -> None:

@@ -48,10 +48,12 @@ def columns_of(payments: Payments) -> EventBatch:
         times=payments.second.astype(np.float64),
         amounts=payments.amount,
         countries=np.full(count, NO_COUNTRY, dtype=np.uint16),
-        transaction_hashes=stable_hashes([str(number) for number in range(count)]),
+        id_hashes=np.arange(1, count + 1, dtype=np.uint32),
+        content_hashes=np.arange(1, count + 1, dtype=np.uint64),
         counterparty_hashes=short_hashes(stable_hashes(terminals)),
         dimensions=[{}] * count,
         offsets=np.arange(count),
+        logs=np.zeros(count, dtype=np.int64),
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.batch import EventBatch, country_code, short_hashes, stable_hashes
+from models.batch import EventBatch, country_code, id_hashes, short_hashes, stable_hashes
 from models.decay import DAY, HOUR
 from models.profile import FIRST_ROWS, ProfileStore, ProfileView, Status
 from models.profile_row import HIGH_AMOUNTS, RECENT, ROW, UnknownLayoutError
@@ -33,17 +33,19 @@ class Event:
     country: str | None = None
 
 
-def batch_of(events: list[Event], first_offset: int = 0) -> EventBatch:
+def batch_of(events: list[Event], first_offset: int = 0, log: int = 0) -> EventBatch:
     return EventBatch(
         subjects=[event.subject for event in events],
         counterparties=[event.counterparty for event in events],
         times=np.array([event.time for event in events]),
         amounts=np.array([event.amount for event in events]),
         countries=np.array([country_code(event.country) for event in events], dtype=np.uint16),
-        transaction_hashes=stable_hashes([str(event.number) for event in events]),
+        id_hashes=id_hashes([str(event.number) for event in events]),
+        content_hashes=stable_hashes([repr(astuple(event)) for event in events]),
         counterparty_hashes=short_hashes(stable_hashes([event.counterparty for event in events])),
         dimensions=[{} for _ in events],
         offsets=np.arange(first_offset, first_offset + len(events)),
+        logs=np.full(len(events), log),
     )
 
 
@@ -138,7 +140,7 @@ def test_a_repeat_in_the_same_batch_and_later_changes_nothing() -> None:
     first = store.fold(batch_of([Event(1), Event(2), Event(1)]))
     packed = store.pack("card")
     store.take_dirty()
-    later = store.fold(batch_of([Event(2, time=NOW + 5, amount=900.0)], 3))
+    later = store.fold(batch_of([Event(2)], 3))
     assert first.status.tolist() == [Status.FRESH, Status.FRESH, Status.REPEAT]
     assert later.status.tolist() == [Status.REPEAT]
     assert store.pack("card") == packed
@@ -155,16 +157,66 @@ def test_a_replay_of_applied_offsets_changes_nothing() -> None:
     assert store.pack("card") == packed
 
 
-def test_a_row_is_792_bytes_and_says_its_layout() -> None:
+@given(
+    sequences, st.integers(0, 39), st.lists(st.integers(0, 2**63 - 1), min_size=2, max_size=2, unique=True)
+)
+@settings(max_examples=40)
+def test_an_offset_counts_only_in_its_own_log(events: list[Event], again: int, logs: list[int]) -> None:
+    store = ProfileStore()
+    store.fold(batch_of(events, log=logs[0]))
+    packed = {event.subject: store.pack(event.subject) for event in events}
+    replayed = store.fold(batch_of(events[again:], again, log=logs[0]))
+    assert {*replayed.status.tolist()} <= {Status.REPLAY}
+    assert {event.subject: store.pack(event.subject) for event in events} == packed
+    new = [replace(event, number=-event.number - 1) for event in events]
+    assert not store.fold(batch_of(new, log=logs[1])).status.any()
+    assert {*store.fold(batch_of(new, log=logs[1])).status.tolist()} == {Status.REPLAY}
+    for subject in packed:
+        row = row_of(store, subject)
+        assert row["log"] == logs[1]
+        assert row["folded"] == 2 * sum(event.subject == subject for event in events)
+
+
+def test_the_same_id_with_another_content_is_another_transaction_and_is_noticed() -> None:
+    store = ProfileStore()
+    payments = [
+        Event(7, amount=12.0, counterparty="shop_1"),
+        Event(7, amount=950.0, counterparty="shop_2"),
+        Event(7, amount=950.0, counterparty="shop_2", time=NOW + 1),
+        Event(8, amount=950.0, counterparty="shop_2", time=NOW + 1),
+    ]
+    view = store.fold(batch_of(payments))
+    assert not view.status.any()
+    assert view.columns["id_reused"].tolist() == [0, 1, 1, 0]
+    assert {*store.fold(batch_of(payments, 4)).status.tolist()} == {Status.REPEAT}
+
+
+@given(st.integers(0, 2 * RECENT), st.integers(1, 7))
+@settings(max_examples=40)
+def test_a_repeat_is_known_among_as_many_transactions_as_the_profile_remembers(later: int, size: int) -> None:
+    store = ProfileStore()
+    events = [Event(0), *(Event(number, time=NOW - number) for number in range(1, later + 1))]
+    for start in range(0, len(events), size):
+        store.fold(batch_of(events[start : start + size], start))
+    [status] = store.fold(batch_of([Event(0)], len(events))).status.tolist()
+    assert (status == Status.REPEAT) == (later < RECENT)
+
+
+def test_two_payments_with_one_hash_of_their_content_are_two() -> None:
+    store = ProfileStore()
+    batch = batch_of([Event(1), Event(2), Event(1, time=NOW + 1), Event(1, counterparty="mule")])
+    batch.content_hashes[:] = 7
+    assert not store.fold(batch).status.any()
+
+
+def test_a_row_is_1088_bytes_and_says_its_layout() -> None:
     store = ProfileStore()
     store.fold(batch_of([Event(1)]))
     packed = store.pack("card")
-    assert len(packed) == 792
-    with pytest.raises(UnknownLayoutError, match="layout 1 with 800 bytes"):
-        store.unpack(
-            "card", b"\x01" + packed[1:] + bytes(8)
-        )  # as it was before known frauds left the profile
-    with pytest.raises(UnknownLayoutError, match="layout 2 with 791 bytes"):
+    assert len(packed) == 1088
+    with pytest.raises(UnknownLayoutError, match="layout 2 with 792 bytes"):
+        store.unpack("card", b"\x02" + packed[1:792])  # as it was before offsets had a log
+    with pytest.raises(UnknownLayoutError, match="layout 3 with 1087 bytes"):
         store.unpack("card", packed[:-1])
 
 
@@ -188,10 +240,11 @@ def test_windows_are_exact_and_end_with_the_event() -> None:
     assert late["window_counterparties"] == 4
 
 
-def test_the_newest_transactions_by_event_time_are_kept() -> None:
+def test_the_last_transactions_that_came_are_kept() -> None:
     store = ProfileStore()
-    fold_one_by_one(store, [Event(number, time=NOW - 1_000 * (number % 40)) for number in range(40)])
-    assert sorted(row_of(store)["recent_times"]) == [NOW - 1_000 * age for age in reversed(range(RECENT))]
+    times = [NOW - 1_000 * (number * 7 % 40) for number in range(40)]
+    fold_one_by_one(store, [Event(number, time=time) for number, time in enumerate(times)])
+    assert sorted(row_of(store)["recent_times"]) == sorted(times[-RECENT:])
 
 
 def test_the_amount_is_compared_with_what_was_known_before() -> None:

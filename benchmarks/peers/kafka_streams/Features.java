@@ -21,7 +21,7 @@ final class Features {
     private Features() {}
 
     /** Takes the transaction into the profile; returns what the forest sees of it. */
-    static float[] fold(Transaction transaction, long transactionHash, Profile profile) {
+    static float[] fold(Transaction transaction, long content, Profile profile) {
         double time = transaction.eventSeconds();
         double amount = transaction.accountAmount().doubleValue();
         double[] columns = new double[EVENT + PROFILE];
@@ -32,7 +32,7 @@ final class Features {
         columns[2] = (days + 3) % 7 >= 5 ? 1 : 0; // 1970-01-01 was a Thursday
         columns[3] = hour < 7 ? 1 : 0;
         int counterparty = (int) Hashes.of(transaction.counterparty());
-        profile.fold(time, amount, country(transaction), counterparty, transactionHash, columns, EVENT);
+        profile.fold(time, amount, country(transaction), counterparty, content, columns, EVENT);
         return clipped(columns);
     }
 

@@ -4,7 +4,6 @@ package kafka_streams;
 final class Profile {
     static final short NO_COUNTRY = 0;
     static final int RECENT = 32;
-    static final int TRANSACTIONS = 12;
     static final int COUNTERPARTIES = 16;
     static final int SUMS = 12;
 
@@ -30,22 +29,21 @@ final class Profile {
     double newest = Double.NEGATIVE_INFINITY;
     short country = NO_COUNTRY;
     final double[] sums = new double[SUMS];
-    /** Hashes of the last ids, the newest first. */
-    final long[] transactions = new long[TRANSACTIONS];
-    int transactionCount;
-    /** The newest transactions, in no order. */
+    /** The last transactions that came: a ring, the oldest at {@code next} once it is full. */
+    final long[] recentContents = new long[RECENT];
     final double[] recentTimes = new double[RECENT];
     final float[] recentAmounts = new float[RECENT];
     final int[] recentCounterparties = new int[RECENT];
     int recentCount;
+    int next;
     /** Hashes of counterparties, the last used first. */
     final int[] counterparties = new int[COUNTERPARTIES];
     int counterpartyCount;
 
-    /** Whether this transaction is among the last ones of the card. */
-    boolean holds(long transaction) {
-        for (int place = 0; place < transactionCount; place++) {
-            if (transactions[place] == transaction) {
+    /** Whether a transaction of this content is among the last ones of the card. */
+    boolean holds(long content) {
+        for (int place = 0; place < recentCount; place++) {
+            if (recentContents[place] == content) {
                 return true;
             }
         }
@@ -58,12 +56,12 @@ final class Profile {
      * @param view the columns
      * @param first where the first of them goes
      */
-    void fold(double time, double amount, short place, int counterparty, long transaction, double[] view, int first) {
+    void fold(double time, double amount, short place, int counterparty, long content, double[] view, int first) {
         foldSums(time, amount, view, first);
         viewWindows(time, amount, counterparty, view, first);
         view[first + 12] = knows(counterparty) ? 0.0 : 1.0;
         view[first + 13] = place != NO_COUNTRY && country != NO_COUNTRY && place != country ? 1.0 : 0.0;
-        remember(time, amount, place, counterparty, transaction);
+        remember(time, amount, place, counterparty, content);
     }
 
     private void foldSums(double time, double amount, double[] view, int first) {
@@ -145,21 +143,18 @@ final class Profile {
                 || indexOf(counterparty, recentCounterparties, recentCount) >= 0;
     }
 
-    private void remember(double time, double amount, short place, int counterparty, long transaction) {
+    private void remember(double time, double amount, short place, int counterparty, long content) {
         counterpartyCount = moveToFront(counterparty);
-        transactionCount = Math.min(transactionCount + 1, TRANSACTIONS);
-        System.arraycopy(transactions, 0, transactions, 1, transactionCount - 1);
-        transactions[0] = transaction;
         if (place != NO_COUNTRY && time >= newest) {
             country = place;
         }
         newest = Math.max(newest, time);
-        int slot = recentCount < RECENT ? recentCount++ : oldest(time);
-        if (slot >= 0) {
-            recentTimes[slot] = time;
-            recentAmounts[slot] = (float) amount;
-            recentCounterparties[slot] = counterparty;
-        }
+        recentTimes[next] = time;
+        recentContents[next] = content;
+        recentAmounts[next] = (float) amount;
+        recentCounterparties[next] = counterparty;
+        recentCount = Math.min(recentCount + 1, RECENT);
+        next = (next + 1) % RECENT;
     }
 
     /** Puts a counterparty first; the one used longest ago makes room for a new one. Returns how many are held. */
@@ -169,19 +164,6 @@ final class Profile {
         System.arraycopy(counterparties, 0, counterparties, 1, held >= 0 ? held : count - 1);
         counterparties[0] = counterparty;
         return count;
-    }
-
-    /** Where the oldest recent transaction lies; -1 when none is older than this time. */
-    private int oldest(double time) {
-        int oldest = -1;
-        double least = time;
-        for (int place = 0; place < RECENT; place++) {
-            if (recentTimes[place] < least) {
-                least = recentTimes[place];
-                oldest = place;
-            }
-        }
-        return oldest;
     }
 
     private static int indexOf(int wanted, int[] among, int count) {

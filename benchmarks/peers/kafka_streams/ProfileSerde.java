@@ -5,11 +5,11 @@ import org.apache.kafka.common.serialization.Deserializer;
 import org.apache.kafka.common.serialization.Serde;
 import org.apache.kafka.common.serialization.Serializer;
 
-/** A profile as bytes: the fixed part, then only those places of its lists that are in use; 781 bytes at most. */
+/** A profile as bytes: the fixed part, then only those places of its lists that are in use; 941 bytes at most. */
 final class ProfileSerde implements Serde<Profile> {
     private static final int FIXED =
             Byte.BYTES * 3 + Short.BYTES + Double.BYTES + Double.BYTES * Profile.SUMS;
-    private static final int RECENT = Double.BYTES + Float.BYTES + Integer.BYTES;
+    private static final int RECENT = Double.BYTES + Long.BYTES + Float.BYTES + Integer.BYTES;
 
     @Override
     public Serializer<Profile> serializer() {
@@ -22,23 +22,19 @@ final class ProfileSerde implements Serde<Profile> {
     }
 
     private static byte[] pack(Profile profile) {
-        int lists = Long.BYTES * profile.transactionCount
-                + RECENT * profile.recentCount
-                + Integer.BYTES * profile.counterpartyCount;
+        int lists = RECENT * profile.recentCount + Integer.BYTES * profile.counterpartyCount;
         ByteBuffer bytes = ByteBuffer.allocate(FIXED + lists);
-        bytes.put((byte) profile.transactionCount);
         bytes.put((byte) profile.recentCount);
+        bytes.put((byte) profile.next);
         bytes.put((byte) profile.counterpartyCount);
         bytes.putShort(profile.country);
         bytes.putDouble(profile.newest);
         for (double sum : profile.sums) {
             bytes.putDouble(sum);
         }
-        for (int place = 0; place < profile.transactionCount; place++) {
-            bytes.putLong(profile.transactions[place]);
-        }
         for (int place = 0; place < profile.recentCount; place++) {
             bytes.putDouble(profile.recentTimes[place]);
+            bytes.putLong(profile.recentContents[place]);
             bytes.putFloat(profile.recentAmounts[place]);
             bytes.putInt(profile.recentCounterparties[place]);
         }
@@ -50,19 +46,17 @@ final class ProfileSerde implements Serde<Profile> {
 
     private static Profile unpack(ByteBuffer bytes) {
         Profile profile = new Profile();
-        profile.transactionCount = bytes.get();
         profile.recentCount = bytes.get();
+        profile.next = bytes.get();
         profile.counterpartyCount = bytes.get();
         profile.country = bytes.getShort();
         profile.newest = bytes.getDouble();
         for (int sum = 0; sum < Profile.SUMS; sum++) {
             profile.sums[sum] = bytes.getDouble();
         }
-        for (int place = 0; place < profile.transactionCount; place++) {
-            profile.transactions[place] = bytes.getLong();
-        }
         for (int place = 0; place < profile.recentCount; place++) {
             profile.recentTimes[place] = bytes.getDouble();
+            profile.recentContents[place] = bytes.getLong();
             profile.recentAmounts[place] = bytes.getFloat();
             profile.recentCounterparties[place] = bytes.getInt();
         }

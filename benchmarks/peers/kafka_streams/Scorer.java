@@ -32,16 +32,25 @@ final class Scorer implements Processor<String, Transaction, String, Outcome> {
         Transaction transaction = record.value();
         Profile kept = profiles.get(record.key());
         Profile profile = kept == null ? new Profile() : kept;
-        long hash = Hashes.of(transaction.transactionId());
-        if (profile.holds(hash)) {
+        long content = content(transaction);
+        if (profile.holds(content)) {
             return;
         }
-        Score score = score(transaction, Features.fold(transaction, hash, profile));
+        Score score = score(transaction, Features.fold(transaction, content, profile));
         profiles.put(record.key(), profile);
         context.forward(record.withValue(score), SCORES);
         if (score.decision() != Decision.APPROVE) {
             context.forward(record.withValue(Alert.of(transaction, score)), ALERTS);
         }
+    }
+
+    private static long content(Transaction transaction) {
+        return Hashes.of(String.join(
+                "\0",
+                transaction.transactionId(),
+                transaction.counterparty(),
+                Double.toString(transaction.eventSeconds()),
+                transaction.accountAmount().toPlainString()));
     }
 
     private Score score(Transaction transaction, float[] features) {
