@@ -166,9 +166,9 @@ class LabellingState(Replays):
     def __len__(self) -> int:
         return len(self.partition.core)
 
-    def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
+    def resume(self, partition: int, committed: int | None, note: str | None, log: int) -> int | None:
         """Open the store."""
-        del committed  # the engine replays what lies between
+        del log, committed  # the engine replays what lies between
         self._number = partition
         self.partition = self._partitions.hold(partition)
         return self.partition.resume(self._source, note)

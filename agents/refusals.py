@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeVar
 
-from agents.dead_letters import dead_letter
+from agents.dead_letters import dead_letter, dead_letter_at
 from schemas.errors import ErrorType, InvalidMessage
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-    from agents.dead_letters import KafkaRecord
+    from agents.dead_letters import KafkaRecord, Outgoing
     from agents.runtime import Chunk
     from agents.runtime.outbox import Outbox
     from agents.telemetry import Telemetry
@@ -32,6 +32,7 @@ class Refusals:
 
     def taken(self, chunk: Chunk, take: Callable[[Message], T]) -> Iterator[T]:
         """Yield what ``take`` makes of each record; one that it refuses, or that is poison, is set apart."""
+        self.put_gap(chunk)
         for record in chunk.records:
             try:
                 refuse_poison(chunk)
@@ -46,19 +47,30 @@ class Refusals:
         letter = dead_letter(
             record, refusal.error_type, refusal.reason, agent=self._agent, field=refusal.field
         )
-        self._outbox.put(
-            self._topic,
-            letter.key,
-            letter.value,
-            headers=letter.headers,
-            timestamp_ms=letter.timestamp_ms or 0,
-        )
+        self._put(letter)
         self._telemetry.dead_lettered(
             record.topic(),
             refusal.error_type,
             refusal.reason,
             partition=record.partition(),
             offset=record.offset(),
+        )
+
+    def put_gap(self, chunk: Chunk) -> None:
+        """Write the dead letter of what was passed over unread, if that is what the chunk stands for."""
+        if (gap := chunk.gap) is None:
+            return
+        place = (chunk.topic, chunk.partition, gap.first, gap.last)
+        self._put(dead_letter_at(*place, gap.error_type, gap.reason, agent=self._agent))
+        self._telemetry.records_lost(*place, gap.error_type, gap.reason)
+
+    def _put(self, letter: Outgoing) -> None:
+        self._outbox.put(
+            self._topic,
+            letter.key,
+            letter.value,
+            headers=letter.headers,
+            timestamp_ms=letter.timestamp_ms or 0,
         )
 
 

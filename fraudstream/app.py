@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -11,6 +12,7 @@ from agents.health import PAGES_OFF, Readiness, expect_progress, mount
 from agents.runtime import App, DeliveryMode, DeliveryOptions
 from agents.telemetry import new_registry
 from fraudstream.compose import bind_learning_side, bind_scoring, signing_key
+from fraudstream.kafka_batches import batch_end
 from fraudstream.tracing import new_telemetry
 from fraudstream.web import access, server_tls
 
@@ -94,4 +96,5 @@ def delivery_options(settings: Settings) -> DeliveryOptions:
         stall_timeout=delivery.stall_timeout_seconds,
         start_timeout=delivery.start_timeout_seconds,
         linger_ms=delivery.linger_ms,
+        batch_end=partial(batch_end, settings.kafka),
     )

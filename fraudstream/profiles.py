@@ -7,7 +7,7 @@ retention has removed stays forgotten. Nothing is scored again: the fold ends wh
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Final
 
@@ -120,14 +120,15 @@ def _committed(settings: Settings, consumer: Consumer) -> list[TopicPartition]:
 
 def _rebuild(settings: Settings, consumer: Consumer, place: TopicPartition) -> Rebuilt:
     begins, _ = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), _ANSWER_SECONDS)
-    state = fold(settings, _records(consumer, place))
+    note = CommitNote.read(place.metadata)
+    state = fold(settings, _records(consumer, place), note.log)
     changes = [(key, payload) for key, payload in state.changes() if key != POLICY_KEY]
     producer = Producer({**settings.kafka.librdkafka(), "enable.idempotence": True, "log_level": 0})
     for key, payload in changes:
-        _write(producer, settings.topics.names().scoring_changelog, place, key, payload)
+        _write(producer, settings.topics.names().scoring_changelog, place, note.log, key, payload)
     if producer.flush(_ANSWER_SECONDS):
         raise ProfilesRefused("Kafka has not taken all profiles in time: run the command again.")
-    note = CommitNote(CommitNote.read(place.metadata).suspect, {NAME: str(len(state))})
+    note = replace(note, states={NAME: str(len(state))})
     consumer.commit(
         offsets=[TopicPartition(place.topic, place.partition, place.offset, note.text())], asynchronous=False
     )
@@ -135,11 +136,11 @@ def _rebuild(settings: Settings, consumer: Consumer, place: TopicPartition) -> R
 
 
 def _write(
-    producer: Producer, changelog: str, place: TopicPartition, key: bytes, payload: bytes | None
+    producer: Producer, changelog: str, place: TopicPartition, log: int, key: bytes, payload: bytes | None
 ) -> None:
     while True:
         try:
-            producer.produce(changelog, seal(place.offset, payload), key, place.partition)
+            producer.produce(changelog, seal(log, place.offset, payload), key, place.partition)
         except BufferError:
             producer.poll(_POLL_SECONDS)
         else:
@@ -155,8 +156,8 @@ def _records(consumer: Consumer, place: TopicPartition) -> Iterator[list[Message
         yield batch
 
 
-def fold(settings: Settings, batches: Iterable[list[Message]]) -> SubjectState:
-    """The state of a partition as the scoring agent would have it after these records."""
+def fold(settings: Settings, batches: Iterable[list[Message]], log: int = 0) -> SubjectState:
+    """The state of a partition as the scoring agent would have it after these records of one log."""
     core = ScoringCore(PriorModel(), ReputationStore(), policy_factory(settings))
     take = Erasures(signing_key(settings), Entry.TRANSACTIONS).beside(admission(settings).admit)
     state = core.new_state()
@@ -168,14 +169,15 @@ def fold(settings: Settings, batches: Iterable[list[Message]]) -> SubjectState:
             except InvalidMessage:
                 continue
             if isinstance(taken, Erasure):
-                _score(core, state, waiting)
+                _score(core, state, waiting, log)
                 state.erase(taken)
             else:
                 waiting.append(taken)
-        _score(core, state, waiting)
+        _score(core, state, waiting, log)
     return state
 
 
-def _score(core: ScoringCore, state: SubjectState, waiting: list[Admitted]) -> None:
-    core.process([each.transaction for each in waiting], [each.record.offset() for each in waiting], state)
+def _score(core: ScoringCore, state: SubjectState, waiting: list[Admitted], log: int) -> None:
+    transactions = [each.transaction for each in waiting]
+    core.process(transactions, [each.record.offset() for each in waiting], state, log)
     waiting.clear()

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from schemas.label import Label
 
 _NOTHING_TO_DO: Final = nullcontext()
+_UNREAD: Final = (ErrorType.RECORDS_LOST, ErrorType.UNREADABLE_BATCH, ErrorType.INTERNAL_ERROR)
+"""Why records may be passed over unread: deleted, not to be decompressed, or deadly to workers."""
 
 
 class Telemetry(LearningTelemetry):
@@ -74,6 +76,8 @@ class Telemetry(LearningTelemetry):
         """Agents read these topics: begin with a zero for each way to refuse a message of theirs."""
         for topic, error_type in product(topics, ErrorType):
             self.metrics.dead_letters.labels(topic, error_type)
+        for topic, error_type in product(topics, _UNREAD):
+            self.metrics.records_lost.labels(topic, error_type)
 
     def listens_to(self, topics: Iterable[str]) -> None:
         """Compacted topics are read: begin with a zero for each way to refuse a record of theirs."""
@@ -131,6 +135,22 @@ class Telemetry(LearningTelemetry):
             topic=topic,
             partition=partition,
             offset=offset,
+            error_type=str(error_type),
+            reason=reason,
+        )
+
+    def records_lost(
+        self, topic: str, partition: int, first: int, last: int, error_type: ErrorType, reason: str
+    ) -> None:
+        """Records from `first` to `last` were passed over unread; their dead letter holds the position."""
+        self.metrics.dead_letters.labels(topic, error_type).inc()
+        self.metrics.records_lost.labels(topic, error_type).inc(last - first + 1)
+        self.log.error(
+            "records passed over unread",
+            topic=topic,
+            partition=partition,
+            first=first,
+            last=last,
             error_type=str(error_type),
             reason=reason,
         )

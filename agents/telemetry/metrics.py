@@ -136,6 +136,11 @@ class Metrics:
             "Messages refused and kept as dead letters, by the topic that they came from.",
             *("topic", "error_type"),
         )
+        self.records_lost = self._counter(
+            "fraudstream_records_lost_total",
+            "Offsets passed over unread: deleted by the broker, unreadable, or deadly to workers.",
+            *("topic", "error_type"),
+        )
 
     def _define_broadcast(self) -> None:
         self.broadcast_applied = self._counter(

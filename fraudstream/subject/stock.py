@@ -191,7 +191,7 @@ class StockTaking:
         if record.value() is None:
             self._profiles.pop(record.partition(), None)
         else:
-            self._profiles[record.partition()] = unseal(record.value())[1]
+            self._profiles[record.partition()] = unseal(record.value()).payload
 
     def _take_reputation(self, record: Message) -> None:
         for kind in (SUBJECT, COUNTERPARTY):

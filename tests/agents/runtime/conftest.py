@@ -69,8 +69,8 @@ class FakeStore(FakeState, KeepsItself):
 
     steps: list[tuple[object, ...]] = field(default_factory=list)
 
-    def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
-        self.steps.append(("resume", partition, committed, note))
+    def resume(self, partition: int, committed: int | None, note: str | None, log: int) -> int | None:
+        self.steps.append(("resume", partition, committed, note, log))
         return None if committed is None else committed - 30
 
     def note(self) -> str:

@@ -10,11 +10,13 @@ import pytest
 from agents.runtime import assignment as module
 from agents.runtime.assignment import Assignment
 from agents.runtime.commit_note import CommitNote
-from agents.runtime.errors import RestoreFailed
+from agents.runtime.errors import OffsetBeyondEnd, RestoreFailed
+from agents.runtime.logs import Bounds, Log
 from agents.runtime.observer import Silent
 from agents.runtime.options import DeliveryOptions
 from agents.runtime.state import Binding, Replays
 from agents.runtime.suspects import Suspect
+from schemas.errors import ErrorType
 from tests.agents.runtime.conftest import FakeMessage, FakeStore
 
 if TYPE_CHECKING:
@@ -41,10 +43,21 @@ class Worker:
         self.assignment = Assignment(DeliveryOptions({}, "g", "m"), self.bindings, Silent())
         self.replayed: dict[tuple[str, int], Replay] = {}
         self.committed_at, self.metadata = 40, ""
+        self.log, self.partitions, self.low, self.high = 77, 9, 0, 100
+        self.noted: list[tuple[int, CommitNote]] = []
 
-    def committed(self, places: list[ck.TopicPartition]) -> list[ck.TopicPartition]:
+    def read(self, places: list[ck.TopicPartition]) -> list[ck.TopicPartition]:
         self.steps.append("committed")
         return [ck.TopicPartition(p.topic, p.partition, self.committed_at, self.metadata) for p in places]
+
+    def note(self, offsets: list[ck.TopicPartition]) -> None:
+        self.noted += [(tp.offset, CommitNote.read(tp.metadata)) for tp in offsets]
+
+    def describe(self, topics: Any) -> dict[str, Log]:
+        return {topic: Log(self.log, self.partitions) for topic in topics}
+
+    def bounds(self, places: Any) -> dict[tuple[str, int], Bounds]:
+        return {place: Bounds(self.low, self.high) for place in places}
 
     def restore(self, _: Any, work: Mapping[tuple[str, int], Restoration], __: Any) -> None:
         self.steps.append("restore")
@@ -56,7 +69,7 @@ class Worker:
 
     def assign(self, *numbers: int, topic: str = "in") -> tuple[list[Partition], list[ck.TopicPartition]]:
         places = [ck.TopicPartition(topic, number) for number in numbers]
-        prepared = self.assignment.prepare(places, self.committed, lambda _: True)
+        prepared = self.assignment.prepare(places, self, self, lambda _: True)
         self.assignment.take(prepared)
         return prepared, places
 
@@ -80,10 +93,10 @@ def test_a_partition_starts_at_the_commit_that_was_read(worker: Worker) -> None:
     assert (place.offset, partition.committed) == (40, 40)
 
 
-def test_without_a_commit_the_group_decides(worker: Worker) -> None:
-    worker.committed_at = ck.OFFSET_INVALID
+def test_without_a_commit_a_partition_starts_at_its_first_record(worker: Worker) -> None:
+    worker.committed_at, worker.low = ck.OFFSET_INVALID, 12
     [partition], [place] = worker.assign(0)
-    assert (place.offset, partition.committed) == (ck.OFFSET_INVALID, None)
+    assert (place.offset, partition.committed, partition.resumes_at) == (12, None, 12)
 
 
 def test_a_state_with_a_store_of_its_own_says_where_to_start(worker: Worker, store: Any) -> None:
@@ -91,8 +104,8 @@ def test_a_state_with_a_store_of_its_own_says_where_to_start(worker: Worker, sto
     worker.bindings.append(Binding("own", "in", None, lambda: store))
     [partition], [place] = worker.assign(0)
     assert (place.offset, partition.committed) == (10, 40)
-    assert store.steps == [("resume", 0, 40, "clock 7")]
-    assert partition.committed_metadata == worker.metadata
+    assert store.steps == [("resume", 0, 40, "clock 7", 77)]
+    assert CommitNote.read(partition.committed_metadata).states == {"own": "clock 7"}
 
 
 def test_a_store_that_replays_gets_what_it_lacks_and_its_partition_goes_on_from_the_commit(
@@ -208,7 +221,7 @@ def test_ending_stops_the_partitions_in_hand(worker: Worker) -> None:
 
 
 def test_no_partitions_need_no_answers(worker: Worker) -> None:
-    assert worker.assignment.prepare([], worker.committed, lambda _: True) == []
+    assert worker.assignment.prepare([], worker, worker, lambda _: True) == []
     assert worker.steps == []
 
 
@@ -249,10 +262,87 @@ def test_a_changelog_may_hold_more_than_was_noted_or_less_what_was_taken_away(
 def test_a_restore_that_was_given_up_is_no_loss(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
     restoring(monkeypatch, worker, 0)
     places = [ck.TopicPartition("in", 0)]
-    assert worker.assignment.prepare(places, worker.committed, lambda _: False)
+    assert worker.assignment.prepare(places, worker, worker, lambda _: False)
 
 
 def test_a_commit_notes_how_many_entries_its_changelog_holds(worker: Worker) -> None:
     [partition], _ = worker.assign(0)
     partition.states["counting"].entries.update(a=b"1", b=b"2")
     assert CommitNote.read(partition.metadata).states == {"counting": "2"}
+
+
+def test_the_log_of_an_offset_is_noted_with_it_and_comes_with_each_chunk(
+    worker: Worker, messages: Any
+) -> None:
+    [partition], _ = worker.assign(0)
+    [chunk] = partition.hand_out(messages(40, 45), 100)
+    assert (chunk.log, CommitNote.read(partition.metadata).log) == (77, 77)
+
+
+def test_in_another_log_a_partition_starts_at_its_beginning_and_keeps_its_state(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    restoring(monkeypatch, worker, 3)
+    worker.metadata = CommitNote(Suspect(41, 45, 1), {"counting": "3"}, log=66, starts=4).text()
+    [partition], [place] = worker.assign(0)
+    assert (place.offset, partition.committed, partition.suspect) == (0, None, None)
+    assert len(partition.states["counting"]) == 3
+    assert worker.noted == [(0, CommitNote(None, {"counting": "3"}, log=77, starts=1))]
+
+
+def test_an_epoch_tells_logs_of_one_id_apart(worker: Worker) -> None:
+    worker.metadata = CommitNote(epoch=5).text()
+    [partition], _ = worker.assign(0)
+    assert partition.log == 77 ^ 5
+
+
+@pytest.mark.parametrize("log", [0, 77])
+def test_an_offset_that_its_log_does_not_reach_refuses_the_start_with_the_cure(
+    worker: Worker, log: int
+) -> None:
+    worker.log, worker.high, worker.metadata = log, 39, CommitNote(log=log).text()
+    with pytest.raises(OffsetBeyondEnd, match="profiles rebase"):
+        worker.assign(0)
+
+
+def test_what_was_deleted_before_it_was_read_is_a_gap(worker: Worker) -> None:
+    worker.low = 60
+    [partition], [place] = worker.assign(0)
+    assert partition.gap is not None
+    assert (partition.gap.first, partition.gap.last, place.offset) == (40, 59, 60)
+    assert partition.gap.error_type is ErrorType.RECORDS_LOST
+
+
+def test_a_start_is_counted_before_its_work_begins(worker: Worker) -> None:
+    """What kills a worker leaves no time for a note."""
+    worker.assign(0)
+    [(offset, note)] = worker.noted
+    assert (offset, note.starts) == (40, 1)
+    worker.metadata = note.text()
+    [partition], _ = worker.assign(0)
+    assert partition.starts == 2
+    assert not partition.is_on_trial
+    worker.metadata = worker.noted[-1][1].text()
+    [partition], _ = worker.assign(0)
+    assert partition.is_on_trial
+
+
+def test_a_start_without_work_is_not_counted(worker: Worker) -> None:
+    worker.high, worker.metadata = 40, CommitNote(starts=7).text()
+    [partition], _ = worker.assign(0)
+    assert worker.noted == []
+    assert not partition.is_on_trial
+
+
+def test_records_that_killed_two_trials_are_a_gap(worker: Worker) -> None:
+    worker.metadata = CommitNote(Suspect(40, 44, 2, is_on_trial=True), starts=4).text()
+    [partition], [place] = worker.assign(0)
+    assert partition.gap is not None
+    assert (partition.gap.first, partition.gap.last, place.offset) == (40, 44, 45)
+    assert partition.is_on_trial, "its dead letter comes before anything else is read"
+
+
+def test_partitions_without_a_changelog_of_their_own_wait_and_the_others_are_read(worker: Worker) -> None:
+    worker.partitions = 2
+    prepared, places = worker.assign(0, 1, 2, 3)
+    assert [place.partition for place in places] == [0, 1] == [each.number for each in prepared]

@@ -14,7 +14,7 @@ from agents.runtime.gate import Gate
 from agents.runtime.observer import Silent
 from agents.runtime.outbox import Epoch
 from agents.runtime.partition import Partition
-from agents.runtime.state import Binding
+from agents.runtime.state import Binding, seal
 from agents.runtime.suspects import Suspect
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def gate() -> Gate:
 @pytest.fixture
 def worked(messages: Callable[[int, int], list[Any]], state: Any) -> Partition:
     """A partition whose agent has finished offsets 10 to 14 and changed one key."""
-    partition = Partition("in", 3, {"counting": state})
+    partition = Partition("in", 3, {"counting": state}, begins=10)
     [chunk] = partition.hand_out(messages(10, 15), 100)
     partition.acknowledge(chunk)
     state.changed = [(b"k", b"payload")]
@@ -138,7 +138,7 @@ async def test_state_is_sealed_with_the_offset_it_includes_and_goes_to_its_own_p
     await at_least_once(gate, recorder).run([worked])
     [record] = recorder.written
     assert (record.topic, record.key, record.partition) == ("changelog", b"k", 3)
-    assert record.value == (15).to_bytes(8, "big") + b"payload"
+    assert record.value == seal(0, 15, b"payload")
 
 
 async def test_an_agent_without_changelog_writes_none(

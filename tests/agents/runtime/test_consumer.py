@@ -11,11 +11,12 @@ from agents.runtime import consumer as module
 from agents.runtime.app import App
 from agents.runtime.commit_note import CommitNote
 from agents.runtime.desk import HeldChunk
-from agents.runtime.errors import Fenced, OutputFailed, PartitionsLost, Unfinished
+from agents.runtime.errors import Fenced, LogReplaced, OutputFailed, PartitionsLost, Unfinished
+from agents.runtime.logs import Log
 from agents.runtime.observer import Silent
 from agents.runtime.options import DeliveryMode, DeliveryOptions
 from agents.runtime.partition import Partition
-from agents.runtime.progress import Stage
+from agents.runtime.progress import Stage, reading
 from agents.runtime.suspects import Suspect
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class FakePoller:
     def __init__(self) -> None:
         self.queued = 0
         self.commits: list[tuple[int, str]] = []
+        self.resumed: list[int] = []
 
     def release(self, count: int) -> None:
         self.queued -= count
@@ -43,6 +45,11 @@ class FakePoller:
         assert not asynchronous
         self.commits.extend((tp.offset, tp.metadata) for tp in offsets)
         return offsets
+
+    def resume(self, places: list[ck.TopicPartition]) -> None:
+        self.resumed += [tp.partition for tp in places]
+
+    def pause(self, places: list[ck.TopicPartition]) -> None: ...
 
     async def stop(self) -> None: ...
 
@@ -85,7 +92,7 @@ async def in_hand(consumer: Consumer, partition: Partition, records: list[Any]) 
     return held
 
 
-def waiting(consumer: Consumer, stage: Stage) -> bool:
+def waiting(consumer: Consumer, stage: str) -> bool:
     return consumer.progress._waiting_since[stage] is not None
 
 
@@ -237,3 +244,63 @@ async def test_a_topics_agents_all_get_each_chunk(consumer: Consumer, message: A
     consumer.received({("in", 0): [message(1), message(2)]})
     events = [await asyncio.wait_for(channel.queue.get(), 1) for channel in channels]
     assert [[r.offset() for r in event.value.records] for event in events] == [[1, 2], [1, 2]]
+
+
+LOG = Log(7, 4)
+
+
+async def test_a_topic_made_anew_ends_the_worker_with_a_sentence(consumer: Consumer) -> None:
+    consumer._compare({"in": LOG}, {"in": Log(8, 4)})
+    assert isinstance(consumer.failure, LogReplaced)
+    assert "made anew" in consumer.observer.reasons[0]
+
+
+@pytest.mark.parametrize("logs", [{"in": LOG}, {"in": Log(0, 4)}, {}], ids=["same", "no ids", "missing"])
+async def test_a_topic_that_is_the_same_or_away_ends_nobody(consumer: Consumer, logs: Any) -> None:
+    consumer._compare({"in": LOG}, logs)
+    assert consumer.failure is None
+
+
+async def test_a_partition_that_does_not_move_waits_though_another_does(
+    consumer: Consumer, messages: Any
+) -> None:
+    moving = Partition("in", 1, {})
+    consumer.assigned_partitions.take([moving])
+    for offset in (4, 5):
+        [chunk] = moving.hand_out(messages(offset, offset + 1), 100)
+        moving.acknowledge(chunk)
+        consumer.lag({("in", 0): 5, ("in", 1): 5})
+    assert waiting(consumer, reading("in", 0))
+    before = consumer.progress._waiting_since[reading("in", 0)]
+    consumer.lag({("in", 0): 5, ("in", 1): 5})
+    assert consumer.progress._waiting_since[reading("in", 0)] == before
+
+
+async def test_the_engines_own_failure_takes_a_counted_start_back(
+    consumer: Consumer, partition: Partition
+) -> None:
+    """No record is to blame for a broker that refuses."""
+    partition.committed = 3
+    partition.count_start()
+    consumer.died(OutputFailed("refused"))
+    await consumer.on_stop()
+    assert [(offset, CommitNote.read(text).starts) for offset, text in consumer._poller.commits] == [(3, 0)]
+
+
+async def test_a_poll_thread_that_died_leaves_the_start_counted(
+    consumer: Consumer, partition: Partition
+) -> None:
+    partition.committed = 3
+    partition.count_start()
+    consumer.died(SystemError("no memory"))
+    await consumer.on_stop()
+    assert [(offset, CommitNote.read(text).starts) for offset, text in consumer._poller.commits] == [(3, 1)]
+
+
+async def test_a_partition_handed_over_in_order_takes_its_start_back(
+    consumer: Consumer, partition: Partition
+) -> None:
+    partition.committed = 3
+    partition.count_start()
+    await consumer.revoked([("in", 0)], lost=False)
+    assert [(offset, CommitNote.read(text).starts) for offset, text in consumer._poller.commits] == [(3, 0)]

@@ -9,7 +9,7 @@ import pytest
 
 from agents.runtime import offsets as module
 from agents.runtime.errors import Fenced, is_transient
-from agents.runtime.offsets import commit_offsets, read_offsets
+from agents.runtime.offsets import GroupOffsets, commit_offsets
 
 
 class Group:
@@ -82,4 +82,10 @@ async def test_a_refusal_ends_the_worker(code: int) -> None:
 
 
 def test_committed_offsets_are_waited_for_as_long_as_a_transaction_may_last() -> None:
-    assert read_offsets(Group(), 45.0)(PLACES) == (PLACES, 45.0)  # type: ignore[comparison-overlap]
+    group = GroupOffsets(Group(), 45.0)  # type: ignore[arg-type]
+    assert group.read(PLACES) == (PLACES, 45.0)  # type: ignore[comparison-overlap]
+
+
+def test_a_start_that_cannot_be_noted_goes_on() -> None:
+    refused = ck.KafkaException(ck.KafkaError(ck.KafkaError.REBALANCE_IN_PROGRESS))
+    GroupOffsets(Group(refused), 45.0).note(PLACES)  # type: ignore[arg-type]

@@ -23,7 +23,8 @@ def options(**rest: object) -> DeliveryOptions:
 def test_the_consumer_commits_nothing_by_itself_and_reads_committed_records() -> None:
     assert options().consumer_properties() == {
         "bootstrap.servers": "b:9",
-        "auto.offset.reset": "earliest",
+        "topic.metadata.refresh.interval.ms": 3_000,
+        "auto.offset.reset": "error",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "isolation.level": "read_committed",
@@ -51,6 +52,7 @@ def test_the_next_checkpoint_waits_for_twice_as_long_as_the_last_took_and_not_fo
 
 def test_an_exactly_once_producer_is_transactional_under_the_members_name() -> None:
     assert options(transaction_timeout=12.5).producer_properties() == {
+        "topic.metadata.refresh.interval.ms": 3_000,
         "bootstrap.servers": "b:9",
         "linger.ms": 1.0,
         "enable.idempotence": True,

@@ -91,12 +91,9 @@ def test_what_waits_is_as_old_as_the_oldest_record_that_is_not_done() -> None:
     assert partition.waiting(100.0) == 0.0
 
 
-def test_a_successor_resumes_at_the_commit_or_else_at_the_first_record_that_came() -> None:
-    partition = Partition("in", 0, {})
-    assert partition.resumes_at is None
-    list(partition.hand_out(records(5, 6), 10))
-    assert partition.resumes_at == 5
-    list(partition.hand_out(records(7), 10))
+def test_a_successor_resumes_at_the_commit_or_else_where_the_partition_begins() -> None:
+    assert Partition("in", 0, {}).resumes_at is None
+    partition = Partition("in", 0, {}, begins=5)
     assert partition.resumes_at == 5
     partition.committed = 7
     assert partition.resumes_at == 7

@@ -10,10 +10,11 @@ import confluent_kafka as ck
 import orjson
 import pytest
 
-from agents.runtime.errors import Fenced
+from agents.runtime.errors import Fenced, LogReplaced
 from agents.runtime.options import DeliveryOptions
 from agents.runtime.poller import Poller, read_lags
 from agents.runtime.progress import Progress, Stage
+from schemas.errors import ErrorType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +29,9 @@ class FakeConsumer:
         self.topics: list[list[str]] = []
         self.callbacks: dict[str, Any] = {}
         self.assigned: list[Any] = []
+        self.paused: list[Any] = []
+        self.sought: list[int] = []
+        self.bounds = (0, 0)
         self.is_closed = False
 
     def subscribe(self, topics: list[str], **callbacks: Any) -> None:
@@ -49,6 +53,15 @@ class FakeConsumer:
     def assign(self, places: list[Any]) -> None:
         self.assigned.append(places)
 
+    def pause(self, places: list[Any]) -> None:
+        self.paused.append(places)
+
+    def seek(self, place: ck.TopicPartition) -> None:
+        self.sought.append(place.offset)
+
+    def get_watermark_offsets(self, *_: Any) -> tuple[int, int]:
+        return self.bounds
+
     def close(self) -> None:
         self.is_closed = True
 
@@ -59,6 +72,7 @@ class Heard:
     def __init__(self) -> None:
         self.offsets: list[int] = []
         self.events: list[Any] = []
+        self.holds_back = False
         self.failure: asyncio.Future[BaseException] = asyncio.get_running_loop().create_future()
 
     def prepare(self, partitions: list[Any], membership: Any) -> Any:
@@ -72,6 +86,12 @@ class Heard:
 
     def received(self, batches: dict[Any, list[Any]]) -> None:
         self.offsets.extend(record.offset() for records in batches.values() for record in records)
+
+    def passed_over(self, place: Any, gap: Any) -> None:
+        self.events.append(("passed over", place, gap.first, gap.last, gap.error_type))
+
+    def held_back(self, prepared: Any) -> bool:
+        return self.holds_back
 
     def lag(self, _: Any) -> None: ...
 
@@ -244,7 +264,7 @@ async def test_whatever_ends_the_thread_is_told_and_requests_are_refused_at_once
 
 
 def statistics(**partition: int) -> str:
-    place = {"partition": 0, "desired": True, "ls_offset": 0, "next_offset": 0, "fetchq_cnt": 0, **partition}
+    place = {"partition": 0, "desired": True, "ls_offset": 0, "next_offset": 0, "fetchq_cnt": 0, "leader": 1, **partition}
     return orjson.dumps({"topics": {"in": {"topic": "in", "partitions": {"0": place}}}}).decode()
 
 
@@ -261,6 +281,104 @@ def test_lag_is_what_is_not_fetched_or_not_taken(partition: dict[str, int], lag:
     assert read_lags(statistics(**partition)) == {("in", 0): lag}
 
 
-@pytest.mark.parametrize("partition", [{"partition": -1}, {"desired": False}, {"next_offset": -1001}])
+@pytest.mark.parametrize("partition", [{"partition": -1}, {"desired": False}, {"next_offset": -1001}, {"leader": -1}])
 def test_partitions_that_are_not_fetched_have_no_lag(partition: dict[str, int]) -> None:
     assert read_lags(statistics(ls_offset=10, **partition)) == {}
+
+
+class Failed:
+    """What librdkafka gives where a fetch failed."""
+
+    def __init__(self, code: int, offset: int, topic: str = "in", partition: int = 0) -> None:
+        self._error, self._offset, self._place = ck.KafkaError(code), offset, (topic, partition)
+
+    def error(self) -> ck.KafkaError:
+        return self._error
+
+    def offset(self) -> int:
+        return self._offset
+
+    def topic(self) -> str:
+        return self._place[0]
+
+    def partition(self) -> int:
+        return self._place[1]
+
+
+def begin(consumer: FakeConsumer, *starts: tuple[int, int]) -> Callable[[], None]:
+    places = [ck.TopicPartition("in", number, offset) for number, offset in starts]
+    return lambda: consumer.callbacks["on_assign"](consumer, places)
+
+
+async def test_a_batch_that_cannot_be_read_is_stepped_over_once_it_has_failed_again_and_again(
+    consumer: FakeConsumer, heard: Heard, message: Any
+) -> None:
+    bad = Failed(ck.KafkaError._BAD_COMPRESSION, 10)
+    polling = poller(heard, batch_end=lambda *_: 14)
+    consumer.script = [begin(consumer, (0, 9)), lambda: message(9), *[lambda: bad] * 3, lambda: message(15)]
+    polling.start(["in"])
+    await until(lambda: heard.offsets == [9, 15])
+    await polling.stop()
+    assert heard.events[1:] == [("passed over", ("in", 0), 10, 14, ErrorType.UNREADABLE_BATCH)]
+    assert consumer.sought == [15]
+
+
+async def test_a_failure_that_passes_steps_over_nothing(
+    consumer: FakeConsumer, heard: Heard, message: Any
+) -> None:
+    bad = Failed(ck.KafkaError._BAD_COMPRESSION, 10)
+    polling = poller(heard)
+    consumer.script = [
+        begin(consumer, (0, 9)),
+        *[lambda: bad] * 2,
+        lambda: message(10),
+        *[lambda: bad] * 2,
+        lambda: message(11),
+    ]
+    polling.start(["in"])
+    await until(lambda: heard.offsets == [10, 11])
+    await polling.stop()
+    assert consumer.sought == []
+
+
+async def test_deleted_records_are_passed_over_and_other_partitions_go_on_where_they_were(
+    consumer: FakeConsumer, heard: Heard, message: Any
+) -> None:
+    gone = Failed(ck.KafkaError._AUTO_OFFSET_RESET, 9)
+    consumer.bounds = (30, 40)
+    polling = poller(heard)
+    consumer.script = [begin(consumer, (0, 9), (1, 5)), lambda: message(5, p=1), lambda: gone]
+    polling.start(["in"])
+    await until(lambda: len(consumer.assigned) == 2)
+    await until(lambda: len(heard.events) == 2)
+    await polling.stop()
+    assert heard.events[1:] == [("passed over", ("in", 0), 9, 29, ErrorType.RECORDS_LOST)]
+    assert [(tp.partition, tp.offset) for tp in consumer.assigned[-1]] == [(0, 30), (1, 6)]
+
+
+async def test_offsets_that_fall_are_another_log(consumer: FakeConsumer, heard: Heard, message: Any) -> None:
+    polling = poller(heard)
+    consumer.script = [begin(consumer, (0, 9)), lambda: message(9), lambda: message(0)]
+    polling.start(["in"])
+    failure = await asyncio.wait_for(heard.failure, 5)
+    assert isinstance(failure, LogReplaced)
+    assert heard.offsets == [9]
+
+
+async def test_a_position_beyond_the_end_is_another_log(consumer: FakeConsumer, heard: Heard) -> None:
+    consumer.bounds = (0, 3)
+    consumer.script = [begin(consumer, (0, 9)), lambda: Failed(ck.KafkaError._AUTO_OFFSET_RESET, 9)]
+    poller(heard).start(["in"])
+    assert isinstance(await asyncio.wait_for(heard.failure, 5), LogReplaced)
+
+
+async def test_what_is_held_back_is_paused_before_anything_is_fetched(
+    consumer: FakeConsumer, heard: Heard
+) -> None:
+    heard.holds_back = True
+    polling = poller(heard)
+    consumer.script = [begin(consumer, (0, 9))]
+    polling.start(["in"])
+    await until(lambda: consumer.paused)
+    await polling.stop()
+    assert consumer.paused == consumer.assigned

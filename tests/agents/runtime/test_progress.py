@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.runtime.progress import Progress, Stage
+from agents.runtime.progress import Progress, Stage, reading
 from agents.runtime.watchdog import EXIT_STALLED, Watchdog
 
 
@@ -27,12 +27,12 @@ def test_a_stage_without_work_never_stalls() -> None:
 def test_what_must_come_first_keeps_work_from_being_a_stall_and_is_no_work_itself() -> None:
     clock = Clock()
     progress = Progress(clock)
-    progress.goes_on(Stage.PROCESSING)
+    progress.goes_on()
     clock.now += 61
     assert progress.stalled(60) is None
     progress.has_work(Stage.PROCESSING)
     clock.now += 59
-    progress.goes_on(Stage.PROCESSING)
+    progress.goes_on()
     clock.now += 59
     assert progress.stalled(60) is None
     clock.now += 2
@@ -80,6 +80,18 @@ def test_the_age_is_that_of_the_slowest_stage() -> None:
     progress.has_work(Stage.PROCESSING)
     clock.now += 5
     assert progress.age() == 10
+
+
+def test_a_partition_that_stands_is_a_stall_though_others_move() -> None:
+    clock = Clock()
+    progress = Progress(clock)
+    progress.has_work(reading("in", 3))
+    clock.now += 61
+    progress.moved(reading("in", 4), more=True)
+    assert progress.stalled(60) == "reading partition 3 of in"
+    assert progress.waited(reading("in", 3)) == 61
+    progress.forget(reading("in", 3))
+    assert progress.stalled(60) is None
 
 
 def test_the_watchdog_leaves_once_with_one_sentence() -> None:

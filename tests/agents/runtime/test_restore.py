@@ -31,34 +31,44 @@ class Entries(dict[bytes, bytes]):
 
 def test_the_last_write_of_a_key_counts(message: Any) -> None:
     restoration = Restoration(Entries())
-    restoration.take(message(4, b"k", seal(10, b"old")))
-    restoration.take(message(5, b"k", seal(20, b"new")))
+    restoration.take(message(4, b"k", seal(5, 10, b"old")))
+    restoration.take(message(5, b"k", seal(5, 20, b"new")))
     assert restoration.state == {b"k": b"new"}
     assert (restoration.next_offset, restoration.records) == (6, 2)
 
 
 def test_a_late_write_of_an_older_offset_never_goes_back(message: Any) -> None:
     restoration = Restoration(Entries())
-    restoration.take(message(4, b"k", seal(20, b"new")))
-    restoration.take(message(5, b"k", seal(10, b"a zombie's")))
+    restoration.take(message(4, b"k", seal(5, 20, b"new")))
+    restoration.take(message(5, b"k", seal(5, 10, b"a zombie's")))
     assert restoration.state == {b"k": b"new"}
+
+
+def test_offsets_of_two_logs_do_not_compare_so_what_was_written_later_counts(message: Any) -> None:
+    restoration = Restoration(Entries({b"l": b"kept"}), next_offset=4, log=5, included=20)
+    restoration.take(message(4, b"k", seal(5, 30, b"old")))
+    restoration.take(message(5, b"k", seal(6, 1, b"new")))
+    restoration.take(message(6, b"l", seal(6, 2, b"new")))
+    assert restoration.state == {b"k": b"new", b"l": b"new"}
+    restoration.take(message(7, b"k", seal(6, 0, b"a zombie's")))
+    assert restoration.state[b"k"] == b"new"
 
 
 def test_a_tombstone_removes_and_does_not_let_an_older_write_back_in(message: Any) -> None:
     restoration = Restoration(Entries())
-    restoration.take(message(4, b"k", seal(20, b"new")))
+    restoration.take(message(4, b"k", seal(5, 20, b"new")))
     restoration.take(message(5, b"k", None))
     assert restoration.state == {}
-    restoration.take(message(6, b"k", seal(10, b"a zombie's")))
+    restoration.take(message(6, b"k", seal(5, 10, b"a zombie's")))
     assert restoration.state == {}
-    restoration.take(message(7, b"k", seal(30, b"again")))
+    restoration.take(message(7, b"k", seal(5, 30, b"again")))
     assert restoration.state == {b"k": b"again"}
 
 
 def test_entries_that_were_taken_away_since_the_commit_are_not_missed_and_others_are(message: Any) -> None:
     """At-least-once writes the changelog before it commits."""
     restoration = Restoration(Entries())
-    restoration.take(message(4, b"k", seal(10, b"kept")))
+    restoration.take(message(4, b"k", seal(5, 10, b"kept")))
     restoration.take(message(5, b"l", None))
     restoration.expect(2, "changelog partition 0")
     with pytest.raises(RestoreFailed, match="holds 1 of the 3 entries"):
@@ -66,11 +76,11 @@ def test_entries_that_were_taken_away_since_the_commit_are_not_missed_and_others
 
 
 def test_a_kept_state_takes_only_news(message: Any) -> None:
-    restoration = Restoration(Entries({b"k": b"kept"}), next_offset=4, included=20)
-    restoration.take(message(4, b"k", seal(15, b"a zombie's")))
-    restoration.take(message(5, b"l", seal(20, b"known")))
+    restoration = Restoration(Entries({b"k": b"kept"}), next_offset=4, log=5, included=20)
+    restoration.take(message(4, b"k", seal(5, 15, b"a zombie's")))
+    restoration.take(message(5, b"l", seal(5, 20, b"known")))
     assert restoration.state == {b"k": b"kept"}
-    restoration.take(message(6, b"k", seal(21, b"news")))
+    restoration.take(message(6, b"k", seal(5, 21, b"news")))
     assert restoration.state == {b"k": b"news"}
 
 
@@ -78,7 +88,7 @@ def test_a_kept_state_takes_only_news(message: Any) -> None:
 def test_each_key_ends_at_its_newest_offset(writes: list[tuple[bytes, int]]) -> None:
     restoration = Restoration(Entries())
     for at, (key, offset) in enumerate(writes):
-        restoration.take(Record(at, key, seal(offset, b"%d" % offset)))
+        restoration.take(Record(at, key, seal(5, offset, b"%d" % offset)))
     assert restoration.state == {
         key: b"%d" % max(offset for k, offset in writes if k == key) for key in dict(writes)
     }
@@ -147,7 +157,7 @@ def run(
     monkeypatch: pytest.MonkeyPatch, end: int, batches: list[list[Record]], begin: int = 0, reads: int = 99
 ) -> tuple[Restoration, FakeReader, list[int]]:
     reader, restoration = FakeReader(batches), Restoration(Entries(), begin)
-    monkeypatch.setattr(module, "_ends", lambda *_: {("changelog", 0): end})
+    monkeypatch.setattr(module.Logs, "ends", lambda *_: {("changelog", 0): end})
     monkeypatch.setattr(ck, "Consumer", lambda *_, **__: reader)
     counts: list[int] = []
 
@@ -160,7 +170,7 @@ def run(
 
 
 def test_it_reads_to_the_end_and_closes(monkeypatch: pytest.MonkeyPatch) -> None:
-    batches = [[Record(0, b"k", seal(1, b"v"))], [Record(3, code=EOF)]]
+    batches = [[Record(0, b"k", seal(5, 1, b"v"))], [Record(3, code=EOF)]]
     restoration, reader, counts = run(monkeypatch, 3, batches)
     assert restoration.state == {b"k": b"v"}
     assert restoration.next_offset == 3, "transaction markers behind the last record are passed"
@@ -170,8 +180,8 @@ def test_it_reads_to_the_end_and_closes(monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_it_waits_for_an_open_transaction_to_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """The reader of committed records sees an end before the high watermark until then."""
-    late = [Record(1, b"k", seal(2, b"committed"))]
-    batches = [[Record(0, b"k", seal(1, b"v")), Record(1, code=EOF)], [], late, [Record(3, code=EOF)]]
+    late = [Record(1, b"k", seal(5, 2, b"committed"))]
+    batches = [[Record(0, b"k", seal(5, 1, b"v")), Record(1, code=EOF)], [], late, [Record(3, code=EOF)]]
     restoration, _, _ = run(monkeypatch, 3, batches)
     assert restoration.state == {b"k": b"committed"}
 
