@@ -21,7 +21,7 @@ from agents.runtime.logs import Logs
 from agents.runtime.offsets import GroupOffsets, commit_offsets
 from agents.runtime.poller import Poller
 from agents.runtime.progress import Progress, Stage, reading
-from agents.runtime.trial import Trial
+from agents.runtime.trial import Trial, read_batch
 from agents.runtime.watchdog import EXIT_STALLED, Watchdog
 
 if TYPE_CHECKING:
@@ -56,7 +56,6 @@ class Consumer(DetachedConsumer):
         self.failure: BaseException | None = None
         self.assigned_partitions = Assignment(self.options, self.app.bindings, self.observer)
         self._logs = Logs(self.options.client)
-        self._trials: dict[Place, Trial] = {}
         self._trying: asyncio.Task[None] | None = None
         self._positions: dict[Place, int | None] = {}
         self._checkpointing = asyncio.Lock()
@@ -88,8 +87,6 @@ class Consumer(DetachedConsumer):
             partition = self.assigned_partitions.get(place)
             if partition is None or not partition.is_live or not self._channels(place):
                 self._release(len(records))
-            elif (trial := self._trials.get(place)) is not None:
-                trial.take(records)
             else:
                 self.hand_out(partition, records)
 
@@ -195,8 +192,9 @@ class Consumer(DetachedConsumer):
                 if partition.is_on_trial and partition.is_live:
                     await self._hold_trial(partition)
             self._pass_gaps(partitions)
-            for partition in partitions:
-                await self.resume(partition)
+            places = [ck.TopicPartition(p.topic, p.number) for p in partitions if p.is_live]
+            await self._running_poller.request(lambda consumer: consumer.resume(places))
+            self._trying = None
         except Exception as failure:  # noqa: BLE001 - else the partitions would stand for ever
             self.died(failure)
 
@@ -206,11 +204,7 @@ class Consumer(DetachedConsumer):
         def tell(first: int, last: int) -> None:
             self.observer.partition_on_trial(*place, first, last)
 
-        self._trials[place] = trial = Trial(partition, self, tell)
-        try:
-            await trial.run()
-        finally:
-            del self._trials[place]
+        await Trial(partition, self, tell).run()
 
     async def note(self, partition: Partition) -> None:
         """Commit a partition's note where it stands, but never behind a commit that is on its way."""
@@ -218,22 +212,19 @@ class Consumer(DetachedConsumer):
             if partition.resumes_at is not None:
                 await commit_offsets(self._running_poller, [resuming(partition)])
 
-    async def resume(self, partition: Partition) -> None:
-        """Have a partition's records fetched."""
-        if partition.is_live:
-            place = ck.TopicPartition(partition.topic, partition.number)
-            await self._running_poller.request(lambda consumer: consumer.resume([place]))
+    async def go_on(self, partition: Partition, offset: int) -> None:
+        """Have a partition read from an offset on."""
+        await self._running_poller.go_on((partition.topic, partition.number), offset)
 
-    async def pause(self, partition: Partition) -> None:
-        """Have no more of a partition's records fetched."""
-        if partition.is_live:
-            place = ck.TopicPartition(partition.topic, partition.number)
-            await self._running_poller.request(lambda consumer: consumer.pause([place]))
-
-    def batch_end(self, partition: Partition, offset: int) -> int:
+    def batch_end(self, partition: Partition, offset: int) -> int | None:
         """Find the end of the batch that holds an offset, without reading it."""
-        end = self.options.batch_end(partition.topic, partition.number, offset)
-        return offset if end is None else end
+        return self.options.batch_end(partition.topic, partition.number, offset)
+
+    def read(self, partition: Partition, first: int, last: int) -> Sequence[ck.Message]:
+        """Read one batch, and nothing behind it."""
+        records = read_batch(self.options, partition, first, last)
+        self._running_poller.add(len(records))
+        return records
 
     async def revoked(self, places: list[Place], *, lost: bool) -> None:
         """Stop, finish, commit, hand over; or, when that cannot be, leave."""
@@ -277,7 +268,7 @@ class Consumer(DetachedConsumer):
 
     def _follow(self, place: Place, position: int | None, lag: int) -> None:
         """Note whether one partition moves: others that do must not hide that it stands (poll thread)."""
-        if not lag or self._positions.get(place) != position or self._trials:
+        if not lag or self._positions.get(place) != position or self._trying:
             self.progress.moved(reading(*place), more=lag > 0)
         else:
             self.progress.has_work(reading(*place))

@@ -132,6 +132,19 @@ class Poller:
         if not self._room.is_set():
             self._room.set()
 
+    def add(self, count: int) -> None:
+        """Count records that came another way, to be released like the others."""
+        self._received += count
+
+    def go_on(self, place: Place, offset: int) -> Awaitable[None]:
+        """Read a partition from another offset on."""
+
+        def seek(consumer: ck.Consumer) -> None:
+            self._next[place] = offset
+            consumer.seek(ck.TopicPartition(*place, offset))
+
+        return self.request(seek)
+
     @property
     def queued(self) -> int:
         """Records received and not released."""

@@ -264,7 +264,15 @@ async def test_whatever_ends_the_thread_is_told_and_requests_are_refused_at_once
 
 
 def statistics(**partition: int) -> str:
-    place = {"partition": 0, "desired": True, "ls_offset": 0, "next_offset": 0, "fetchq_cnt": 0, "leader": 1, **partition}
+    place = {
+        "partition": 0,
+        "desired": True,
+        "ls_offset": 0,
+        "next_offset": 0,
+        "fetchq_cnt": 0,
+        "leader": 1,
+        **partition,
+    }
     return orjson.dumps({"topics": {"in": {"topic": "in", "partitions": {"0": place}}}}).decode()
 
 
@@ -281,7 +289,9 @@ def test_lag_is_what_is_not_fetched_or_not_taken(partition: dict[str, int], lag:
     assert read_lags(statistics(**partition)) == {("in", 0): lag}
 
 
-@pytest.mark.parametrize("partition", [{"partition": -1}, {"desired": False}, {"next_offset": -1001}, {"leader": -1}])
+@pytest.mark.parametrize(
+    "partition", [{"partition": -1}, {"desired": False}, {"next_offset": -1001}, {"leader": -1}]
+)
 def test_partitions_that_are_not_fetched_have_no_lag(partition: dict[str, int]) -> None:
     assert read_lags(statistics(ls_offset=10, **partition)) == {}
 

@@ -17,28 +17,21 @@ from schemas.errors import ErrorType
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-LAST_OF_BATCH = 42
+FIRST, LAST = 40, 42
+"""Of the first batch; the second holds two records more, and behind it there is nothing."""
 
 
 class Engine:
-    """Notes what a trial asks for; records come when the partition is resumed, commits when it hands out."""
+    """Notes what a trial asks for; what it hands out is committed at once."""
 
-    def __init__(self, records: Sequence[Any]) -> None:
-        self.records = records
+    def __init__(self, messages: Any) -> None:
+        self.messages = messages
         self.steps: list[Any] = []
-        self.trial: Trial
 
     async def note(self, partition: Partition) -> None:
         suspect = CommitNote.read(partition.committed_metadata).suspect
         assert suspect is not None
         self.steps.append(("note", suspect.first, suspect.last, suspect.failures))
-
-    async def resume(self, partition: Partition) -> None:
-        self.steps.append("resume")
-        self.trial.take(self.records)
-
-    async def pause(self, partition: Partition) -> None:
-        self.steps.append("pause")
 
     def hand_out(self, partition: Partition, records: Sequence[Any]) -> None:
         self.steps.append(("hand out", [record.offset() for record in records]))
@@ -54,70 +47,76 @@ class Engine:
         assert partition.position is not None
         partition.commit(partition.position, partition.metadata)
 
-    def batch_end(self, partition: Partition, offset: int) -> int:
-        self.steps.append(("batch end", offset))
-        return max(offset, LAST_OF_BATCH)
+    def batch_end(self, partition: Partition, offset: int) -> int | None:
+        return LAST if offset <= LAST else LAST + 2 if offset <= LAST + 2 else None
+
+    def read(self, partition: Partition, first: int, last: int) -> Sequence[Any]:
+        self.steps.append(("read", first, last))
+        return self.messages(first, last + 1)
+
+    async def go_on(self, partition: Partition, offset: int) -> None:
+        self.steps.append(("go on", offset))
 
 
 def suspicious(suspect: Suspect | None = None) -> Partition:
-    partition = Partition("in", 0, {}, note=CommitNote(suspect, starts=3), begins=40)
+    partition = Partition("in", 0, {}, note=CommitNote(suspect, starts=3), begins=FIRST)
     assert partition.is_on_trial
     return partition
 
 
 async def run(partition: Partition, engine: Engine) -> list[Any]:
     heard: list[Any] = []
-    engine.trial = Trial(partition, engine, lambda *span: heard.append(span))
-    await asyncio.wait_for(engine.trial.run(), 5)
+    await asyncio.wait_for(Trial(partition, engine, lambda *span: heard.append(span)).run(), 5)
     return heard
 
 
-async def test_a_batch_is_noted_before_it_is_fetched_and_each_record_before_it_is_handed_out(
+def tried(first: int, last: int) -> list[Any]:
+    """The steps of one batch."""
+    records = [(("note", at, at, 1), ("hand out", [at])) for at in range(first, last + 1)]
+    return [("note", first, last, 1), ("read", first, last), *[step for record in records for step in record]]
+
+
+async def test_each_batch_is_noted_before_it_is_fetched_and_each_record_before_it_is_handed_out(
     messages: Any,
 ) -> None:
-    partition, engine = suspicious(), Engine(messages(40, 45))
-    assert await run(partition, engine) == [(40, 42)]
-    assert engine.steps == [
-        ("batch end", 40),
-        ("note", 40, 42, 1),
-        "resume",
-        "pause",
-        *[step for at in (40, 41, 42) for step in (("note", at, at, 1), ("hand out", [at]))],
-        ("hand out", [43, 44]),
-    ]
+    partition, engine = suspicious(), Engine(messages)
+    assert await run(partition, engine) == [(FIRST, LAST), (LAST + 1, LAST + 2)]
+    assert engine.steps == [*tried(FIRST, LAST), *tried(LAST + 1, LAST + 2), ("go on", LAST + 3)]
 
 
 async def test_who_passes_is_acquitted(messages: Any) -> None:
-    partition, engine = suspicious(), Engine(messages(40, 45))
-    await run(partition, engine)
+    partition = suspicious()
+    await run(partition, Engine(messages))
     assert (partition.suspect, partition.starts, partition.is_on_trial) == (None, 0, False)
 
 
-async def test_the_record_that_ended_the_last_trial_is_tried_again_and_counted(messages: Any) -> None:
-    partition = suspicious(Suspect(40, 40, 1, is_on_trial=True))
-    engine = Engine(messages(40, 42))
+async def test_others_do_not_wait_without_end(messages: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_TRIAL_SECONDS", -1.0)
+    partition, engine = suspicious(), Engine(messages)
     await run(partition, engine)
-    assert engine.steps[:4] == [("note", 40, 40, 2), "resume", "pause", ("hand out", [40])]
+    assert engine.steps == [*tried(FIRST, LAST), ("go on", LAST + 1)]
+
+
+async def test_the_record_that_ended_the_last_trial_is_tried_again_and_counted(messages: Any) -> None:
+    partition = suspicious(Suspect(FIRST, FIRST, 1, is_on_trial=True))
+    engine = Engine(messages)
+    await run(partition, engine)
+    assert engine.steps[:3] == [
+        ("note", FIRST, FIRST, 2),
+        ("read", FIRST, FIRST),
+        ("hand out", [FIRST]),
+    ]
 
 
 async def test_a_gap_is_set_apart_and_the_next_batch_is_tried_too(messages: Any) -> None:
-    partition, engine = suspicious(), Engine(messages(41, 43))
-    partition.gap = Gap(40, 40, ErrorType.INTERNAL_ERROR, "deadly")
+    partition, engine = suspicious(), Engine(messages)
+    partition.gap = Gap(FIRST, LAST, ErrorType.INTERNAL_ERROR, "deadly")
     await run(partition, engine)
-    assert engine.steps[:3] == [("gap", 40, 40), ("batch end", 41), ("note", 41, 42, 1)]
-
-
-async def test_a_batch_that_never_comes_is_not_waited_for_without_end(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(module, "_PATIENCE_SECONDS", 0.05)
-    partition = suspicious()
-    await run(partition, Engine([]))
-    assert not partition.is_on_trial
+    assert engine.steps[:3] == [("gap", FIRST, LAST), *tried(LAST + 1, LAST + 2)[:2]]
 
 
 async def test_a_trial_ends_when_its_partition_goes(messages: Any) -> None:
-    partition, engine = suspicious(), Engine(messages(40, 45))
+    partition, engine = suspicious(), Engine(messages)
     partition.is_live = False
     await run(partition, engine)
     assert engine.steps == []
