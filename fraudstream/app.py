@@ -92,7 +92,7 @@ def delivery_options(settings: Settings) -> DeliveryOptions:
         max_queued_records=delivery.max_queued_records,
         commit_interval=delivery.commit_interval_seconds,
         session_timeout=delivery.session_timeout_seconds,
-        transaction_timeout=delivery.transaction_timeout_seconds,
+        transaction_timeout=delivery.transaction_timeout(slot),
         stall_timeout=delivery.stall_timeout_seconds,
         start_timeout=delivery.start_timeout_seconds,
         linger_ms=delivery.linger_ms,

@@ -201,7 +201,7 @@ def _file_name(settings: Settings) -> str:
 
 async def _caught_up(app: App, broadcast: Broadcast) -> None:
     """Wait until a broadcast is; as long as it reads, the agents that wait for it are not stuck."""
-    await broadcast.wait_caught_up(lambda: app.consumer.progress.goes_on())
+    await broadcast.wait_caught_up(app.consumer.progress.goes_on)
 
 
 def _age(shelf: ModelShelf) -> float:

@@ -34,8 +34,10 @@ if TYPE_CHECKING:
 
 _ANSWER_SECONDS = 30.0
 _HAND_OVER_SECONDS = 30.0
-_NOTE_SECONDS = 5.0
+_NOTE_SECONDS = 2.0
 _STOP_SECONDS = 15.0
+_FAREWELL_SECONDS = 3.0
+"""Time to leave the group after a failure: where no broker answers, nothing is gained by waiting longer."""
 
 
 class Consumer(DetachedConsumer):
@@ -310,8 +312,9 @@ class Consumer(DetachedConsumer):
         if self.failure is not None:
             return
         self.failure = failure
-        if isinstance(failure, DeliveryError):
-            self._acquit()  # the engine failed, whatever records were in hand
+        slow = self.options.transaction_timeout / 2
+        if isinstance(failure, DeliveryError) and self.progress.waited(Stage.PROCESSING) < slow:
+            self._acquit()  # the engine failed, whatever records were in hand, unless they let it time out
         self.desk.close()
         self.outbox.abandon()
         self.observer.leaving(sentence(failure))
@@ -391,7 +394,7 @@ class Consumer(DetachedConsumer):
         if self._poller is not None:
             await self.wait_empty()
             await self._note_suspects(self._poller)
-            await self._poller.stop()
+            await self._poller.stop(_STOP_SECONDS if self.failure is None else _FAREWELL_SECONDS)
         self._watchdog.end()  # only now: a stop that hangs is a stall too
 
     async def _take_starts_back(self, partitions: Iterable[Partition]) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("librdkafka.producer")
 _SERVE_INTERVAL = 0.001
 _TRANSACTION_CALL_SECONDS = 10.0
+_FAREWELL_SECONDS = 1.0
 _NEVER_AGAIN = frozenset({ck.KafkaError._FATAL, ck.KafkaError._STATE})  # noqa: SLF001 - librdkafka's own codes begin so
 
 
@@ -190,12 +191,16 @@ class Outbox:
         return epoch
 
     async def stop(self) -> None:
-        """Abort the open transactions, which hold nothing finished; without any, wait for deliveries."""
+        """Abort the open transactions, which hold nothing finished; without any, wait for deliveries.
+
+        A worker that has failed does not wait long: a successor of its name aborts what it left open.
+        """
+        patience = _FAREWELL_SECONDS if self._is_abandoned else _TRANSACTION_CALL_SECONDS
         for producer in self._producers:
             if self._options.is_transactional:
-                await self._in_thread(partial(_abort, producer))
+                await self._in_thread(partial(_abort, producer, patience))
             else:
-                await self._in_thread(partial(producer.flush, _TRANSACTION_CALL_SECONDS))
+                await self._in_thread(partial(producer.flush, patience))
         self._thread.shutdown(wait=False)
 
     def _connect(self, producer: ck.Producer) -> None:
@@ -288,14 +293,14 @@ def _insist(producer: ck.Producer, call: Callable[[], None]) -> None:
                 time.sleep(0.1)
                 continue
             if error.txn_requires_abort():
-                _abort(producer)
+                _abort(producer, _TRANSACTION_CALL_SECONDS)
             raise Fenced(f"the transaction was refused: {error}") from failure
         else:
             return
 
 
-def _abort(producer: ck.Producer) -> None:
+def _abort(producer: ck.Producer, patience: float) -> None:
     try:
-        producer.abort_transaction(_TRANSACTION_CALL_SECONDS)
+        producer.abort_transaction(patience)
     except ck.KafkaException as failure:
         _LOG.warning("the transaction could not be aborted (the broker will): %s", failure)

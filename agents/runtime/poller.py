@@ -150,7 +150,7 @@ class Poller:
         """Records received and not released."""
         return self._received - self._released
 
-    async def stop(self, timeout: float = 20.0) -> None:  # noqa: ASYNC109 - a thread's join takes one
+    async def stop(self, timeout: float = 15.0) -> None:  # noqa: ASYNC109 - a thread's join takes one
         """Leave the group: `revoked` is called on this loop meanwhile."""
         self._stopping.set()
         self._room.set()

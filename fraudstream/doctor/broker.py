@@ -56,7 +56,7 @@ def check_hanging_transactions(admin: KafkaAdminClient, settings: Settings) -> I
     kafka-python names those older than the timeout and five minutes (KIP-664).
     """
     ours = {spec.name for spec in settings.topics.specs()}
-    timeout_ms = int(settings.delivery.transaction_timeout_seconds * _MS)
+    timeout_ms = int(settings.delivery.transaction_timeout(settings.worker.slot) * _MS)
     hanging = [
         transaction
         for transaction in admin.find_hanging_transactions(max_transaction_timeout_ms=timeout_ms)

@@ -45,7 +45,7 @@ def _brokers(admin: KafkaAdminClient) -> list[Mapping[str, int]]:
 def _exceeded(broker: str, config: Mapping[str, str], settings: Settings) -> Iterator[Finding]:
     delivery = settings.delivery
     session = ("SESSION_TIMEOUT_SECONDS", delivery.session_timeout_seconds)
-    transaction = ("TRANSACTION_TIMEOUT_SECONDS", delivery.transaction_timeout_seconds)
+    transaction = ("TRANSACTION_TIMEOUT_SECONDS", delivery.transaction_timeout(settings.worker.slot))
     highest = [("group.max.session.timeout.ms", *session)]
     if delivery.mode == "exactly-once":
         highest.append(("transaction.max.timeout.ms", *transaction))

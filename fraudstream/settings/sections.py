@@ -70,8 +70,8 @@ class DeliverySettings(Section):
     """Most records taken from Kafka and not yet worked on."""
     session_timeout_seconds: PositiveFloat = 45
     """A worker unheard of for this long loses its partitions."""
-    transaction_timeout_seconds: PositiveFloat = 15
-    """A transaction open for this long is aborted by the broker."""
+    transaction_timeout_seconds: PositiveFloat | None = None
+    """A transaction open for this long is aborted by the broker; by default 60, or 15 without WORKER__SLOT."""
     stall_timeout_seconds: PositiveFloat = 60
     """A worker with work and without progress for this long leaves the process."""
     start_timeout_seconds: PositiveFloat = 60
@@ -81,12 +81,20 @@ class DeliverySettings(Section):
 
     @model_validator(mode="after")
     def _commits_before_it_times_out(self) -> Self:
-        if self.commit_interval_seconds >= self.transaction_timeout_seconds:
+        if self.commit_interval_seconds >= self.transaction_timeout(None):
             raise ValueError(
                 "FRAUDSTREAM_DELIVERY__COMMIT_INTERVAL_SECONDS must be less than "
                 "FRAUDSTREAM_DELIVERY__TRANSACTION_TIMEOUT_SECONDS"
             )
         return self
+
+    def transaction_timeout(self, slot: str | None) -> float:
+        """The timeout in seconds of a worker in this slot.
+
+        Longer than a broker takes to come back. Readers of committed records need not wait for it: who takes
+        the slot over aborts what was left open. Without a slot nobody does.
+        """
+        return self.transaction_timeout_seconds or (60.0 if slot else 15.0)
 
 
 class ScoringSettings(Section):

@@ -37,7 +37,7 @@ _DELIVERY = DeliverySettings()
 # Workers under a broker's fault wait as long as they do in a bank.
 AS_SHIPPED = {
     "DELIVERY__SESSION_TIMEOUT_SECONDS": str(_DELIVERY.session_timeout_seconds),
-    "DELIVERY__TRANSACTION_TIMEOUT_SECONDS": str(_DELIVERY.transaction_timeout_seconds),
+    "DELIVERY__TRANSACTION_TIMEOUT_SECONDS": str(_DELIVERY.transaction_timeout("0")),
 }
 PATIENCE_SECONDS = 300.0
 """For scores or equal copies to come again, or for all to be worked off; a busy machine takes its time."""

@@ -21,6 +21,8 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from kafka import KafkaConsumer
 from kafka import TopicPartition as Place
 
+from agents.runtime.state import unseal
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -196,9 +198,9 @@ class Run:
         """The state as the changelog has it: a late write of an older offset does not count."""
         found: dict[bytes, tuple[int, list[int]]] = {}
         for record in read_committed(self.servers, self.changelog(agent)):
-            offset = int.from_bytes(record.value[:8], "big")
+            _, offset, payload = unseal(record.value)
             if offset >= found.get(record.key, (0, []))[0]:
-                found[record.key] = (offset, json.loads(record.value[8:]))
+                found[record.key] = (offset, json.loads(payload))
         return {key: value for key, (_, value) in found.items()}
 
     def _wait_for_outputs(self, agent: str, many: int) -> dict[int, list[list[int]]]:

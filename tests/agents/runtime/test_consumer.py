@@ -51,7 +51,7 @@ class FakePoller:
 
     def pause(self, places: list[ck.TopicPartition]) -> None: ...
 
-    async def stop(self) -> None: ...
+    async def stop(self, timeout: float) -> None: ...  # noqa: ASYNC109 - as the thread's
 
 
 class Telling(Silent):
