@@ -1,4 +1,4 @@
-"""How a subject's profile lies in memory and in the changelog: one packed row of 1088 bytes.
+"""How a subject's profile lies in memory and in the changelog: one packed row of 1096 bytes.
 
 The bytes in memory are the bytes in the changelog, so packing copies and computes nothing. The first two
 bytes are the layout's version; a change of the layout takes a new number, and what has another is refused.
@@ -43,6 +43,7 @@ ROW: Final = np.dtype(
         ("newest", "<f8"),
         ("offset", "<i8"),
         ("log", "<i8"),
+        ("currency", "<u8"),
         ("sums", "<f8", len(RATES)),
         ("recent_times", "<f8", RECENT),
         ("recent_contents", "<u8", RECENT),
@@ -54,8 +55,8 @@ ROW: Final = np.dtype(
 )
 """``newest`` is the time of the sums; ``offset`` is the last applied, of the log with the identity ``log``.
 
-The recent transactions are a ring: the one folded as number n is at place n modulo ``RECENT``. Empty places
-are at ``NEVER``.
+Amounts are of the ``currency`` in which the account is kept. The recent transactions are a ring: the one
+folded as number n is at place n modulo ``RECENT``. Empty places are at ``NEVER``.
 """
 
 WORDS: Final = ROW.itemsize // 8
