@@ -17,6 +17,7 @@ from agents.runtime.state import unseal as unseal_change
 from fraudstream.compose import new_model
 from models.features import EVENT, PROFILE
 from models.prior import PriorModel
+from models.profile_row import ROW, unpack_row
 from models.reputation_ledger import ReputationLedger
 from models.signing import unseal
 from models.snapshot_scorer import SnapshotScorer
@@ -128,17 +129,31 @@ def every_label_is_keyed(evidence: Evidence, truth: Truth) -> Breaches:
 
 
 def profiles_are_the_truth(evidence: Evidence, truth: Truth) -> Breaches:
-    """The profile of each card in the changelog is the fold of its transactions, byte for byte."""
+    """The profile of each card in the changelog is the fold of its transactions, byte for byte.
+
+    But for the identity of the topic, which the broker makes.
+    """
     newest: dict[tuple[int, bytes], tuple[int, bytes | None]] = {}
     for record in evidence.changelog:
         key = (record.of_partition, record.key() or b"")
         offset, payload = unseal_change(record.value() or b"")
         if offset >= newest.get(key, (0, None))[0]:  # a late write of a former owner does not count
             newest[key] = offset, payload
-    found = {key: payload for key, (_, payload) in newest.items() if key[1].startswith(PROFILE_PREFIX)}
+    found = {
+        key: payload and _of_no_log(payload)
+        for key, (_, payload) in newest.items()
+        if key[1].startswith(PROFILE_PREFIX)
+    }
     for key in found.keys() | truth.profiles.keys():
         if found.get(key) != truth.profiles.get(key):
             yield f"{key[1].decode()} in partition {key[0]} {_apart(found.get(key), truth.profiles.get(key))}"
+
+
+def _of_no_log(payload: bytes) -> bytes:
+    """A packed profile as if its offsets counted in no log that has a name."""
+    row = unpack_row(payload).copy().view(ROW)
+    row["log"] = 0
+    return row.tobytes()
 
 
 def each_was_scored_on_its_true_profile(evidence: Evidence, truth: Truth) -> Breaches:
