@@ -248,9 +248,11 @@ def test_a_late_event_sees_windows_and_gap_as_of_its_own_time_and_says_how_late_
     """The same windows as where it came in time, among the recent transactions; the fading sums hold all."""
     times = [NOW + 300.0 * number for number in range(20)]
     in_time, late = ProfileStore(), ProfileStore()
-    expected = fold_one_by_one(in_time, [Event(n, time=time, amount=n) for n, time in enumerate(times[:11])])
+    expected = fold_one_by_one(
+        in_time, [Event(n, time=time, amount=float(n)) for n, time in enumerate(times[:11])]
+    )
     order = [*range(10), *range(11, 20), 10]
-    *_, seen = fold_one_by_one(late, [Event(n, time=times[n], amount=n) for n in order])
+    *_, seen = fold_one_by_one(late, [Event(n, time=times[n], amount=float(n)) for n in order])
     for name in ("window_counts", "window_amounts", "window_counterparties", "gap"):
         assert seen.columns[0][name].tolist() == expected[-1].columns[0][name].tolist()
     assert seen.columns[0]["late"] == times[19] - times[10]
