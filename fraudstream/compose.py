@@ -62,7 +62,9 @@ def bind_scoring(app: App, settings: Settings, telemetry: Telemetry) -> dict[str
     if key is None:
         handlers |= {topics.models: refuse_snapshots, topics.controls: refuse_controls}
     else:
-        handlers[topics.controls] = control_handler(Controls(key), core.use_policy, policy, shelf.pin)
+        handlers[topics.controls] = control_handler(
+            Controls(key), core.use_policy, policy, shelf.pin, core.use_rates
+        )
         preparers[topics.models] = SnapshotHandler(shelf, key, FEATURES_VERSION).prepare
     broadcast = Broadcast(
         app.delivery.reader_properties(),

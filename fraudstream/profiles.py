@@ -1,7 +1,8 @@
 """Makes the changelog of the profiles anew from `transactions`, for a changelog that has lost entries.
 
 Profiles are a fold of the transactions, so they come back byte for byte as far as the topic reaches; what its
-retention has removed stays forgotten. Nothing is scored again: the fold ends where the group has committed.
+retention has removed stays forgotten. Amounts are converted by the exchange rates of now. Nothing is scored
+again: the fold ends where the group has committed.
 """
 
 from __future__ import annotations
@@ -21,11 +22,14 @@ from fraudstream.compose import admission, policy_factory, signing_key
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka_admin import KafkaUnreachable, kafka_admin
 from fraudstream.kafka_reading import reader, records
+from fraudstream.model_admin.controls import read_controls
 from fraudstream.model_admin.reading import expect_topics
 from models.core import ScoringCore
 from models.prior import PriorModel
+from models.rates import NO_RATES, Rates
 from models.reputation import ReputationStore
 from models.state import POLICY_KEY
+from schemas.control import EXCHANGE_RATES, ExchangeRates
 from schemas.erasure import Entry, Erasure
 from schemas.errors import InvalidMessage
 
@@ -82,13 +86,22 @@ def rebuild_profiles(settings: Settings, tell: Callable[[Rebuilt], None]) -> Non
     expect_topics(settings.kafka, topics.transactions, topics.scoring_changelog)
     _expect_no_worker(settings)
     try:
+        rates = _rates(settings)
         with reader(settings.kafka, settings.worker.group) as consumer:
             for place in _committed(settings, consumer):
-                tell(_rebuild(settings, consumer, place))
+                tell(_rebuild(settings, consumer, place, rates))
     except KafkaException as error:
         raise KafkaUnreachable(
             f"Kafka at {settings.kafka.bootstrap_servers} refused a request ({error.args[0].name()})."
         ) from error
+
+
+def _rates(settings: Settings) -> Rates:
+    """The exchange rates that scorers use; without a signing key they trust none."""
+    if settings.learning.signing_key is None:
+        return NO_RATES
+    control = read_controls(settings).controls.in_force.get(EXCHANGE_RATES)
+    return Rates.of(control) if isinstance(control, ExchangeRates) else NO_RATES
 
 
 def _expect_no_worker(settings: Settings) -> None:
@@ -118,10 +131,10 @@ def _committed(settings: Settings, consumer: Consumer) -> list[TopicPartition]:
     return found
 
 
-def _rebuild(settings: Settings, consumer: Consumer, place: TopicPartition) -> Rebuilt:
+def _rebuild(settings: Settings, consumer: Consumer, place: TopicPartition, rates: Rates) -> Rebuilt:
     begins, _ = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), _ANSWER_SECONDS)
     note = CommitNote.read(place.metadata)
-    state = fold(settings, _records(consumer, place), note.log)
+    state = fold(settings, _records(consumer, place), rates, note.log)
     changes = [(key, payload) for key, payload in state.changes() if key != POLICY_KEY]
     producer = Producer({**settings.kafka.librdkafka(), "enable.idempotence": True, "log_level": 0})
     for key, payload in changes:
@@ -156,9 +169,12 @@ def _records(consumer: Consumer, place: TopicPartition) -> Iterator[list[Message
         yield batch
 
 
-def fold(settings: Settings, batches: Iterable[list[Message]], log: int = 0) -> SubjectState:
+def fold(
+    settings: Settings, batches: Iterable[list[Message]], rates: Rates = NO_RATES, log: int = 0
+) -> SubjectState:
     """The state of a partition as the scoring agent would have it after these records of one log."""
     core = ScoringCore(PriorModel(), ReputationStore(), policy_factory(settings))
+    core.use_rates(rates)
     take = Erasures(signing_key(settings), Entry.TRANSACTIONS).beside(admission(settings).admit)
     state = core.new_state()
     for batch in batches:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from hashlib import blake2b
 from struct import Struct
 from typing import TYPE_CHECKING, Final
@@ -13,11 +14,13 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from models.arrays import Codes, Floats, Hashes, Integers, ShortHashes
+    from models.arrays import Codes, Flags, Floats, Hashes, Integers, ShortHashes
     from schemas.transaction import Transaction
 
 NO_COUNTRY: Final = 0
 """The country code of a transaction that names none."""
+NO_CURRENCY: Final = 0
+"""The currency code of an amount that names none."""
 _NUMBERS: Final = Struct("<dd")
 
 
@@ -33,13 +36,17 @@ class EventBatch:
     times: Floats
     """Event times, seconds since 1970 (UTC)."""
     amounts: Floats
-    """Billing amounts, major units."""
+    """Major units of ``currencies``."""
+    currencies: Hashes
+    """The three letters of each amount's currency as one number, ``NO_CURRENCY`` when there is none."""
+    booked: Flags
+    """Whether the amount is in the currency of the subject's account, by the sender's word."""
     countries: Codes
     """The two letters of the country as one number, ``NO_COUNTRY`` when there is none."""
     id_hashes: ShortHashes
     """Of the transactions' ids, to notice one that is used again."""
     content_hashes: Hashes
-    """Of id, event time, amount and counterparty: the same where a transaction was sent again."""
+    """Of id, event time, amount with currency, and counterparty: the same of what was sent again."""
     counterparty_hashes: ShortHashes
     dimensions: list[dict[str, str]]
     """What else each transaction names, by kind: merchant category, country, channel, payment type."""
@@ -75,11 +82,12 @@ class EventBatch:
         if times is None:
             times = [transaction.event_timestamp for transaction in transactions]
         counterparties = [transaction.counterparty for transaction in transactions]
-        amounts = [transaction.amount_value for transaction in transactions]
+        ids = [transaction.transaction_id for transaction in transactions]
+        money = [transaction.money for transaction in transactions]
         contents = [
-            f"{transaction.transaction_id}\0{counterparty}".encode() + _NUMBERS.pack(time, amount)
-            for transaction, counterparty, time, amount in zip(
-                transactions, counterparties, times, amounts, strict=True
+            f"{name}\0{counterparty}\0{currency}".encode() + _NUMBERS.pack(time, amount)
+            for name, counterparty, time, (amount, currency, _) in zip(
+                ids, counterparties, times, money, strict=True
             )
         ]
         dimensions = [transaction.dimensions for transaction in transactions]
@@ -87,9 +95,11 @@ class EventBatch:
             subjects=[transaction.subject for transaction in transactions],
             counterparties=counterparties,
             times=np.array(times, dtype=np.float64),
-            amounts=np.array(amounts, dtype=np.float64),
+            amounts=np.array([amount for amount, _, _ in money], dtype=np.float64),
+            currencies=np.array([currency_code(currency) for _, currency, _ in money], dtype=np.uint64),
+            booked=np.array([is_booked for _, _, is_booked in money], dtype=np.bool_),
             countries=np.array([country_code(named.get("country")) for named in dimensions], dtype=np.uint16),
-            id_hashes=id_hashes([transaction.transaction_id for transaction in transactions]),
+            id_hashes=id_hashes(ids),
             content_hashes=_hashes(contents),
             counterparty_hashes=short_hashes(stable_hashes(counterparties)),
             dimensions=dimensions,
@@ -105,6 +115,8 @@ class EventBatch:
             counterparties=[self.counterparties[position] for position in chosen],
             times=self.times[positions],
             amounts=self.amounts[positions],
+            currencies=self.currencies[positions],
+            booked=self.booked[positions],
             countries=self.countries[positions],
             id_hashes=self.id_hashes[positions],
             content_hashes=self.content_hashes[positions],
@@ -128,12 +140,18 @@ def _hashes(values: Iterable[bytes]) -> Hashes:
 
 def id_hashes(ids: Iterable[str]) -> ShortHashes:
     """32-bit checksums [n] of transaction ids, never 0: what hangs on them is a count alone."""
-    return np.maximum(np.array([crc32(each.encode()) for each in ids], dtype=np.uint32), np.uint32(1))
+    return np.array([crc32(each.encode()) or 1 for each in ids], dtype=np.uint32)
 
 
 def short_hashes(hashes: Hashes) -> ShortHashes:
     """The low 32 bits, never 0: enough to tell a subject's few dozen counterparties apart."""
     return np.maximum(hashes.astype(np.uint32), np.uint32(1))
+
+
+@cache
+def currency_code(currency: str) -> int:
+    """An alphabetic code of ISO 4217 as a number; ``NO_CURRENCY`` for an empty one."""
+    return int.from_bytes(currency.encode(), "big")
 
 
 def country_code(country: str | None) -> int:

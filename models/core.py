@@ -20,6 +20,7 @@ from models.features import feature_matrix
 from models.policy import Decisions
 from models.prior import PriorModel
 from models.profile import Status, fold, runs
+from models.rates import NO_RATES
 from models.reasons import explain
 from models.reputation import ReputationStore
 from models.state import SubjectState
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from models.features import FeatureMatrix
     from models.policy import Policy
     from models.profile import ProfileView
+    from models.rates import Rates
     from models.scorer import Scorer
     from schemas.alert import Reason
     from schemas.transaction import Transaction
@@ -158,6 +160,7 @@ class ScoringCore:
         self._scorer = scorer
         self._reputations = reputations
         self._timer = timer
+        self._rates = NO_RATES
         self.use_policy(policy_factory)
 
     @property
@@ -168,6 +171,10 @@ class ScoringCore:
     def use_scorer(self, scorer: Scorer) -> None:
         """Score from the next batch on by this model."""
         self._scorer = scorer
+
+    def use_rates(self, rates: Rates) -> None:
+        """Convert amounts from the next batch on by these rates."""
+        self._rates = rates
 
     def use_policy(self, policy_factory: Callable[[], Policy]) -> None:
         """Decide from the next batch on by policies of this kind, in every state."""
@@ -201,7 +208,7 @@ class ScoringCore:
             [part.log for part in parts for _ in part.transactions],
         )
         with self._timer("profile"):
-            profiles = fold(batch, [state.profiles for state in states])
+            profiles = fold(batch, [state.profiles for state in states], self._rates)
         if not np.count_nonzero(profiles.status):
             return Outcome(profiles.status, self._judge(transactions, states, batch, profiles))
         fresh = np.flatnonzero(profiles.status == Status.FRESH)

@@ -186,21 +186,21 @@ class FeatureMatrix:
 def feature_matrix(batch: EventBatch, profiles: ProfileView, reputations: ReputationView) -> FeatureMatrix:
     """The features of a batch, never NaN or infinite."""
     columns = np.empty((len(batch), len(FEATURES)))
-    _write_event(batch, columns[:, :_PROFILE])
+    columns[:, 0] = profiles.columns["amount"]
+    _write_times(batch.times, columns[:, 1:_PROFILE])
     columns[:, _PROFILE:_REPUTATION] = _flat(profiles.columns)[:, : len(PROFILE)]
     columns[:, _REPUTATION:] = _flat(reputations.columns)
     values = np.minimum(np.maximum(columns, _LOW), _HIGH).astype(np.float32)
-    return FeatureMatrix(values, reputations.complete)
+    return FeatureMatrix(values, reputations.complete & (profiles.columns["amount_known"] > 0.0))
 
 
-def _write_event(batch: EventBatch, columns: Floats) -> None:
-    """Write the columns [n, 4] of ``EVENT``; 1970-01-01 was a Thursday."""
-    days, seconds = np.divmod(batch.times, DAY)
+def _write_times(times: Floats, columns: Floats) -> None:
+    """Write the columns [n, 3] of ``EVENT`` after the amount; 1970-01-01 was a Thursday."""
+    days, seconds = np.divmod(times, DAY)
     hours = seconds / HOUR
-    columns[:, 0] = batch.amounts
-    columns[:, 1] = hours
-    columns[:, 2] = (days + THURSDAY) % 7 >= SATURDAY
-    columns[:, 3] = hours < NIGHT_ENDS
+    columns[:, 0] = hours
+    columns[:, 1] = (days + THURSDAY) % 7 >= SATURDAY
+    columns[:, 2] = hours < NIGHT_ENDS
 
 
 def _flat(view: Records) -> Floats:

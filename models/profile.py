@@ -16,6 +16,7 @@ import numpy as np
 
 from models.profile_fold import VIEW, fold_rows, repeated
 from models.profile_row import ROW, WORDS, empty_row, unpack_row
+from models.rates import NO_RATES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from models.arrays import Floats, Hashes, Integers, Records
     from models.batch import EventBatch
+    from models.rates import Rates
 
 T = TypeVar("T")
 
@@ -70,7 +72,7 @@ class ProfileView:
 
 
 class ProfileStore:
-    """The profiles of one partition, 1088 bytes each (plus the dictionary's token)."""
+    """The profiles of one partition, 1096 bytes each (plus the dictionary's token)."""
 
     def __init__(self) -> None:
         self._rows: dict[str, int] = {}
@@ -153,45 +155,48 @@ class ProfileStore:
         self._words.resize((rows + min(rows, MOST_NEW_ROWS), WORDS), refcheck=False)
 
 
-def fold(batch: EventBatch, stores: Sequence[ProfileStore]) -> ProfileView:
+def fold(batch: EventBatch, stores: Sequence[ProfileStore], rates: Rates = NO_RATES) -> ProfileView:
     """Fold each event into its subject's profile in its own store; the view has each event as of itself.
 
     Args:
         batch: events of any partitions, those of one partition in its order.
         stores: the store of each event [n]; the fewer changes from one event to the next, the quicker.
+        rates: by which amounts are brought to the currency of their subject's account.
     """
     if len(set(batch.subjects)) == len(batch):
-        return _fold_different(batch, stores)
+        return _fold_different(batch, stores, rates)
     view = ProfileView(np.empty(len(batch), dtype=VIEW), np.empty(len(batch), dtype=np.uint8))
     for turn in _turns(batch.subjects):
-        part = _fold_different(batch.take(turn), [stores[position] for position in turn.tolist()])
+        part = _fold_different(batch.take(turn), [stores[position] for position in turn.tolist()], rates)
         view.put(turn, part)
     return view
 
 
-def _fold_different(batch: EventBatch, stores: Sequence[ProfileStore]) -> ProfileView:
+def _fold_different(batch: EventBatch, stores: Sequence[ProfileStore], rates: Rates) -> ProfileView:
     """Fold events of different subjects."""
     words = np.empty((len(batch), WORDS), dtype=np.uint64)
     gathered = [(store, run, store.gather(batch.subjects[run], words[run])) for store, run in runs(stores)]
     rows = words.view(ROW).reshape(-1)
     # Offsets of another log say nothing: the topic was made anew, or is another cluster's.
     applied = (batch.offsets <= rows["offset"]) & (batch.logs == rows["log"])
-    known = np.where(applied, Status.REPLAY, repeated(rows, batch))
-    status = known.astype(np.uint8)
-    if np.count_nonzero(status):
-        return _fold_fresh(batch, stores, status)
-    columns = fold_rows(rows, batch)
+    repeats = repeated(rows, batch)
+    if np.count_nonzero(applied | repeats):
+        status = np.where(applied, Status.REPLAY, repeats).astype(np.uint8)
+        return _fold_fresh(batch, stores, rates, status)
+    columns = fold_rows(rows, batch, rates)
     for store, run, places in gathered:
         store.scatter(batch.subjects[run], places, words[run])
-    return ProfileView(columns, status)
+    return ProfileView(columns, np.zeros(len(batch), dtype=np.uint8))
 
 
-def _fold_fresh(batch: EventBatch, stores: Sequence[ProfileStore], status: NDArray[np.uint8]) -> ProfileView:
+def _fold_fresh(
+    batch: EventBatch, stores: Sequence[ProfileStore], rates: Rates, status: NDArray[np.uint8]
+) -> ProfileView:
     """Fold only those of the events that are fresh."""
     view = ProfileView(np.zeros(len(batch), dtype=VIEW), status)
     fresh = np.flatnonzero(status == Status.FRESH)
     if len(fresh):
-        part = _fold_different(batch.take(fresh), [stores[position] for position in fresh.tolist()])
+        part = _fold_different(batch.take(fresh), [stores[position] for position in fresh.tolist()], rates)
         view.put(fresh, part)
     return view
 

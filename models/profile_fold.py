@@ -13,10 +13,12 @@ import numpy as np
 from models import profile_row as place
 from models.batch import NO_COUNTRY
 from models.decay import DAY, HOUR, MINUTE, entered, kept
+from models.rates import account
 
 if TYPE_CHECKING:
     from models.arrays import Flags, Floats, Records
     from models.batch import EventBatch
+    from models.rates import Rates
 
 WINDOWS: Final = np.array([10 * MINUTE, HOUR, DAY])
 """The exact windows, seconds."""
@@ -46,26 +48,36 @@ VIEW: Final = np.dtype(
         ("window_counts", "<f8", len(WINDOWS)),
         ("window_amounts", "<f8", len(WINDOWS)),
         ("window_counterparties", "<f8"),
+        ("amount", "<f8"),
+        ("amount_known", "<f8"),
         ("id_reused", "<f8"),
+        ("late", "<f8"),
     ]
 )
 """What an event sees of its profile: sums and windows with the event itself, all else without it.
 
-The columns that are features come first. ``id_reused`` says that a recent transaction of other content has
-the same id. Sums are as of the profile's newest time (a late event sees them so), windows end at the event's
-own time. The sums that fade over an hour are kept but not viewed: the exact hour says it better.
+The columns that are features of the profile come first. ``amount`` is in the subject's accounting currency;
+where it is not known there, the subject's own mean stands in, and it enters no sum of amounts. ``id_reused``
+says that a recent transaction of other content has the same id. ``late`` is the time (s) by which the event
+is older than the subject's newest one, 0 in order.
+
+Sums are as of the profile's newest time: those of a late event hold what happened after it. Windows and gap
+end at the event's own time, as far as the recent transactions reach. The sums that fade over an hour are kept
+but not viewed: the exact hour says it better.
 """
 
 
-def fold_rows(rows: Records, batch: EventBatch) -> Records:
+def fold_rows(rows: Records, batch: EventBatch, rates: Rates) -> Records:
     """Fold each event into its row, in place; returns the view [n] of dtype ``VIEW``."""
     view = np.empty(len(batch), dtype=VIEW)
-    _fold_sums(rows, batch, view)
-    _view_windows(rows, batch, view)
+    amounts, unknown = account(rows, batch, rates)
+    _fold_sums(rows, batch.times, amounts, unknown, view)
+    _view_windows(rows, batch, amounts, view)
     _meet_counterparty(rows, batch, view)
     _meet_country(rows, batch, view)
-    view["id_reused"] = (rows["recent_ids"] == batch.id_hashes[:, None]).any(axis=1)
-    _remember_recent(rows, batch)
+    same_ids = rows["recent_ids"] == batch.id_hashes[:, None]
+    view["id_reused"] = same_ids.any(axis=1) if np.count_nonzero(same_ids) else 0.0
+    _remember_recent(rows, batch, amounts)
     _remember_event(rows, batch)
     return view
 
@@ -73,7 +85,7 @@ def fold_rows(rows: Records, batch: EventBatch) -> Records:
 def repeated(rows: Records, batch: EventBatch) -> Flags:
     """Whether each event is among the recent ones of its subject, with the same id and content, [n]."""
     same = rows["recent_contents"] == batch.content_hashes[:, None]
-    if same.any():
+    if np.count_nonzero(same):
         # A sender chooses ids freely, so that two payments may be made to have one hash: ask the rest, too.
         same &= rows["recent_times"] == batch.times[:, None]
         same &= rows["recent_counterparties"] == batch.counterparty_hashes[:, None]
@@ -82,25 +94,36 @@ def repeated(rows: Records, batch: EventBatch) -> Flags:
     return known
 
 
-def _fold_sums(rows: Records, batch: EventBatch, view: Records) -> None:
+def _fold_sums(rows: Records, times: Floats, amounts: Floats, unknown: list[int], view: Records) -> None:
     """Decayed sums: those of the amount's own history are viewed before the event enters them."""
-    ages = batch.times - rows["newest"]
+    ages = times - rows["newest"]
+    view["late"] = np.maximum(-ages, 0.0)
     sums = rows["sums"] * kept(ages, place.RATES)
-    high = _view_amount(sums, batch.amounts, view)
-    sums += _additions(batch.amounts, high) * entered(ages, place.RATES)
+    high = _view_amount(sums, amounts, unknown, view)
+    additions = _additions(amounts, high)
+    if unknown:
+        additions[unknown, place.WEIGHT] = 0.0
+        additions[unknown, place.AMOUNTS] = _usual(sums[unknown], view["amount"][unknown])
+    sums += additions * entered(ages, place.RATES)
     view["counts"] = sums[:, place.COUNTS][:, 1:]
     view["means"] = sums[:, place.AMOUNTS][:, 1:] / np.maximum(view["counts"], FORGOTTEN)
     rows["sums"] = sums
 
 
-def _view_amount(sums: Floats, amounts: Floats, view: Records) -> Flags:
+def _view_amount(sums: Floats, amounts: Floats, unknown: list[int], view: Records) -> Flags:
     """The amount against the subject's own history; returns which amounts are unusually high."""
     weight = sums[:, place.WEIGHT]
     known = weight > FORGOTTEN  # a subject without a past is its own measure
     mean = np.divide(sums[:, place.TOTAL], weight, out=amounts.copy(), where=known)
+    view["amount_known"] = 1.0
+    if unknown:
+        view["amount_known"][unknown] = 0.0
+        amounts = amounts.copy()
+        amounts[unknown] = mean[unknown]
     squares = np.maximum(sums[:, place.SQUARES] - weight * mean * mean, 0.0)
     deviation = np.sqrt((squares + (USUAL_DEVIATION * mean) ** 2) / (weight + 1.0))
     ratio = amounts / np.maximum(mean, SMALLEST_AMOUNT)
+    view["amount"] = amounts
     view["own_mean"] = mean
     view["own_deviation"] = deviation
     view["amount_ratio"] = ratio
@@ -121,15 +144,22 @@ def _additions(amounts: Floats, high: Flags) -> Floats:
     return additions
 
 
-def _view_windows(rows: Records, batch: EventBatch, view: Records) -> None:
+def _usual(sums: Floats, own_means: Floats) -> Floats:
+    """The mean amounts [n, windows]: they stay as they are when an event of unknown amount adds them."""
+    counts = sums[:, place.COUNTS]
+    means = np.repeat(own_means[:, None], counts.shape[1], axis=1)
+    return np.divide(sums[:, place.AMOUNTS], counts, out=means, where=counts > FORGOTTEN)
+
+
+def _view_windows(rows: Records, batch: EventBatch, amounts: Floats, view: Records) -> None:
     """Exact counts, sums and distinct counterparties of the windows that end with the event."""
     ages = batch.times[:, None] - rows["recent_times"]
     earlier = ages >= 0.0
     inside = (ages[:, None, :] < WINDOWS[:, None]) & earlier[:, None, :]
-    amounts = inside * rows["recent_amounts"][:, None, :]
+    earlier_amounts = inside * rows["recent_amounts"][:, None, :]
     view["gap"] = np.where(earlier, ages, np.inf).min(axis=1)
     view["window_counts"] = inside.sum(axis=2) + 1.0
-    view["window_amounts"] = amounts.sum(axis=2, dtype=np.float64) + batch.amounts[:, None]
+    view["window_amounts"] = earlier_amounts.sum(axis=2, dtype=np.float64) + amounts[:, None]
     view["window_counterparties"] = _distinct(rows, batch, inside[:, -1])
 
 
@@ -165,13 +195,13 @@ def _meet_country(rows: Records, batch: EventBatch, view: Records) -> None:
     rows["country"] = np.where(told & (batch.times >= rows["newest"]), now, before)
 
 
-def _remember_recent(rows: Records, batch: EventBatch) -> None:
+def _remember_recent(rows: Records, batch: EventBatch, amounts: Floats) -> None:
     """Put the event in the place of the recent one that came first."""
     places = np.arange(len(batch)), rows["folded"] % place.RECENT
     rows["recent_times"][places] = batch.times
     rows["recent_contents"][places] = batch.content_hashes
     rows["recent_ids"][places] = batch.id_hashes
-    rows["recent_amounts"][places] = batch.amounts
+    rows["recent_amounts"][places] = amounts
     rows["recent_counterparties"][places] = batch.counterparty_hashes
     rows["folded"] += 1
 

@@ -1,4 +1,4 @@
-"""How a subject's profile lies in memory and in the changelog: one packed row of 1088 bytes.
+"""How a subject's profile lies in memory and in the changelog: one packed row of 1096 bytes.
 
 The bytes in memory are the bytes in the changelog, so packing copies and computes nothing. The first two
 bytes are the layout's version; a change of the layout takes a new number, and what has another is refused.
@@ -43,6 +43,7 @@ ROW: Final = np.dtype(
         ("newest", "<f8"),
         ("offset", "<i8"),
         ("log", "<i8"),
+        ("currency", "<u8"),
         ("sums", "<f8", len(RATES)),
         ("recent_times", "<f8", RECENT),
         ("recent_contents", "<u8", RECENT),
@@ -54,17 +55,20 @@ ROW: Final = np.dtype(
 )
 """``newest`` is the time of the sums; ``offset`` is the last applied, of the log with the identity ``log``.
 
-The recent transactions are a ring: the one folded as number n is at place n modulo ``RECENT``. Empty places
-are at ``NEVER``.
+Amounts are of the ``currency`` in which the account is kept. The recent transactions are a ring: the one
+folded as number n is at place n modulo ``RECENT``. Empty places are at ``NEVER``.
 """
 
 WORDS: Final = ROW.itemsize // 8
 """A row as 64-bit words: numpy gathers and scatters plain words ten times faster than structured rows."""
 
 
-_NEWEST: Final = Struct("<d"), ROW.fields["newest"][1]
-_SUMS: Final = Struct(f"<{len(RATES)}d"), ROW.fields["sums"][1]
-_RECENT_AMOUNTS: Final = Struct(f"<{RECENT}f"), ROW.fields["recent_amounts"][1]
+_PLACES: Final = {name: place for name, (_, place, *_) in (ROW.fields or {}).items()}
+_NUMBERS: Final = (
+    (Struct("<d"), _PLACES["newest"]),
+    (Struct(f"<{len(RATES)}d"), _PLACES["sums"]),
+    (Struct(f"<{RECENT}f"), _PLACES["recent_amounts"]),
+)
 _MOST: Final = 1e34
 """No sum can be more: a row counts at most 2**32 transactions, of at most 10**12 each, squared."""
 
@@ -104,10 +108,8 @@ def unpack_row(payload: bytes) -> Hashes:
 
 def _is_possible(payload: bytes) -> bool:
     """Whether a row's numbers may have come of transactions; a NaN among them makes their sum one."""
-    [newest], sums, amounts = (
-        form.unpack_from(payload, place) for form, place in (_NEWEST, _SUMS, _RECENT_AMOUNTS)
-    )
-    return (
+    [newest], sums, amounts = (form.unpack_from(payload, place) for form, place in _NUMBERS)
+    return bool(
         newest <= _MOST
         and min(sums) >= 0.0
         and sum(sums) <= _MOST

@@ -95,7 +95,7 @@ _TIMES: Final = 7
 
 @dataclass(frozen=True, slots=True)
 class ReputationView:
-    """``columns`` [n] of dtype ``VIEW`` for a batch; ``complete`` [n]: its counterparty is known."""
+    """``columns`` [n] of dtype ``VIEW`` for a batch; ``complete`` [n]: no reputation in it is in doubt."""
 
     columns: Records
     complete: Flags
@@ -108,6 +108,7 @@ class ReputationStore:
         self._rows: dict[str, dict[str | None, int]] = {}
         self._count = 0
         self._free: list[int] = []
+        self._doubted: set[tuple[str, str]] = set()
         self._table = np.zeros(FIRST_ROWS, dtype=ROW)
         self._table[NO_REPUTATION] = (*(NEVER,) * _TIMES, 0.0)
 
@@ -116,16 +117,22 @@ class ReputationStore:
 
     def update(self, reputation: Reputation) -> None:
         """Put this reputation in the place of the one that its key had."""
+        self._doubted.discard((reputation.kind, reputation.id))
         row = self._row_of(reputation.kind, reputation.id)  # may make room, so first
         self._table[row] = _columns(reputation)
 
     def forget(self, kind: str, name: str) -> None:
-        """Drop a reputation, if there is one: it counts as unknown again."""
+        """Drop a reputation, if there is one: nothing is known of its key again."""
+        self._doubted.discard((kind, name))
         if row := self._rows.get(kind, {}).get(name):
             self._table[row] = self._table[NO_REPUTATION]
             del self._rows[kind][name]
             self._free.append(row)
             self._count -= 1
+
+    def doubt(self, kind: str, name: str) -> None:
+        """Note that the newest reputation of this key could not be read; the one before it stays."""
+        self._doubted.add((kind, name))
 
     def view(self, batch: EventBatch) -> ReputationView:
         """The reputations that the batch's transactions meet, as of each event."""
@@ -138,7 +145,17 @@ class ReputationStore:
         _view_merchant(rows[:, _MERCHANT], sums[:, _MERCHANT], batch.times, columns)
         _view_subject(rows[:, _SUBJECT], sums[:, _SUBJECT], batch.times, columns)
         columns["category_shares"] = _shares(sums[:, _CATEGORIES])[..., VIEWED]
-        return ReputationView(columns, found[:, 0] != NO_REPUTATION)
+        return ReputationView(columns, self._complete(batch))
+
+    def _complete(self, batch: EventBatch) -> Flags:
+        """Whether no reputation that an event meets is in doubt, [n]; what has none is known to have none."""
+        complete = np.ones(len(batch), dtype=np.bool_)
+        if self._doubted:
+            names = zip(batch.counterparties, batch.subjects, batch.dimensions, strict=True)
+            for place, (counterparty, subject, named) in enumerate(names):
+                met = {(COUNTERPARTY, counterparty), (SUBJECT, subject), *named.items()}
+                complete[place] = self._doubted.isdisjoint(met)
+        return complete
 
     def _places(self, batch: EventBatch) -> Integers:
         """Rows [n, 7] of each transaction's counterparty, of what else it names, and of its subject."""

@@ -48,7 +48,8 @@ class Alert(Message):
     policy_version: str = Field(max_length=128)
     """Decision policy that chose the threshold."""
     features_complete: bool
-    """False where a reputation was absent and its declared default stood in."""
+    """False where something stood in for what was not known: an amount that no rate brings to the currency of
+    the account, a reputation that could not be read, a profile under another key."""
     source: Source
     """Where the transaction stood."""
     scored_at: Time

@@ -13,6 +13,7 @@ from pydantic_core import PydanticCustomError
 from schemas.decoding import decode
 from schemas.errors import ErrorType
 from schemas.message import Message, Probability, Whole
+from schemas.money import CurrencyCode
 from schemas.times import Time
 from schemas.tokens import Code, Text
 
@@ -20,6 +21,8 @@ DECISION_POLICY: Final = "decision-policy"
 """Key of the controls that choose the policy."""
 MODEL: Final = "model"
 """Key of the controls that hold every scorer to one version of the model."""
+EXCHANGE_RATES: Final = "exchange-rates"
+"""Key of the controls by which every scorer converts amounts."""
 
 _Hmac = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9a-f]{64}$")]
 
@@ -116,7 +119,32 @@ class ModelUnpin(_Model):
     """Tells the controls apart."""
 
 
-Control = FixedThreshold | AlertBudget | ConfiguredPolicy | ModelPin | ModelUnpin
+Rate = Annotated[float, Strict(), Field(ge=1e-9, le=1e9, allow_inf_nan=False)]
+
+
+class ExchangeRates(_Control):
+    """Convert amounts that are not in the currency of their account by these rates."""
+
+    control: Literal["exchange-rates"] = EXCHANGE_RATES
+    """Name of the control and key of its record."""
+    kind: Literal["exchange-rates"] = "exchange-rates"
+    """Tells the controls apart."""
+    as_of: Time
+    """When the rates held."""
+    base: CurrencyCode
+    """Currency of which one unit is worth each of `rates`."""
+    rates: dict[CurrencyCode, Rate]
+    """By currency, how many units of it are one unit of `base`; of a currency without one no amount is
+    converted."""
+
+    @model_validator(mode="after")
+    def _check_base(self) -> Self:
+        if self.rates.get(self.base, 1.0) != 1.0:
+            raise PydanticCustomError(ErrorType.INVALID_VALUE, "must be 1 for the base", {"field": "rates"})
+        return self
+
+
+Control = FixedThreshold | AlertBudget | ConfiguredPolicy | ModelPin | ModelUnpin | ExchangeRates
 """Any control."""
 
 CONTROL: TypeAdapter[Control] = TypeAdapter(

@@ -63,7 +63,8 @@ class Score(Message):
     features_version: Whole
     """Version of the list of features."""
     features_complete: bool
-    """False where a reputation was absent and its declared default stood in."""
+    """False where something stood in for what was not known: an amount that no rate brings to the currency of
+    the account, a reputation that could not be read, a profile under another key."""
     source: Source
     """Where the transaction stood."""
     scored_at: Time

@@ -10,6 +10,7 @@
 | `amount` / `instructed_amount` | 4 amount, transaction | `InstdAmt` |
 | `currency` | 49 currency code, transaction (alphabetic) | `InstdAmt/@Ccy` |
 | `billing_amount`, `billing_currency` | 6 and 51, cardholder billing | |
+| `booked_amount`, `booked_currency` | | in the account's currency, `Ntry/Amt` of camt.054 |
 | `merchant_category_code` | 18 merchant type (ISO 18245) | |
 | `country` / `creditor_country` | 19 acquiring country, as letters | country of `CdtrAgt`, else of `Cdtr` |
 | `point_of_service_entry_mode` | 22 point of service entry mode | |
@@ -53,9 +54,10 @@ class CardTransaction(Message):
     currency: CurrencyCode
     """Currency of `amount`."""
     billing_amount: Amount | None = None
-    """Amount in the currency of the card account."""
+    """Amount in the currency of the card account, in which all of the card's amounts are compared. Without
+    it, `amount` is compared if the account has its currency or a rate is known."""
     billing_currency: CurrencyCode | None = None
-    """Currency of `billing_amount`."""
+    """Currency of `billing_amount`; a `billing_amount` without it is not used."""
     merchant_category_code: MerchantCategoryCode | None = None
     """What the merchant sells."""
     country: CountryCode | None = None
@@ -90,9 +92,11 @@ class CardTransaction(Message):
         return self.event_time.timestamp()
 
     @property
-    def amount_value(self) -> float:
-        """Amount for computing, in major units: where there is one, the billed amount, as it compares."""
-        return float(self.amount if self.billing_amount is None else self.billing_amount)
+    def money(self) -> tuple[float, str, bool]:
+        """Amount for computing in major units, its currency, and whether it is the billed one."""
+        if self.billing_amount is not None and self.billing_currency is not None:
+            return float(self.billing_amount), self.billing_currency, True
+        return float(self.amount), self.currency, False
 
     @property
     def dimensions(self) -> dict[str, str]:
@@ -126,6 +130,11 @@ class TransferTransaction(Message):
     """Amount that the debtor ordered."""
     currency: CurrencyCode
     """Currency of `instructed_amount`."""
+    booked_amount: Amount | None = None
+    """Amount in the currency of the debtor's account, in which all of its amounts are compared. Without it,
+    `instructed_amount` is compared if the account has its currency or a rate is known."""
+    booked_currency: CurrencyCode | None = None
+    """Currency of `booked_amount`; a `booked_amount` without it is not used."""
     creditor_country: CountryCode | None = None
     """Where the creditor's bank is."""
     payment_type: Code | None = None
@@ -138,6 +147,8 @@ class TransferTransaction(Message):
     @model_validator(mode="after")
     def _check_amounts(self) -> Self:
         check_minor_units("instructed_amount", self.instructed_amount, self.currency)
+        if self.booked_amount is not None and self.booked_currency is not None:
+            check_minor_units("booked_amount", self.booked_amount, self.booked_currency)
         return self
 
     @property
@@ -161,9 +172,11 @@ class TransferTransaction(Message):
         return self.event_time.timestamp()
 
     @property
-    def amount_value(self) -> float:
-        """Amount for computing, in major units."""
-        return float(self.instructed_amount)
+    def money(self) -> tuple[float, str, bool]:
+        """Amount for computing in major units, its currency, and whether it is the booked one."""
+        if self.booked_amount is not None and self.booked_currency is not None:
+            return float(self.booked_amount), self.booked_currency, True
+        return float(self.instructed_amount), self.currency, False
 
     @property
     def country(self) -> str | None:

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from models import alert_budget, policy
+from models.rates import Rates
 from models.signing import unseal
 from models.snapshot_scorer import SnapshotScorer
 from schemas import control
@@ -33,14 +34,21 @@ Handler = Callable[[bytes | None, bytes | None], None]
 
 
 def reputation_handler(reputations: ReputationStore) -> Handler:
-    """Keep the reputations of the scoring core up to date; one that is deleted counts as unknown again."""
+    """Keep the reputations of the scoring core up to date.
+
+    One that is deleted is none again; one that is refused leaves the features of whoever meets it incomplete.
+    """
 
     def take(key: bytes | None, value: bytes | None) -> None:
         if value is None:
             reputations.forget(*split_key((key or b"").decode(errors="replace")))
             return
-        reputation = decode_reputation(value)
-        _check_key(key, reputation.key)
+        try:
+            reputation = decode_reputation(value)
+            _check_key(key, reputation.key)
+        except InvalidMessage:
+            reputations.doubt(*split_key((key or b"").decode(errors="replace")))
+            raise
         reputations.update(reputation)
 
     return take
@@ -51,14 +59,16 @@ def control_handler(
     use_policy: Callable[[PolicyFactory], None],
     configured: PolicyFactory,
     pin: Callable[[ModelPin | None], None],
+    use_rates: Callable[[Rates], None],
 ) -> Handler:
-    """Let an operator choose the decision policy and the model, by signed controls.
+    """Let an operator choose the decision policy, the model and the exchange rates, by signed controls.
 
     Args:
         controls: tells true and new ones from others.
         use_policy: has the scoring core decide by policies from this factory (`core.use_policy`).
         configured: makes the policy of the settings.
         pin: holds the scorer to one version of the model (`ModelShelf.pin`).
+        use_rates: has the scoring core convert amounts by these (`core.use_rates`).
     """
 
     def take(key: bytes | None, value: bytes | None) -> None:
@@ -67,6 +77,8 @@ def control_handler(
             pin(chosen)
         elif isinstance(chosen, control.ModelUnpin):
             pin(None)
+        elif isinstance(chosen, control.ExchangeRates):
+            use_rates(Rates.of(chosen))
         elif isinstance(chosen, control.ConfiguredPolicy):
             use_policy(configured)
         else:

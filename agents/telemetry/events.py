@@ -111,7 +111,10 @@ class Telemetry(LearningTelemetry):
         for (kind, decision), count in Counter(zip(kinds, decisions, strict=True)).items():
             self.metrics.transactions_scored.labels(kind, model, decision).inc(count)
         self.metrics.transactions_incomplete.inc(int(np.count_nonzero(~judged.features.complete)))
-        self.metrics.transactions_id_reused.inc(int(np.count_nonzero(judged.seen["id_reused"])))
+        seen = judged.seen
+        self.metrics.transactions_id_reused.inc(int(np.count_nonzero(seen["id_reused"])))
+        self.metrics.transactions_amount_unknown.inc(int(np.count_nonzero(seen["amount_known"] == 0.0)))
+        self.metrics.late.observe(seen["late"][seen["late"] > 0.0])
         self.metrics.score.observe(judged.scores)
         self.metrics.arrival_to_score.observe(np.maximum(now - arrived, 0.0))
         self.metrics.event_age.observe(np.maximum(now - judged.batch.times, 0.0))

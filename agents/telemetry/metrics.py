@@ -38,6 +38,8 @@ LATENCY_BUCKETS = (0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0
 """1 ms to 10 s, around the objectives of 25 ms for a score and 250 ms for a commit."""
 AGE_BUCKETS = (0.1, 0.5, 1.0, 5.0, 30.0, 60.0, 300.0, 3_600.0, 86_400.0, 604_800.0)
 """100 ms to 7 days: a bank sends what happened now, or catches up after an outage."""
+LATE_BUCKETS = (1.0, 10.0, 60.0, 600.0, 3_600.0, 86_400.0, 604_800.0, 2_592_000.0)
+"""1 s to 30 days, with the ends of the exact windows: 10 minutes, 1 hour, 1 day."""
 DELAY_BUCKETS = (3_600.0, 21_600.0, 86_400.0, 172_800.0, 345_600.0, 604_800.0, 1_209_600.0, 2_592_000.0)
 """1 hour to 30 days: a verdict comes within hours, a chargeback after weeks."""
 LEARN_BUCKETS = (0.25, 0.5, 1.0, 2.0, 3.0, 4.0, 5.0, 7.5, 10.0, 30.0, 60.0, 300.0)
@@ -96,7 +98,18 @@ class Metrics:
         )
         self.transactions_incomplete = self._counter(
             "fraudstream_transactions_incomplete_total",
-            "Transactions scored with the declared defaults of an absent reputation.",
+            "Transactions scored on features that something stood in for: an amount without a rate, a "
+            "reputation that could not be read, a profile under another key.",
+        )
+        self.transactions_amount_unknown = self._counter(
+            "fraudstream_transactions_amount_unknown_total",
+            "Transactions scored without their amount, which no rate brings to the currency of the account.",
+        )
+        self.late = BatchHistogram(
+            "fraudstream_late_seconds",
+            "Time by which a transaction is older than the newest of its card or account, where it is.",
+            LATE_BUCKETS,
+            self._registry,
         )
         self.score = BatchHistogram(
             "fraudstream_score", "Score of each transaction, from 0 to 1.", SCORE_BUCKETS, self._registry

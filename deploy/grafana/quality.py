@@ -95,8 +95,8 @@ def _alerts() -> tuple[Panel, ...]:
         ),
         lines(
             "How many scores rest on defaults?",
-            "Share of transactions that named a counterparty, country or the like whose reputation no scorer "
-            "had. High in a new installation.",
+            "Share of transactions for which something stood in: an amount that no rate brings to the "
+            "currency of its account, a reputation that could not be read, a profile under another key.",
             Query(
                 f"sum(rate(fraudstream_transactions_incomplete_total{{{WORKER}}}[$__rate_interval]))"
                 f" / sum(rate(fraudstream_arrival_to_score_seconds_count{{{WORKER}}}[$__rate_interval]))",

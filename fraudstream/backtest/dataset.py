@@ -42,6 +42,11 @@ class PastTransaction:
     dimensions: dict[str, str]
 
     @property
+    def money(self) -> tuple[float, str, bool]:
+        """The amount, without a currency: all have the same."""
+        return self.amount_value, "", False
+
+    @property
     def event_time(self) -> datetime:
         """Event time as a message has it."""
         return datetime.fromtimestamp(self.event_timestamp, UTC)
@@ -201,5 +206,5 @@ class _NamedBy:
 
 
 def _amount(message: Mapping[str, str | bool | int]) -> float:
-    """The amount that the core compares, as ``amount_value`` of the schema."""
-    return float(message.get("billing_amount") or message.get("amount") or message["instructed_amount"])
+    """The amount that the core compares: a simulated bank has one currency."""
+    return float(message.get("amount") or message["instructed_amount"])

@@ -1,8 +1,9 @@
-"""`fraudstream control`: what every scorer is told while it runs, and to tell it another decision policy."""
+"""`fraudstream control`: what every scorer is told while it runs: decision policy, exchange rates, model."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path  # noqa: TC003 - typer reads the annotation
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -61,6 +62,20 @@ def alert_budget(
     now = datetime.now(UTC)
     bounds = {"floor": floor, "ceiling": ceiling, "decline": decline}
     _issue(budget(alerts_per_10000, **bounds, issued_at=now, remark=remark))
+
+
+@app.command()
+def rates(
+    file: Annotated[
+        Path, typer.Argument(exists=True, dir_okay=False, help="JSON or CSV, see docs/kafka.md.")
+    ],
+    *,
+    remark: Remark = None,
+) -> None:
+    """Convert amounts that are not in the currency of their account by the rates of a file."""
+    from fraudstream.model_admin.rates import exchange_rates  # noqa: PLC0415 - see the package's docstring
+
+    _issue(exchange_rates(file.read_bytes(), issued_at=datetime.now(UTC), remark=remark))
 
 
 @app.command()

@@ -24,6 +24,7 @@ _SUMS: Final = {
 UNITS: Final = {
     "newest_event_time": "time of the newest transaction",
     "last_offset": "position of the last transaction in its partition of topic transactions",
+    "accounting_currency": "ISO 4217 code of the currency that all amounts here are of",
     "last_log": "identity of the topic in which that position counts: 64 bits of its Kafka topic id, or 0",
     "transactions_folded": "transactions since the profile began",
     "last_country": "ISO 3166-1 alpha-2 code of the last transaction",
@@ -42,13 +43,13 @@ def describe(payload: bytes) -> dict[str, Any]:
         UnknownLayoutError: another release packed it.
     """
     row = unpack_row(payload).view(ROW)[0]
-    country = int(row["country"])
     return {
         "newest_event_time": _moment(float(row["newest"])),
         "last_offset": int(row["offset"]),
         "last_log": int(row["log"]),
+        "accounting_currency": _letters(int(row["currency"])),
         "transactions_folded": int(row["folded"]),
-        "last_country": country.to_bytes(2, "big").decode() if country else None,
+        "last_country": _letters(int(row["country"])),
         "fading_sums": {name: float(row["sums"][number]) for name, number in _SUMS.items()},
         "recent_transactions": _recent(row),
         "last_counterparty_hashes": _hashes(row["counterparties"]),
@@ -74,6 +75,11 @@ def _recent(row: Records) -> list[dict[str, Any]]:
 
 def _hashes(values: Records) -> list[str]:
     return [f"{value:x}" for value in values.tolist() if value]
+
+
+def _letters(code: int) -> str | None:
+    """The letters of the code of a country or a currency."""
+    return code.to_bytes(8, "big").lstrip(b"\0").decode(errors="replace") or None
 
 
 def _moment(timestamp: float) -> str | None:

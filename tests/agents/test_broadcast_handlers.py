@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,17 +11,20 @@ import orjson
 import pytest
 
 from agents.broadcast import control_handler, policy_factory, refuse_controls, reputation_handler
+from models.batch import EventBatch, currency_code
 from models.controls import Controls, sign
 from models.policy import FixedThreshold
 from models.reputation import ReputationStore
 from schemas.control import decode_control
 from schemas.errors import ErrorType, InvalidMessage
+from schemas.transaction import CardTransaction
 from tests.models.model_cases import KEY
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from models.policy import Policy
+    from models.rates import Rates
     from schemas.control import ModelPin
 
 REPUTATION = {
@@ -40,6 +44,15 @@ FIXED = {
     "issued_at": "2026-03-01T00:00:00Z",
     "review": 0.3,
     "decline": 0.6,
+}
+RATES = {
+    "schema_version": 1,
+    "control": "exchange-rates",
+    "kind": "exchange-rates",
+    "issued_at": "2026-03-01T00:00:00Z",
+    "as_of": "2026-02-28T00:00:00Z",
+    "base": "EUR",
+    "rates": {"XOF": 655.957},
 }
 BUDGET = {
     "schema_version": 1,
@@ -111,12 +124,34 @@ def test_a_bad_reputation_changes_nothing(
     assert len(reputations) == 0
 
 
+def test_features_that_meet_a_reputation_that_was_refused_are_incomplete_until_the_next_one() -> None:
+    reputations = ReputationStore()
+    take = reputation_handler(reputations)
+    abroad = CardTransaction(
+        transaction_id="t",
+        event_time=datetime(2026, 3, 1, tzinfo=UTC),
+        card_id="card",
+        merchant_id="shop",
+        amount="1.00",
+        currency="EUR",
+        country="FR",
+    )
+    batch = EventBatch.of([abroad], [0])
+    assert reputations.view(batch).complete.all()
+    with refused(ErrorType.NOT_JSON):
+        take(b"country:FR", b"{")
+    assert not reputations.view(batch).complete.any()
+    take(b"country:FR", encoded(REPUTATION))
+    assert reputations.view(batch).complete.all()
+
+
 class Core:
     """Stands for the scoring core and its shelf of models: keeps what it was told to use."""
 
     def __init__(self) -> None:
         self.policy: Policy | None = None
         self.pins: list[ModelPin | None] = []
+        self.rates: list[Rates] = []
 
     def use_policy(self, factory: Callable[[], Policy]) -> None:
         self.policy = factory()
@@ -130,7 +165,9 @@ def core() -> Core:
 @pytest.fixture
 def take(core: Core) -> Callable[[bytes | None, bytes | None], None]:
     configured = FixedThreshold(0.5, 0.9, "configured")
-    return control_handler(Controls(KEY), core.use_policy, lambda: configured, core.pins.append)
+    return control_handler(
+        Controls(KEY), core.use_policy, lambda: configured, core.pins.append, core.rates.append
+    )
 
 
 @pytest.mark.parametrize(("control", "version"), [(FIXED, "strict-7"), (BUDGET, "budget-3")])
@@ -149,6 +186,18 @@ def test_the_policy_decides_by_the_controls_scores(
     scores = np.array([review - 0.01, review, decline - 0.01, decline])
     decisions = policy.decide(np.zeros(4), scores, ["a", "b", "c", "d"]).decisions
     assert decisions == ["approve", "review", "review", "decline"]
+
+
+def test_exchange_rates_are_taken_over_and_leave_policy_and_model(core: Core, take: Any) -> None:
+    take(b"exchange-rates", signed(RATES))
+    [rates] = core.rates
+    euro, franc = map(currency_code, ("EUR", "XOF"))
+    assert rates.factor(franc, euro) == pytest.approx(1 / 655.957)
+    assert rates.factor(euro, franc) == pytest.approx(655.957)
+    assert rates.factor(franc, currency_code("USD")) is None
+    assert (core.policy, core.pins) == (None, [])
+    with refused(ErrorType.OLD_CONTROL):
+        take(b"exchange-rates", signed(RATES))
 
 
 def test_a_control_gives_way_to_the_configured_policy(core: Core, take: Any) -> None:

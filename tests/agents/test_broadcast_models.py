@@ -169,7 +169,10 @@ def scorers_handler(pins: list[ModelPin | None]) -> Handler:
     def no_policy(_: object) -> None:
         pytest.fail("no policy was chosen")
 
-    return control_handler(Controls(KEY), no_policy, lambda: FixedThreshold(0.5, 0.9), pins.append)
+    def no_rates(_: object) -> None:
+        pytest.fail("no rates were given")
+
+    return control_handler(Controls(KEY), no_policy, lambda: FixedThreshold(0.5, 0.9), pins.append, no_rates)
 
 
 BAD_PINS = {

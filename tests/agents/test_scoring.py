@@ -194,6 +194,19 @@ def test_an_id_that_comes_again_with_another_amount_is_scored_alerted_by_itself_
     assert registry.get_sample_value("fraudstream_transactions_id_reused_total") == 1
 
 
+def test_how_late_a_transaction_is_and_an_amount_that_is_missing_are_counted(
+    app: FakeApp, bind: Callable[..., None], record: MakeRecord, registry: CollectorRegistry
+) -> None:
+    bind()
+    run(app, record(0), record(1, transaction_id="t-2", event_time="2026-03-01T09:30:00+00:00"))
+    run(app, record(2, transaction_id="t-3", currency="USD"))
+    assert [score.features_complete for score in scores(app)] == [True, True, False]
+    assert registry.get_sample_value("fraudstream_transactions_amount_unknown_total") == 1
+    assert registry.get_sample_value("fraudstream_late_seconds_count") == 1
+    assert registry.get_sample_value("fraudstream_late_seconds_sum") == 1_800
+    assert registry.get_sample_value("fraudstream_late_seconds_bucket", {"le": "600.0"}) == 0
+
+
 def test_offsets_of_another_log_are_scored(
     app: FakeApp, bind: Callable[..., None], record: MakeRecord, registry: CollectorRegistry
 ) -> None:

@@ -82,6 +82,8 @@ def stream() -> EventBatch:
         counterparty_hashes=np.array([1 + int(draw.expovariate(0.25)) for _ in times], dtype=np.uint32),
         dimensions=[],
         offsets=np.arange(EVENTS),
+        currencies=np.zeros(EVENTS, dtype=np.uint64),
+        booked=np.zeros(EVENTS, dtype=np.bool_),
         logs=np.zeros(EVENTS, dtype=np.int64),
     )
 

@@ -17,7 +17,7 @@ from agents.runtime.state import unseal as unseal_change
 from fraudstream.compose import new_model
 from models.features import EVENT, PROFILE
 from models.prior import PriorModel
-from models.profile_row import ROW
+from models.profile_row import ROW, unpack_row
 from models.reputation_ledger import ReputationLedger
 from models.signing import unseal
 from models.snapshot_scorer import SnapshotScorer
@@ -129,7 +129,10 @@ def every_label_is_keyed(evidence: Evidence, truth: Truth) -> Breaches:
 
 
 def profiles_are_the_truth(evidence: Evidence, truth: Truth) -> Breaches:
-    """The profile of each card in the changelog is the fold of its transactions, byte for byte."""
+    """The profile of each card in the changelog is the fold of its transactions, byte for byte.
+
+    But for the identity of the topic, which the broker makes.
+    """
     newest: dict[tuple[int, bytes], tuple[int, bytes | None]] = {}
     for record in evidence.changelog:
         key = (record.of_partition, record.key() or b"")
@@ -137,7 +140,7 @@ def profiles_are_the_truth(evidence: Evidence, truth: Truth) -> Breaches:
         if offset >= newest.get(key, (0, None))[0]:  # a late write of a former owner does not count
             newest[key] = offset, payload
     found = {
-        key: _without_log(payload)
+        key: payload and _of_no_log(payload)
         for key, (_, payload) in newest.items()
         if key[1].startswith(PROFILE_PREFIX)
     }
@@ -146,11 +149,9 @@ def profiles_are_the_truth(evidence: Evidence, truth: Truth) -> Breaches:
             yield f"{key[1].decode()} in partition {key[0]} {_apart(found.get(key), truth.profiles.get(key))}"
 
 
-def _without_log(profile: bytes | None) -> bytes | None:
-    """Leave out the topic's id, which the truth does not know."""
-    if profile is None:
-        return None
-    row = np.frombuffer(profile, dtype=ROW).copy()
+def _of_no_log(payload: bytes) -> bytes:
+    """A packed profile as if its offsets counted in no log that has a name."""
+    row = unpack_row(payload).copy().view(ROW)
     row["log"] = 0
     return row.tobytes()
 

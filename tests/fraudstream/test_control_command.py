@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -19,6 +21,7 @@ from fraudstream.model_admin.policies import budget, fixed_threshold
 from models.alert_budget import AlertBudget
 from models.controls import Controls
 from models.policy import FixedThreshold
+from schemas.control import ExchangeRates
 from tests.models.model_cases import KEY, START, pin, signed
 
 if TYPE_CHECKING:
@@ -103,6 +106,56 @@ def test_every_policy_that_can_be_has_a_name_that_a_control_can_have(
     ):
         assert policy_factory(control)().version == control.version
         assert len(control.version) <= 32
+
+
+CSV = "as_of,base,currency,rate\n2026-11-27,EUR,USD,1.16\n2026-11-27,EUR,XOF,655.957\n"
+JSON = '{"as_of": "2026-11-27", "base": "EUR", "rates": {"USD": 1.16, "XOF": 655.957}}'
+
+
+@pytest.mark.parametrize(
+    "text", [CSV, "\ufeff" + CSV.replace("\n", "\r\n"), JSON, JSON.replace('27"', '27T00:00:00Z"')]
+)
+def test_rates_are_told_from_a_csv_or_json_file(issued: list[Control], tmp_path: Path, text: str) -> None:
+    (file := tmp_path / "rates").write_text(text, newline="")
+    result = run("rates", str(file), "--remark", "as published")
+    [control] = issued
+    assert isinstance(control, ExchangeRates)
+    assert (control.base, control.rates) == ("EUR", {"USD": 1.16, "XOF": 655.957})
+    assert (control.as_of, control.remark) == (datetime(2026, 11, 27, tzinfo=UTC), "as published")
+    assert "exchange-rates.base: EUR" in result.stdout.splitlines()
+
+
+def test_the_example_file_of_rates_is_one(issued: list[Control]) -> None:
+    run("rates", str(Path(__file__).parents[2] / "deploy" / "exchange-rates.example.json"))
+    assert len(issued) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "has no rates of one date"),
+        ("USD 1.16", "has no rates of one date"),
+        ("a,b\n1,2\n", "has no rates of one date"),
+        (CSV.replace("1.16", "1,16"), "has no rates of one date"),
+        (CSV.replace("1.16", "x"), "has no rates of one date"),
+        (CSV.replace("EUR,XOF", "GBP,XOF"), "has no rates of one date"),
+        (CSV.replace("XOF", "USD"), "each currency once"),
+        ("{", "is no JSON"),
+        (JSON.replace("1.16", "0"), r"refuse these rates: rates"),
+        (JSON.replace("1.16", "1e300"), r"refuse these rates: rates"),
+        (JSON.replace("USD", "USS"), r"refuse these rates: rates"),
+        (JSON.replace("USD", "EUR"), r"refuse these rates: rates: must be 1 for the base"),
+        (JSON.replace("2026-11-27", "yesterday"), r"refuse these rates: as_of"),
+        ('{"base": "EUR", "rates": {}}', r"refuse these rates: as_of"),
+    ],
+)
+def test_a_file_that_is_no_rates_is_refused_in_a_sentence(
+    issued: list[Control], tmp_path: Path, text: str, says: str
+) -> None:
+    (file := tmp_path / "rates").write_text(text)
+    with pytest.raises(ModelRefused, match=rf"^[^\n]*({says})[^\n]*\.$"):
+        run("rates", str(file))
+    assert issued == []
 
 
 def test_show_is_the_controls_in_force_and_in_words_what_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

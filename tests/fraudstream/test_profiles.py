@@ -13,6 +13,8 @@ from models.core import ScoringCore
 from models.erasing import sign
 from models.policy import FixedThreshold
 from models.prior import PriorModel
+from models.profile_row import ROW, unpack_row
+from models.rates import NO_RATES, Rates
 from models.reputation import ReputationStore
 from models.state import PROFILE_PREFIX
 from schemas.erasure import HEADER
@@ -70,6 +72,20 @@ def test_what_was_refused_or_repeated_changes_no_profile() -> None:
         transaction(3),
     ]
     assert profiles(fold(Settings(), [records]).changes()) == scored(records[0], records[3])
+
+
+def test_amounts_are_converted_by_the_rates_in_force() -> None:
+    abroad = record(2, transaction(2).value().replace(b"EUR", b"USD"), "card-1")
+    batches = [[transaction(0), transaction(1), abroad]]
+    [converted], [unknown] = (
+        profiles(fold(Settings(), batches, rates).changes()).values()
+        for rates in (Rates({"EUR": 1.0, "USD": 3.0}), NO_RATES)
+    )
+    amounts = [
+        sorted(unpack_row(payload or b"").view(ROW)["recent_amounts"][0]) for payload in (converted, unknown)
+    ]
+    assert amounts[0][-3:] == pytest.approx([3.33, 9.99, 9.99])
+    assert amounts[1][-3:] == pytest.approx([0.0, 9.99, 9.99])
 
 
 def test_an_erasure_forgets_what_came_before_it() -> None:

@@ -145,7 +145,7 @@ def test_every_field_of_the_packed_row_is_described_and_has_a_unit() -> None:
     assert told["newest_event_time"] == "2026-01-01T01:00:00+00:00"
     assert [each["amount"] for each in told["recent_transactions"]] == [1.5, 2.5]
     assert len({each["id_hash"] for each in told["recent_transactions"]}) == 2
-    assert told["last_log"] == 0
+    assert (told["last_log"], told["accounting_currency"]) == (0, "EUR")
     assert told["fading_sums"]["transactions_30d"] == pytest.approx(2.0, abs=0.01)
 
 

@@ -131,6 +131,7 @@ async def test_an_operators_control_reaches_a_running_worker_and_a_bad_one_does_
         lambda factory: used.append(factory()),
         lambda: FixedThreshold(0.5, 0.9, "configured"),
         lambda _: None,
+        lambda _: None,
     )
     async with broadcast(servers, {topic.name: handler}) as reader:
         await asyncio.wait_for(reader.wait_caught_up(), LIMIT)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from models.batch import EventBatch, country_code, short_hashes, stable_hashes
+from models.batch import EventBatch, country_code, currency_code, short_hashes, stable_hashes
 from schemas.transaction import CardTransaction, TransferTransaction
 
 HASH_OF_CARD_1 = 0xF14B3F32115BA3F8
@@ -42,6 +42,8 @@ def test_both_kinds_give_the_same_columns() -> None:
     assert batch.counterparties == ["terminal-1", "creditor-1"]
     assert batch.times.tolist() == [NOON.timestamp()] * 2
     assert batch.amounts.tolist() == [11.0, 99.99]
+    assert batch.currencies.tolist() == [currency_code("EUR")] * 2
+    assert batch.booked.tolist() == [True, False]
     assert batch.countries.tolist() == [country_code("FR"), country_code(None)]
     assert batch.dimensions == [
         {"merchant": "m1", "merchant-category": "5411", "country": "FR"},
@@ -66,6 +68,7 @@ def test_a_part_of_a_batch_is_the_batch_of_that_part() -> None:
         {"event_time": NOON + timedelta(milliseconds=1)},
         {"creditor_account": "creditor-2"},
         {"instructed_amount": "99.98"},
+        {"currency": "USD"},
         {"end_to_end_id": "e1c", "creditor_account": "reditor-1"},
     ],
 )

@@ -11,9 +11,10 @@ import pytest
 
 from models.alert_budget import AlertBudget
 from models.core import CANARY_SCORE, Part, Scored, ScoringCore, Skipped
-from models.features import FEATURES
+from models.features import FEATURES, NAMES
 from models.policy import FixedThreshold
 from models.prior import PriorModel
+from models.rates import Rates
 from models.reputation import ReputationStore
 from schemas.reputation import Reputation
 from schemas.score import Decision
@@ -121,6 +122,51 @@ def test_transfers_under_one_end_to_end_id_are_each_scored_and_each_repeat_is_kn
     assert core.process(transfers, range(3, 6), state) == [Skipped.REPEAT] * 3
 
 
+@pytest.mark.parametrize("given", [{}, {"EUR": 1.0, "XOF": 655.957}])
+def test_transfers_in_two_currencies_are_compared_by_their_worth_or_not_at_all(
+    core: ScoringCore, given: dict[str, float]
+) -> None:
+    core.use_rates(Rates(given))
+    sent = {"acc_eur": ("50.00", "EUR", "32000", "XOF"), "acc_xof": ("32000", "XOF", "32000.00", "EUR")}
+    last = {}
+    for debtor, (usual, own, amount, currency) in sent.items():
+        state = core.new_state()
+        past = [transfer(usual, currency=own, days=day, debtor=debtor) for day in range(30)]
+        core.process(past, range(30), state)
+        [last[debtor]] = core.process(
+            [transfer(amount, currency=currency, days=30, debtor=debtor)], [30], state
+        )
+    few, many = last["acc_eur"], last["acc_xof"]
+    assert isinstance(few, Scored)
+    assert isinstance(many, Scored)
+    assert few.decision is Decision.APPROVE
+    assert (few.complete, many.complete) == (bool(given), bool(given))
+    ratio = NAMES.index("amount_ratio")
+    if given:
+        assert few.features[ratio] == pytest.approx(0.976, abs=0.01)
+        assert many.features[ratio] == pytest.approx(655.957, rel=1e-3)
+        assert many.decision is not Decision.APPROVE
+    else:
+        assert (few.features[ratio], many.features[ratio]) == (1.0, 1.0)
+
+
+def test_the_booked_amount_needs_no_rates(core: ScoringCore) -> None:
+    state = core.new_state()
+    core.process([transfer("50.00", days=day) for day in range(30)], range(30), state)
+    booked = {"booked_amount": "48.78", "booked_currency": "EUR"}
+    [result] = core.process([transfer("32000", currency="XOF", days=30, **booked)], [30], state)
+    assert isinstance(result, Scored)
+    assert (result.complete, result.decision) == (True, Decision.APPROVE)
+    assert result.features[NAMES.index("amount")] == pytest.approx(48.78)
+
+
+def test_a_billed_amount_without_its_currency_is_not_used(core: ScoringCore) -> None:
+    payment = card(1).model_copy(update={"billing_amount": "3000.00"})
+    [result] = core.process([payment], [0], core.new_state())
+    assert isinstance(result, Scored)
+    assert result.features[NAMES.index("amount")] == 20.0
+
+
 def test_a_topic_that_was_made_again_is_scored_from_its_first_offset_on(core: ScoringCore) -> None:
     state = core.new_state()
     core.process([card(number) for number in range(200)], range(200), state, log=11)
@@ -139,7 +185,7 @@ def test_a_score_says_what_made_it(core: ScoringCore) -> None:
     assert result.features.shape == (len(FEATURES),)
     assert (result.scored_by, result.policy_version, result.threshold) == ("prior", "fixed-0.5-0.9", 0.5)
     assert result.dimensions == {"merchant": "m1"}
-    assert not result.complete
+    assert result.complete
 
 
 def test_an_alert_has_reasons_and_an_approval_has_none(core: ScoringCore) -> None:
@@ -155,7 +201,7 @@ def test_an_alert_has_reasons_and_an_approval_has_none(core: ScoringCore) -> Non
     assert unusual.reasons[0].normal_for_subject == pytest.approx(20.0)
 
 
-def test_a_known_counterparty_makes_the_features_complete_and_its_frauds_count() -> None:
+def test_the_frauds_of_a_known_counterparty_count_and_features_are_complete_before_and_after() -> None:
     reputations = ReputationStore()
     core = ScoringCore(PriorModel(), reputations, lambda: FixedThreshold(0.5, 0.9))
     [before] = core.process([card(1)], [0], core.new_state())
@@ -172,6 +218,7 @@ def test_a_known_counterparty_makes_the_features_complete_and_its_frauds_count()
     [after] = core.process([card(1)], [0], core.new_state())
     assert isinstance(before, Scored)
     assert isinstance(after, Scored)
+    assert before.complete
     assert after.complete
     assert after.score > 0.5 > before.score
     assert after.reasons[0].code == "COUNTERPARTY_FRAUD_HISTORY"

@@ -53,6 +53,8 @@ def columns_of(payments: Payments) -> EventBatch:
         counterparty_hashes=short_hashes(stable_hashes(terminals)),
         dimensions=[{}] * count,
         offsets=np.arange(count),
+        currencies=np.zeros(count, dtype=np.uint64),
+        booked=np.zeros(count, dtype=np.bool_),
         logs=np.zeros(count, dtype=np.int64),
     )
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.batch import EventBatch, country_code, id_hashes, short_hashes, stable_hashes
+from models.batch import EventBatch, country_code, currency_code, id_hashes, short_hashes, stable_hashes
 from models.decay import DAY, HOUR
 from models.profile import FIRST_ROWS, ProfileStore, ProfileView, Status
 from models.profile_row import HIGH_AMOUNTS, RECENT, ROW, UnknownLayoutError
@@ -31,6 +31,8 @@ class Event:
     subject: str = "card"
     counterparty: str = "shop"
     country: str | None = None
+    currency: str = "EUR"
+    booked: bool = False
 
 
 def batch_of(events: list[Event], first_offset: int = 0, log: int = 0) -> EventBatch:
@@ -39,6 +41,8 @@ def batch_of(events: list[Event], first_offset: int = 0, log: int = 0) -> EventB
         counterparties=[event.counterparty for event in events],
         times=np.array([event.time for event in events]),
         amounts=np.array([event.amount for event in events]),
+        currencies=np.array([currency_code(event.currency) for event in events], dtype=np.uint64),
+        booked=np.array([event.booked for event in events]),
         countries=np.array([country_code(event.country) for event in events], dtype=np.uint16),
         id_hashes=id_hashes([str(event.number) for event in events]),
         content_hashes=stable_hashes([repr(astuple(event)) for event in events]),
@@ -209,14 +213,14 @@ def test_two_payments_with_one_hash_of_their_content_are_two() -> None:
     assert not store.fold(batch).status.any()
 
 
-def test_a_row_is_1088_bytes_and_says_its_layout() -> None:
+def test_a_row_is_1096_bytes_and_says_its_layout() -> None:
     store = ProfileStore()
     store.fold(batch_of([Event(1)]))
     packed = store.pack("card")
-    assert len(packed) == 1088
+    assert len(packed) == 1096
     with pytest.raises(UnknownLayoutError, match="layout 2 with 792 bytes"):
         store.unpack("card", b"\x02" + packed[1:792])  # as it was before offsets had a log
-    with pytest.raises(UnknownLayoutError, match="layout 3 with 1087 bytes"):
+    with pytest.raises(UnknownLayoutError, match="layout 3 with 1095 bytes"):
         store.unpack("card", packed[:-1])
 
 
@@ -238,6 +242,21 @@ def test_windows_are_exact_and_end_with_the_event() -> None:
     assert late["window_counts"].tolist() == [4, 5, 6]
     assert late["gap"] == 1.0
     assert late["window_counterparties"] == 4
+
+
+def test_a_late_event_sees_windows_and_gap_as_of_its_own_time_and_says_how_late_it_is() -> None:
+    """The same windows as where it came in time, among the recent transactions; the fading sums hold all."""
+    times = [NOW + 300.0 * number for number in range(20)]
+    in_time, late = ProfileStore(), ProfileStore()
+    expected = fold_one_by_one(
+        in_time, [Event(n, time=time, amount=float(n)) for n, time in enumerate(times[:11])]
+    )
+    order = [*range(10), *range(11, 20), 10]
+    *_, seen = fold_one_by_one(late, [Event(n, time=times[n], amount=float(n)) for n in order])
+    for name in ("window_counts", "window_amounts", "window_counterparties", "gap"):
+        assert seen.columns[0][name].tolist() == expected[-1].columns[0][name].tolist()
+    assert seen.columns[0]["late"] == times[19] - times[10]
+    assert not any(view.columns[0]["late"] for view in expected)
 
 
 def test_the_last_transactions_that_came_are_kept() -> None:

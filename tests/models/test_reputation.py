@@ -64,11 +64,11 @@ def view_of(store: ReputationStore, *merchants: str, at: datetime = NOON) -> Rep
     return store.view(EventBatch.of(transactions, range(len(transactions))))
 
 
-def test_an_absent_reputation_is_no_transactions_no_frauds_and_incomplete() -> None:
+def test_an_absent_reputation_is_no_transactions_no_frauds_and_that_is_all_there_is_to_know() -> None:
     store = ReputationStore()
     store.update(reputation("known"))
     view = view_of(store, "unknown", "known")
-    assert view.complete.tolist() == [False, True]
+    assert view.complete.tolist() == [True, True]
     absent = view.columns[0]
     ages = {name for name in VIEW.names or () if "since" in name}
     assert len(ages) == 7
@@ -217,14 +217,28 @@ def test_a_known_fraud_of_who_pays_fades_over_two_weeks_and_counts_for_the_next_
     assert later["subject_early_frauds"] == pytest.approx(np.exp(-2))
 
 
-def test_a_subject_without_known_frauds_has_none_and_a_known_subject_makes_nothing_complete() -> None:
+@pytest.mark.parametrize(
+    ("kind", "name"), [("counterparty", "b"), ("merchant", "b"), ("subject", "card"), ("country", "FR")]
+)
+def test_a_reputation_that_could_not_be_read_leaves_whoever_meets_it_incomplete(kind: str, name: str) -> None:
+    store = ReputationStore()
+    store.update(reputation(name, kind))
+    store.doubt(kind, name)
+    assert view_of(store, "a", "b").complete.tolist() == [name == "b", False]
+    store.update(reputation(name, kind))
+    assert view_of(store, "a", "b").complete.all()
+    store.doubt(kind, name)
+    store.forget(kind, name)
+    assert view_of(store, "a", "b").complete.all()
+
+
+def test_a_subject_without_known_frauds_has_none() -> None:
     store = ReputationStore()
     store.update(reputation("another card", "subject"))
     store.update(reputation("card", "subject", frauds=0.0, early=0.0))
     view = view_of(store, "shop")
     assert view.columns[0]["subject_since_fraud"] == np.inf
     assert view.columns[0]["subject_frauds"] == 0.0
-    assert view.complete.tolist() == [False]
 
 
 def test_the_store_grows() -> None:

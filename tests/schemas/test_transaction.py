@@ -24,7 +24,7 @@ def test_a_card_transaction_is_seen_as_card_terminal_and_billed_amount() -> None
     card = golden("card")
     assert (card.kind, card.transaction_id) == ("card", "8f14e45f-ceea-467f-a9d2-0c5f3b1a2d3c")
     assert (card.subject, card.counterparty) == ("3b1f9a7c5e2d4860b7a1c3d5e7f90123", "T-00042")
-    assert card.amount_value == 12.5
+    assert card.money == (12.5, "EUR", True)
     assert card.event_timestamp == datetime(2026, 11, 24, 9, 15, 30, 250_000, UTC).timestamp()
     assert card.dimensions == {
         "merchant": "M-0004711",
@@ -37,14 +37,14 @@ def test_a_card_transaction_is_seen_as_card_terminal_and_billed_amount() -> None
 def test_without_terminal_or_billing_a_card_transaction_is_seen_by_merchant_and_amount() -> None:
     card = golden("card", terminal_id=None, billing_amount=None)
     assert card.counterparty == "M-0004711"
-    assert card.amount_value == 1990.0
+    assert card.money == (1990.0, "JPY", False)
 
 
 def test_a_transfer_is_seen_as_debtor_creditor_and_instructed_amount() -> None:
     transfer = golden("transfer")
     assert (transfer.kind, transfer.transaction_id) == ("transfer", "E2E-2026-000017")
     assert (transfer.subject, transfer.counterparty) == ("acc_5b0d9c1e77", "acc_c0ffee0042")
-    assert transfer.amount_value == 1.234
+    assert transfer.money == (1.234, "KWD", False)
     assert transfer.country == "KW"
     assert transfer.dimensions == {
         "country": "KW",
