@@ -1,7 +1,8 @@
 """Where a batch of records ends, found in its header alone: for batches that must not be decompressed.
 
-librdkafka says only at which offset it failed, and to try each offset behind it would read the batch again and
-again. kafka-python leaves what a fetch gave packed until it is asked for its records, which it never is here.
+librdkafka says only at which offset it failed, and to try each offset behind it would read the batch again
+and again. kafka-python leaves what a fetch gave packed until it is asked for its records, which it never is
+here.
 """
 
 from __future__ import annotations

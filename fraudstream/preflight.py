@@ -116,12 +116,15 @@ def refuse_faults(topics: Topics, counts: Mapping[str, int | None]) -> None:
         (topics.scores, topics.labels_keyed, "SCORE_PARTITIONS"),
         (topics.outcomes, topics.reputation_changelog, "REPUTATION_PARTITIONS"),
     ):
-        if source in counts and follower in counts and counts[source] != counts[follower]:
-            raise TopicsRefused(
-                f"Topic {follower} has {counts[follower]} partitions and {source} {counts[source]}: delete "
-                f"{follower}, let FRAUDSTREAM_TOPICS__{setting} say {counts[source]}, and run "
-                "`fraudstream topics create`."
-            )
+        wanted, there = counts.get(source), counts.get(follower)
+        if wanted is None or there is None or wanted == there:
+            continue
+        if follower == topics.scoring_changelog and wanted > there:
+            continue  # the worker says so itself, and reads the partitions that it can
+        raise TopicsRefused(
+            f"Topic {follower} has {there} partitions and {source} {wanted}: raise the smaller one "
+            f"(kafka-topics --alter) and let FRAUDSTREAM_TOPICS__{setting} say {max(wanted, there)}."
+        )
 
 
 def _partition_counts(settings: Settings, names: list[str]) -> dict[str, int | None]:

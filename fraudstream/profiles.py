@@ -84,7 +84,7 @@ def rebuild_profiles(settings: Settings, tell: Callable[[Rebuilt], None]) -> Non
     """
     topics = settings.topics.names()
     expect_topics(settings.kafka, topics.transactions, topics.scoring_changelog)
-    _expect_no_worker(settings)
+    expect_no_worker(settings)
     try:
         rates = _rates(settings)
         with reader(settings.kafka, settings.worker.group) as consumer:
@@ -104,8 +104,12 @@ def _rates(settings: Settings) -> Rates:
     return Rates.of(control) if isinstance(control, ExchangeRates) else NO_RATES
 
 
-def _expect_no_worker(settings: Settings) -> None:
-    """See that no worker runs; one that was stopped keeps its place in the group for a session."""
+def expect_no_worker(settings: Settings) -> None:
+    """See that no worker runs; one that was stopped keeps its place in the group for a session.
+
+    Raises:
+        ProfilesRefused: some still run.
+    """
     group = settings.worker.group
     deadline = time.monotonic() + settings.delivery.session_timeout_seconds + _GRACE_SECONDS
     with kafka_admin(settings.kafka) as admin:

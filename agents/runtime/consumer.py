@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import confluent_kafka as ck
@@ -176,10 +177,12 @@ class Consumer(DetachedConsumer):
         self.observer.partitions_assigned(len(self.assigned_partitions))
         self._watch_partition_counts(self.assigned_partitions.logs)
         self.ready.set()
-        if self.held_back(prepared):
-            self._trying = asyncio.ensure_future(self._hold_trials(prepared))
-        else:
+        if not self.held_back(prepared):
             self._pass_gaps(prepared)
+
+    def paused(self, prepared: list[Partition]) -> None:
+        """Begin with the trials for which everything is held back."""
+        self._trying = asyncio.ensure_future(self._hold_trials(prepared))
 
     def _pass_gaps(self, partitions: Iterable[Partition]) -> None:
         for partition in partitions:
@@ -189,34 +192,25 @@ class Consumer(DetachedConsumer):
 
     async def _hold_trials(self, partitions: Sequence[Partition]) -> None:
         """Read the partitions on trial one by one, and then all of them."""
+        offsets = {}
         try:
             for partition in partitions:
+                place = (partition.topic, partition.number)
                 if partition.is_on_trial and partition.is_live:
-                    await self._hold_trial(partition)
+                    tell = partial(self.observer.partition_on_trial, *place)
+                    offset = await Trial(partition, self, tell).run()
+                    offsets |= {} if offset is None else {place: offset}
             self._pass_gaps(partitions)
-            places = [ck.TopicPartition(p.topic, p.number) for p in partitions if p.is_live]
-            await self._running_poller.request(lambda consumer: consumer.resume(places))
+            await self._running_poller.resume(offsets)
             self._trying = None
         except Exception as failure:  # noqa: BLE001 - else the partitions would stand for ever
             self.died(failure)
-
-    async def _hold_trial(self, partition: Partition) -> None:
-        place = (partition.topic, partition.number)
-
-        def tell(first: int, last: int) -> None:
-            self.observer.partition_on_trial(*place, first, last)
-
-        await Trial(partition, self, tell).run()
 
     async def note(self, partition: Partition) -> None:
         """Commit a partition's note where it stands, but never behind a commit that is on its way."""
         async with self._checkpointing:
             if partition.resumes_at is not None:
                 await commit_offsets(self._running_poller, [resuming(partition)])
-
-    async def go_on(self, partition: Partition, offset: int) -> None:
-        """Have a partition read from an offset on."""
-        await self._running_poller.go_on((partition.topic, partition.number), offset)
 
     def batch_end(self, partition: Partition, offset: int) -> int | None:
         """Find the end of the batch that holds an offset, without reading it."""

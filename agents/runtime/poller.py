@@ -57,6 +57,9 @@ class GroupEvents(Protocol):
     def held_back(self, prepared: Any) -> bool:
         """Whether what is assigned is to be read only when it is resumed (poll thread)."""
 
+    def paused(self, prepared: Any) -> None:
+        """Decide when to resume what was held back."""
+
     async def assigned(self, prepared: Any) -> None:
         """Take the partitions over."""
 
@@ -136,14 +139,19 @@ class Poller:
         """Count records that came another way, to be released like the others."""
         self._received += count
 
-    def go_on(self, place: Place, offset: int) -> Awaitable[None]:
-        """Read a partition from another offset on."""
+    def resume(self, offsets: Mapping[Place, int]) -> Awaitable[None]:
+        """Read on what was held back, some of it from other offsets."""
 
-        def seek(consumer: ck.Consumer) -> None:
-            self._next[place] = offset
-            consumer.seek(ck.TopicPartition(*place, offset))
+        def assign(consumer: ck.Consumer) -> None:
+            self._next |= {place: offset for place, offset in offsets.items() if place in self._next}
+            places = self._places()
+            consumer.assign(places)
+            consumer.resume(places)
 
-        return self.request(seek)
+        return self.request(assign)
+
+    def _places(self) -> list[ck.TopicPartition]:
+        return [ck.TopicPartition(*place, offset) for place, offset in self._next.items()]
 
     @property
     def queued(self) -> int:
@@ -228,7 +236,7 @@ class Poller:
         if wanted > high:
             raise _replaced(*place)
         self._next[place] = max(low, wanted)
-        self._consumer.assign([ck.TopicPartition(*each, offset) for each, offset in self._next.items()])
+        self._consumer.assign(self._places())
         if wanted < low:
             self._post(self._events.passed_over, place, lost(wanted, low))
 
@@ -278,6 +286,7 @@ class Poller:
         consumer.assign(partitions)
         if self._events.held_back(prepared):
             consumer.pause(partitions)
+            self._post(self._events.paused, prepared)
 
     def _on_revoke(self, consumer: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
         del consumer

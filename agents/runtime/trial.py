@@ -1,7 +1,7 @@
 """A partition over which workers died is read alone, batch by batch, each noted before it is touched.
 
-A process that is killed notes nothing, so what is in hand is committed as a suspect first: the batch before it
-is fetched, then each of its records. When the worker dies again, the next one knows over which; what has
+A process that is killed notes nothing, so what is in hand is committed as a suspect first: the batch before
+it is fetched, then each of its records. When the worker dies again, the next one knows over which; what has
 killed `MOST_TRIALS` trials it passes over unread, with a dead letter that names the position.
 """
 
@@ -46,9 +46,6 @@ class Court(Protocol):
     def read(self, partition: Partition, first: int, last: int) -> Sequence[ck.Message]:
         """Read one batch, and nothing behind it (any thread)."""
 
-    async def go_on(self, partition: Partition, offset: int) -> None:
-        """Have the partition read from an offset on, once it is resumed."""
-
 
 class Trial:
     """Brings one partition past the batch that workers died over, or past the gap that it has become."""
@@ -59,8 +56,12 @@ class Trial:
         self._tell = tell
         self._clock = asyncio.get_running_loop().time
 
-    async def run(self) -> None:
-        """Pass the gap, if there is one, then some batches; leaves early where the partition goes away."""
+    async def run(self) -> int | None:
+        """Pass the gap, if there is one, then some batches; leaves early where the partition goes away.
+
+        Returns:
+            The offset from which the partition is to be read on; None where it stays as it was.
+        """
         if self._partition.gap is not None:
             gap, self._partition.gap = self._partition.gap, None
             self._court.hand_out_gap(self._partition, gap)
@@ -73,8 +74,7 @@ class Trial:
                 break
             last = await self._batch_end(position)
         self._partition.acquit()
-        if position is not None and self._partition.is_live:
-            await self._court.go_on(self._partition, position)
+        return position
 
     async def _batch_end(self, position: int) -> int | None:
         """Give the end of the next batch, or the one record of it that the last trial ended with."""
@@ -104,8 +104,8 @@ class Trial:
 
     async def _committed(self, offset: int) -> None:
         """Wait for a commit that holds an offset; the watchdog ends the worker where that never comes."""
-        while self._partition.is_live and (self._partition.committed or 0) <= offset:
-            await asyncio.sleep(_LOOK_SECONDS)
+        while self._partition.is_live and (self._partition.committed or 0) <= offset:  # noqa: ASYNC110
+            await asyncio.sleep(_LOOK_SECONDS)  # an event would be one more thing that a commit must know
 
 
 def read_batch(options: DeliveryOptions, partition: Partition, first: int, last: int) -> list[ck.Message]:

@@ -1,4 +1,4 @@
-"""`fraudstream profiles`: what ops do when the changelog of the profiles is lost."""
+"""`fraudstream profiles`: what ops do when profiles are lost, or transactions move."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from fraudstream.cli.output import say
 if TYPE_CHECKING:
     from fraudstream.profiles import Rebuilt
 
-app = typer.Typer(help="Make lost profiles anew.", no_args_is_help=True)
+app = typer.Typer(help="Keep profiles when their log is lost or changed.", no_args_is_help=True)
 
 
 @app.callback()
 def _only_group() -> None:
-    """Make lost profiles anew."""
+    """Keep profiles when their log is lost or changed."""
 
 
 @app.command()
@@ -26,6 +26,29 @@ def rebuild() -> None:
     from fraudstream.settings import load_settings  # noqa: PLC0415
 
     rebuild_profiles(load_settings(), _tell)
+
+
+@app.command()
+def repartition() -> None:
+    """Move profiles to where their transactions come in, after `transactions` got more partitions."""
+    from fraudstream.profile_moves import repartition as move  # noqa: PLC0415
+    from fraudstream.settings import load_settings  # noqa: PLC0415
+
+    done = move(load_settings())
+    say(
+        f"{done.profiles} profiles in {done.partitions} partitions by {done.partitioner}: {done.moved} "
+        f"moved, {done.merged} of them joined to a younger profile of the same card or account."
+    )
+
+
+@app.command()
+def rebase() -> None:
+    """Read `transactions` from its beginning with the profiles as they are: it was cut, or is another's."""
+    from fraudstream.profile_moves import rebase as begin_again  # noqa: PLC0415
+    from fraudstream.settings import load_settings  # noqa: PLC0415
+
+    for done in begin_again(load_settings()):
+        say(f"Partition {done.partition}: from its beginning; the group had committed offset {done.was}.")
 
 
 def _tell(done: Rebuilt) -> None:

@@ -71,7 +71,7 @@ class DeliverySettings(Section):
     session_timeout_seconds: PositiveFloat = 45
     """A worker unheard of for this long loses its partitions."""
     transaction_timeout_seconds: PositiveFloat | None = None
-    """A transaction open for this long is aborted by the broker; by default 60, or 15 without WORKER__SLOT."""
+    """A transaction open for this long is aborted by the broker; unset: 60, or 15 without WORKER__SLOT."""
     stall_timeout_seconds: PositiveFloat = 60
     """A worker with work and without progress for this long leaves the process."""
     start_timeout_seconds: PositiveFloat = 60

@@ -59,11 +59,15 @@ def test_missing_topics_are_named_in_one_sentence_with_the_mend() -> None:
     assert str(refused.value) == "Kafka lacks scores, scoring-changelog: run `fraudstream topics create`."
 
 
+def test_transactions_that_got_more_partitions_than_their_changelog_stop_nobody() -> None:
+    """The worker reads those that it can, and says so."""
+    refuse_faults(TOPICS, counts(scoring_changelog=7))
+
+
 @pytest.mark.parametrize("partitions", [7, 9])
 @pytest.mark.parametrize(
     ("agents", "follower", "setting"),
     [
-        (ALL, "scoring_changelog", "PARTITIONS"),
         (LEARNING_SIDE, "labels_keyed", "SCORE_PARTITIONS"),
         (LEARNING_SIDE, "reputation_changelog", "REPUTATION_PARTITIONS"),
     ],

@@ -1,4 +1,4 @@
-"""Every record becomes a score, a dead letter or a counted repeat, whatever happens to its topic or its batch.
+"""Every record becomes a score, a dead letter or a counted repeat, whatever happens to its topic or batch.
 
 Each test keeps account of all that it sent.
 """
@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from confluent_kafka import Producer, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from faulty import read_committed
+from kafka.partitioner.default import murmur2
 from service import Service, service, values, wait_until
 
 from agents.dead_letters import OMITTED_HEADER
@@ -230,16 +232,58 @@ def test_more_partitions_are_noticed_and_the_old_ones_go_on(kafka: Any, tmp_path
         topic = running.topics.transactions
         admin.create_partitions([NewPartitions(topic, 4)])[topic].result(30)
         wait_until(lambda: running.metric(worker, "fraudstream_unserved_partitions") == 2, 30, running.logs)
-        producer = Producer({"bootstrap.servers": running.servers})
-        sent = [[card(number, f"p{partition}") for number in range(20)] for partition in range(4)]
-        for partition, records in enumerate(sent):
-            for key, value in records:
-                producer.produce(topic, value, key, partition=partition)
-        producer.flush(10)
-        wait_until(lambda: scored(running) == ids(before) | ids(sent[0]) | ids(sent[1]), 30, running.logs)
+        after = cards(80, "after")
+        running.produce(after)
+        served = {
+            orjson.loads(value)["transaction_id"] for key, value in after if murmur2(key) % 2**31 % 4 < 2
+        }
+        wait_until(lambda: scored(running) == ids(before) | served, 30, running.logs)
         assert "are read by nobody" in running.logs()
         assert worker.poll() is None
-        admin.create_partitions([NewPartitions(running.topics.scoring_changelog, 4)])
         assert running.stop() == [0]
+        changelog = running.topics.scoring_changelog
+        admin.create_partitions([NewPartitions(changelog, 4)])[changelog].result(30)
+        said = command(running, "profiles", "repartition")
+        assert "40 profiles in 4 partitions by murmur2" in said, "none is forgotten, and none stands twice"
+        again = running.start()
+        wait_until(lambda: scored(running) == ids(before) | ids(after), 60, running.logs)
+        assert running.metric(again, "fraudstream_unserved_partitions") == 0
+
+
+def test_a_commit_that_the_topic_does_not_reach_stops_the_start_until_it_is_rebased(
+    kafka: Any, tmp_path: Path
+) -> None:
+    """So it is where a broker gives no ids: another cluster, or a topic that was cut."""
+    with service(kafka.bootstrap_servers, tmp_path, partitions=1) as running:
         running.start()
-        wait_until(lambda: len(scored(running)) == 120, 60, running.logs)
+        before = cards(60, "before")
+        running.produce(before)
+        running.wait_until_processed()
+        running.stop()
+        admin, group = AdminClient({"bootstrap.servers": running.servers}), f"{running.prefix}group"
+        place = TopicPartition(running.topics.transactions, 0, 5_000)
+        [moved] = admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, [place])]).values()
+        moved.result(30)
+        refused = running.start()
+        assert refused.wait(60) != 0
+        assert "profiles rebase" in running.logs()
+        assert "had committed offset 5000" in command(running, "profiles", "rebase")
+        after = cards(30, "after")
+        running.produce(after)
+        worker = running.start()
+        running.wait_until_processed()
+        assert scored(running) == ids(before) | ids(after)
+        assert running.metric(worker, "fraudstream_profiles") == CARDS
+
+
+def command(running: Service, *words: str) -> str:
+    """Run a command with the service's settings; gives what it said."""
+    done = subprocess.run(
+        [sys.executable, "-m", "fraudstream", *words],
+        env=running.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr

@@ -30,6 +30,7 @@ class FakeConsumer:
         self.callbacks: dict[str, Any] = {}
         self.assigned: list[Any] = []
         self.paused: list[Any] = []
+        self.resumed: list[Any] = []
         self.sought: list[int] = []
         self.bounds = (0, 0)
         self.is_closed = False
@@ -55,6 +56,9 @@ class FakeConsumer:
 
     def pause(self, places: list[Any]) -> None:
         self.paused.append(places)
+
+    def resume(self, places: list[Any]) -> None:
+        self.resumed.append(places)
 
     def seek(self, place: ck.TopicPartition) -> None:
         self.sought.append(place.offset)
@@ -90,8 +94,11 @@ class Heard:
     def passed_over(self, place: Any, gap: Any) -> None:
         self.events.append(("passed over", place, gap.first, gap.last, gap.error_type))
 
-    def held_back(self, prepared: Any) -> bool:
+    def held_back(self, _: Any) -> bool:
         return self.holds_back
+
+    def paused(self, _: Any) -> None:
+        self.events.append("paused")
 
     def lag(self, _: Any) -> None: ...
 
@@ -389,6 +396,9 @@ async def test_what_is_held_back_is_paused_before_anything_is_fetched(
     polling = poller(heard)
     consumer.script = [begin(consumer, (0, 9))]
     polling.start(["in"])
-    await until(lambda: consumer.paused)
-    await polling.stop()
+    await until(lambda: "paused" in heard.events)
     assert consumer.paused == consumer.assigned
+    await polling.resume({("in", 0): 20, ("in", 7): 3})
+    await polling.stop()
+    assert [tp.offset for tp in consumer.assigned[-1]] == [20]
+    assert consumer.resumed == [consumer.assigned[-1]]
