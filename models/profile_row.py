@@ -99,7 +99,8 @@ def unpack_row(payload: bytes) -> Hashes:
     if layout != LAYOUT or len(payload) != ROW.itemsize:
         raise UnknownLayoutError(
             f"a packed profile of layout {layout} with {len(payload)} bytes cannot be read: "
-            f"this version reads layout {LAYOUT} with {ROW.itemsize} bytes"
+            f"this version reads layout {LAYOUT} with {ROW.itemsize} bytes, so run the version before, "
+            "or make the profiles again (docs/reliability.md says how)"
         )
     if not _is_possible(payload):
         raise ValueError("a packed profile holds numbers that no transactions can give")

@@ -23,7 +23,7 @@ class Reason(Record):
     contribution: Number
     """How much it raised the score, in the unit of the model's own sum."""
     value: Number
-    """What was seen."""
+    """What was seen; amounts in the currency of the account."""
     normal_for_subject: Number | None = None
     """What this card or account usually shows, where that is known."""
 
