@@ -66,6 +66,39 @@ class KafkaRecord(Protocol):
         """Kind of timestamp (0: none) and milliseconds since 1970."""
 
 
+class PositionOnly(NamedTuple):
+    """A record that was read long ago: its dead letter holds its position alone."""
+
+    its_topic: str
+    its_partition: int
+    its_offset: int
+
+    def topic(self) -> str:
+        """Topic that it came from."""
+        return self.its_topic
+
+    def partition(self) -> int:
+        """Its partition there."""
+        return self.its_partition
+
+    def offset(self) -> int:
+        """Its offset there."""
+        return self.its_offset
+
+    def key(self) -> bytes | None:
+        """Nothing: it is not known any more."""
+
+    def value(self) -> bytes | None:
+        """Nothing, likewise."""
+
+    def headers(self) -> Sequence[Header] | None:
+        """Nothing, likewise."""
+
+    def timestamp(self) -> tuple[int, int]:
+        """No timestamp, likewise."""
+        return 0, 0
+
+
 class Outgoing(NamedTuple):
     """A record to write to the dead-letter topic."""
 
@@ -98,7 +131,8 @@ def dead_letter(
         exception: class of the exception, with its module.
     """
     came = as_it_came(record)
-    kept, marks = _storable(came, error_type)
+    is_known = not isinstance(record, PositionOnly)
+    kept, marks = _storable(came, error_type) if is_known else _omitted(came)
     why = DeadLetter(
         topic=record.topic(),
         partition=record.partition(),
@@ -130,9 +164,13 @@ def as_it_came(record: KafkaRecord) -> Outgoing:
 def _storable(came: Outgoing, error_type: ErrorType) -> tuple[Outgoing, list[Header]]:
     """Give what may be stored of a record, and the header that says so if it is not all."""
     if sum(map(len, _parts(came))) > _MOST_BYTES:
-        return Outgoing(None, None, [], came.timestamp_ms), [(OMITTED_HEADER, b"true")]
+        return _omitted(came)
     kept = _masked(came, error_type)
     return kept, [] if kept is came else [(MASKED_HEADER, b"true")]
+
+
+def _omitted(came: Outgoing) -> tuple[Outgoing, list[Header]]:
+    return Outgoing(None, None, [], came.timestamp_ms), [(OMITTED_HEADER, b"true")]
 
 
 def _masked(came: Outgoing, error_type: ErrorType) -> Outgoing:

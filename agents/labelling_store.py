@@ -6,11 +6,11 @@ commit behind.
 
 | key | value |
 |---|---|
-| `c` case key | the packed case |
+| `c` case key | the packed cases of an id |
 | `a` due time, case key | nothing: the agenda, in its order |
-| `o` source | offset up to which the store is complete |
+| `o` source | identity of its log, and the offset up to which the store is complete |
 | `s` | the sampler's state |
-| `n` | how many cases there are |
+| `n` | how many ids there are |
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rocksdict import BlockBasedOptions, Options, Rdict, ReadOptions, WriteBatch
 
-from models.case import Case, case_key
+from models.case import Cases, case_key
 from models.decay import NEVER
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class RocksRows:
             self._db = Rdict(str(folder), _options())
         except Exception as failure:
             raise self._failed("opened", failure) from failure
-        self._changed: dict[str, Case | None] = {}
+        self._changed: dict[str, Cases | None] = {}
         self._found: dict[str, bool] = {}
         self._agenda: dict[Entry, bool] = {}
         self._frozen = _Changes()
@@ -94,22 +94,34 @@ class RocksRows:
     def __len__(self) -> int:
         return self._count
 
-    def get(self, key: str) -> Case | None:
-        """The case, if there is one."""
+    def get(self, key: str) -> Cases | None:
+        """The cases of an id, if there are any.
+
+        Raises:
+            OSError: the disk fails.
+            LookupError, TypeError, ValueError: what is stored was packed by another release.
+        """
         if key in self._changed:
             return self._changed[key]
         frozen = self._frozen.cases
-        payload = frozen[key] if key in frozen else self._db.get(_CASE + key.encode())
+        payload = frozen[key] if key in frozen else self._stored(key)
         self._found[key] = payload is not None
-        return None if payload is None else Case.unpack(payload)
+        return None if payload is None else Cases.unpack(payload)
 
-    def put(self, key: str, case: Case) -> None:
-        """Keep a case."""
+    def _stored(self, key: str) -> bytes | None:
+        try:
+            stored: bytes | None = self._db.get(_CASE + key.encode())
+        except Exception as failure:
+            raise self._failed("read", failure) from failure
+        return stored
+
+    def put(self, key: str, cases: Cases) -> None:
+        """Keep the cases of an id."""
         self._count += not self._is_kept(key)
-        self._changed[key] = case
+        self._changed[key] = cases
 
     def forget(self, key: str) -> None:
-        """Keep it no longer."""
+        """Keep them no longer."""
         self._count -= self._is_kept(key)
         self._changed[key] = None
 
@@ -150,20 +162,24 @@ class RocksRows:
         self._agenda[entry] = False
         return entry
 
-    def offset(self, source: str) -> int | None:
-        """Offset of a source up to which the store is complete, None of an empty one."""
-        stored = self._db.get(_OFFSET + source.encode())
-        return None if stored is None else int(stored)
+    def position(self, source: str) -> tuple[int, int]:
+        """Identity of a source's log (0: not known), and the offset up to which the store has it."""
+        stored = self._db.get(_OFFSET + source.encode()) or b"0"
+        *log, offset = stored.split()
+        return int(log[0]) if log else 0, int(offset)
 
     def sampler(self) -> bytes | None:
         """The sampler's state as it was saved last."""
         stored: bytes | None = self._db.get(_SAMPLER)
         return stored
 
-    def freeze(self, offsets: Mapping[str, int], sampler: bytes) -> None:
-        """Keep apart what was changed so far; these are the offsets of its sources."""
+    def freeze(self, positions: Mapping[str, tuple[int, int]], sampler: bytes) -> None:
+        """Keep apart what was changed so far; these are the logs and offsets of its sources."""
         cases = {key: case.pack() if case else None for key, case in self._changed.items()}
-        marks = {_OFFSET + source.encode(): str(offset).encode() for source, offset in offsets.items()}
+        marks = {
+            _OFFSET + source.encode(): f"{log} {offset}".encode()
+            for source, (log, offset) in positions.items()
+        }
         marks |= {_SAMPLER: sampler, _COUNT: str(self._count).encode()}
         before = self._frozen  # not saved yet: the other source's part in the same commit
         self._frozen = _Changes(before.cases | cases, before.agenda | self._agenda, before.marks | marks)

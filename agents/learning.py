@@ -93,13 +93,13 @@ class LearningState(KeepsItself):
         """Count the examples learnt."""
         return self.model.examples
 
-    def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
+    def resume(self, partition: int, committed: int | None, note: str | None, log: int) -> int | None:
         """Go on from the checkpoint on disk, or from what the group has committed, where that is less.
 
         What lies between is learnt already, but a dead letter of it may not have been sent. A model that was
         not cleared of an erasure meets it again.
         """
-        del partition, note
+        del partition, note, log
         self.model = self._file.read() or self.new_model()
         self._written, self.is_open = self.model.version, True
         self.committed = committed or 0

@@ -36,6 +36,7 @@ class ErrorType(StrEnum):
     OLD_VERSION = "old-version"
     OLD_CONTROL = "old-control"
     FEATURES_MISMATCH = "features-mismatch"
+    AMBIGUOUS_LABEL = "ambiguous-label"
     INTERNAL_ERROR = "internal-error"
 
 

@@ -183,7 +183,7 @@ class Assignment:
             tp.offset = offset
         note = CommitNote.read(committed.metadata)
         for agent, state in own_stores(states):
-            start = state.resume(tp.partition, offset, note.states.get(agent))
+            start = state.resume(tp.partition, offset, note.states.get(agent), 0)
             tp.offset = tp.offset if start is None else start
         partition = Partition(tp.topic, tp.partition, states, note=note)
         partition.committed = offset

@@ -31,6 +31,7 @@ class Chunk:
         is_suspect: the one record may have made the agent fail; it comes alone.
         is_poison: it made the agent fail again and again: do not try it, set it apart.
         received_ns: when it came from the poll thread, nanoseconds since 1970.
+        log: identity of the source topic, as `KeepsItself.resume` is given it.
     """
 
     topic: str
@@ -40,6 +41,7 @@ class Chunk:
     is_suspect: bool = False
     is_poison: bool = False
     received_ns: int = 0
+    log: int = 0
 
     @property
     def first(self) -> int:

@@ -44,13 +44,15 @@ class KeepsItself:
         """Count the entries, for people."""
         raise NotImplementedError
 
-    def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
+    def resume(self, partition: int, committed: int | None, note: str | None, log: int) -> int | None:
         """Open the store of a partition; give the source offset to start from (poll thread).
 
         Args:
             partition: number of the source partition.
             committed: the group's committed offset of it, if there is one.
             note: what `note` gave for that commit.
+            log: identity of the source topic: 64 bits of its Kafka topic id, below 2**63; 0 where the broker
+                gives none.
 
         Returns:
             The offset up to which the store is complete, or `None` for the group's committed one.

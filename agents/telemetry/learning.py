@@ -45,6 +45,9 @@ class LearningTelemetry(DeliveryTelemetry):
             self.metrics.examples_made.labels(*labels).inc(count)
         for fate, count in emission.fates.items():
             self.metrics.labels_settled.labels(fate).inc(count)
+        if emission.unreadable:
+            self.metrics.labelling_lost.inc(emission.unreadable)
+            self.log.error("kept transactions could not be read and are lost", ids=emission.unreadable)
         delays = [each.label_delay for each in emission.observations if each.label_delay is not None]
         if delays:
             self.metrics.label_delay.observe(np.maximum(delays, 0.0))
@@ -85,6 +88,11 @@ class LearningTelemetry(DeliveryTelemetry):
         for name, value in snapshot.quality.items():
             self.metrics.learner_quality.labels(name).set(value)
         self.log.debug("snapshot published", scored_by=snapshot.scored_by, bytes=size)
+
+    def snapshot_failed(self, failure: BaseException) -> None:
+        """The learner could not make a snapshot; the one before stays."""
+        self.metrics.snapshots_failed.inc()
+        self.log.error("a snapshot could not be made; the one before stays in force", failure=failure)
 
     def labels_learnt(self, recorded: Sequence[float], now: float) -> None:
         """The first transaction was scored by a model that has learnt labels recorded then (epoch s)."""

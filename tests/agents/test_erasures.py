@@ -301,7 +301,7 @@ def labelling_erasure() -> bytes:
 def test_an_erasure_of_labels_goes_on_behind_the_labels_before_it(
     app: FakeApp, topics: Topics, telemetry: Telemetry
 ) -> None:
-    intake.bind(cast("Any", app), topics, telemetry, key=KEY)
+    intake.bind(cast("Any", app), topics, telemetry, key=KEY, wall=lambda: START)
     records = [*log(label("t1")), erasing(offset=1, entry=Entry.LABELS), *log(label("t2"))]
     asyncio.run(app.run(intake.NAME, *records))
     put = app.on("labels.keyed")

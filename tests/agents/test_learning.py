@@ -95,7 +95,7 @@ class Life:
         return state
 
     def resume(self, committed: int | None = None) -> int:
-        start = self.state.resume(0, committed, "")
+        start = self.state.resume(0, committed, "", 0)
         assert start is not None
         return start
 

@@ -134,11 +134,14 @@ def tell_of_learning(telemetry: Telemetry) -> None:
     labelling = core()
     labelling.take_score(row())
     labelling.take_label(label(day=1.0), 0.0)
-    telemetry.labelled(labelling.advance(START + HORIZON))
+    emission = labelling.advance(START + HORIZON)
+    emission.unreadable = 1
+    telemetry.labelled(emission)
     telemetry.reputations_published(2)
     telemetry.example_learnt(Outcome.FRAUD, Maturity.EARLY)
     telemetry.example_passed_over()
     telemetry.snapshot_published(snapshot(), 10_000, 0.01)
+    telemetry.snapshot_failed(ValueError("singular matrix"))
     telemetry.labels_learnt([100.0], 102.0)
 
 

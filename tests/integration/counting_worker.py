@@ -59,8 +59,8 @@ class CountsFrom(Counts, KeepsItself):
         super().__init__()
         self._start = start
 
-    def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
-        del partition, note
+    def resume(self, partition: int, committed: int | None, note: str | None, log: int) -> int | None:
+        del partition, note, log
         return self._start if committed is None else None
 
 

@@ -69,7 +69,8 @@ class FakeStore(FakeState, KeepsItself):
 
     steps: list[tuple[object, ...]] = field(default_factory=list)
 
-    def resume(self, partition: int, committed: int | None, note: str | None) -> int | None:
+    def resume(self, partition: int, committed: int | None, note: str | None, log: int) -> int | None:
+        del log
         self.steps.append(("resume", partition, committed, note))
         return None if committed is None else committed - 30
 
