@@ -68,12 +68,12 @@ class ScoredRow:
         """Make the row that a message of topic `scores` at this offset describes.
 
         Raises:
-            InvalidMessage: `FEATURES_MISMATCH`, where its features are not as many as those of its version.
+            InvalidMessage: `INVALID_VALUE`, where its features are not as many as those of its version.
         """
         features, version = np.array(score.features, dtype=np.float32), score.features_version
         if version == FEATURES_VERSION and len(features) != len(NAMES):
             raise InvalidMessage(
-                ErrorType.FEATURES_MISMATCH,
+                ErrorType.INVALID_VALUE,
                 f"the score has {len(features)} features, and version {version} of them has {len(NAMES)}",
                 "features",
             )

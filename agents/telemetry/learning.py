@@ -77,7 +77,7 @@ class LearningTelemetry(DeliveryTelemetry):
         if failure is None:
             self.log.info("learning the log again without what was erased")
         else:
-            self.log.warning("could not learn the log again", failure=f"{type(failure).__name__}: {failure}")
+            self.log.warning("could not learn the log again", failure=failure)
 
     def snapshot_published(self, snapshot: ModelSnapshot, size: int, seconds: float) -> None:
         """The learner handed a snapshot of so many bytes over, after so many seconds of compiling."""
@@ -88,6 +88,14 @@ class LearningTelemetry(DeliveryTelemetry):
         for name, value in snapshot.quality.items():
             self.metrics.learner_quality.labels(name).set(value)
         self.log.debug("snapshot published", scored_by=snapshot.scored_by, bytes=size)
+
+    def learning_rests(self, reason: str) -> None:
+        """The learner learns nothing for now; labelling and reputation go on."""
+        self.log.error("learning rests, and is tried again", reason=reason)
+
+    def learning_goes_on(self) -> None:
+        """The learner has learned what it passed over while it rested."""
+        self.log.info("learning goes on")
 
     def snapshot_failed(self, failure: BaseException) -> None:
         """The learner could not make a snapshot; the one before stays."""

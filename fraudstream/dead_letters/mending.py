@@ -50,6 +50,7 @@ HOW_TO_MEND: Final[Mapping[ErrorType, str]] = {
     ErrorType.OLD_VERSION: "It was written before what is in force: nothing is lost, so leave it.",
     ErrorType.OLD_CONTROL: "It was signed before what is in force: nothing is lost, so leave it.",
     ErrorType.FEATURES_MISMATCH: "It is of another release's features: nothing is lost, so leave it.",
+    ErrorType.AMBIGUOUS_LABEL: "Set event_time to that of the transaction that it is about; then replay it.",
     ErrorType.INTERNAL_ERROR: "Update the service to a release without this fault; then replay it unchanged.",
 }
 """A sentence for each kind of fault."""

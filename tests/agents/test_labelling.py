@@ -206,7 +206,7 @@ def test_a_score_with_features_of_another_length_is_a_dead_letter(worker: Callab
     running = worker(log(score("t1", features=[1.0] * 3), score("t2")), [])
     running.take(SCORES, 2, at(0))
     [letter] = running.app.on("dead-letters")
-    assert letter.headers["fraudstream-error-type"] == b"features-mismatch"
+    assert letter.headers["fraudstream-error-type"] == b"invalid-value"
     assert running.partitions.cases() == 1
 
 
