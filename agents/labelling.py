@@ -116,6 +116,7 @@ class LabellingPartition:
         taken = self._takers[source](record)
         if isinstance(taken, Erasure):
             _ERASE[source](self.core, taken.subject)
+            self.rows.erased(taken.subject)
         return taken
 
     def settle(self) -> bool:
@@ -258,6 +259,8 @@ class LabellingAgent:
                 with self._telemetry.step("tell"):
                     while not self._tell(held, chunk.partition):  # noqa: ASYNC110 - waits for nothing, gives others their turn
                         await asyncio.sleep(0)
+                if (files := held.rows.rewritten()) is not None:
+                    self._telemetry.labelling_rewritten(files)
             await self._outbox.room()
 
     def _pass_on(self, erasure: Erasure, source: str) -> None:

@@ -68,6 +68,15 @@ class LearningTelemetry(DeliveryTelemetry):
         """An agent took an erasure from this source; whose it is is not said."""
         self.log.info("subject erased", source=source)
 
+    def labelling_rewritten(self, files: int | Exception) -> None:
+        """Labelling's files were written again without whom was erased; so many hold them all the same."""
+        if files == 0:
+            self.log.info("labelling's files were written again, and none holds an erased subject")
+        else:
+            self.log.error(
+                "labelling's files may hold an erased subject; they are written again", files=files
+            )
+
     def erasure_repeated(self, source: str) -> None:
         """An agent met an erasure that it has carried out before, and passed over it."""
         self.log.warning("erasure passed over: it was carried out before", source=source)

@@ -28,7 +28,7 @@ from fraudstream.subject.following import Progress
 from fraudstream.subject.mentions import Role
 from fraudstream.subject.models import ErasureRefused, refuse_pin, stained
 from fraudstream.subject.outcome import model_change, stores
-from fraudstream.subject.remains import remains
+from fraudstream.subject.remains import labelling_files, remains
 from fraudstream.subject.request import Request
 from fraudstream.subject.stock import Holding, Learnt, Stock
 from fraudstream.topics import TopicState
@@ -176,6 +176,14 @@ def test_a_card_number_is_no_token() -> None:
 
 
 # -- what remains
+
+
+def test_a_certificate_claims_nothing_of_files_that_nobody_looked_into() -> None:
+    [files] = labelling_files(kept=2)
+    assert (files.topic, files.until) == ("labelling's files", None)
+    assert "this certificate did not look into them" in files.why
+    assert list(labelling_files(kept=0)) == []
+
 
 LOG = {"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS), "segment.ms": str(DAY_MS)}
 TABLE = {
