@@ -175,7 +175,7 @@ def outcomes(kind: str, name: str) -> FakeRecord:
 def test_a_reputation_of_the_subject_is_taken_back_from_scorers_and_changelog(
     app: FakeApp, topics: Topics, telemetry: Telemetry
 ) -> None:
-    reputation.bind(cast("Any", app), topics, telemetry, key=KEY)
+    reputation.bind(cast("Any", app), topics, telemetry, key=KEY, wall=lambda: START)
     state = cast("reputation.ReputationState", app.states[reputation.NAME])
     told = [outcomes("subject", "card_a"), outcomes("counterparty", "card_a"), outcomes("country", "FR")]
     asyncio.run(app.run(reputation.NAME, *told))
@@ -200,7 +200,7 @@ def test_a_reputation_of_the_subject_is_taken_back_from_scorers_and_changelog(
 def test_an_erasure_under_another_key_erases_no_reputation(
     app: FakeApp, topics: Topics, telemetry: Telemetry
 ) -> None:
-    reputation.bind(cast("Any", app), topics, telemetry, key=KEY)
+    reputation.bind(cast("Any", app), topics, telemetry, key=KEY, wall=lambda: START)
     asyncio.run(app.run(reputation.NAME, outcomes("country", "FR"), erasing(record_key="country:FR")))
     [letter] = app.on("dead-letters")
     assert letter.headers[ERROR_TYPE_HEADER] == b"key-mismatch"
