@@ -14,12 +14,14 @@ a crash may repeat examples, which the learner knows again, and outcomes, which 
 from __future__ import annotations
 
 import asyncio
+import time
 from contextlib import suppress
 from functools import partial
 from math import nan
 from typing import TYPE_CHECKING, Final, cast
 
 from agents.erasures import Erasures
+from agents.intake import recorded_at, refuse_ahead
 from agents.labelling_store import RocksRows
 from agents.refusals import Refusals
 from agents.reputation import ERASED_KINDS
@@ -27,7 +29,7 @@ from agents.runtime import Replays
 from models.case import ScoredRow
 from models.decay import NEVER
 from models.labelling import LabellingCore
-from models.watermark import Watermark
+from models.watermark import SKEW, Watermark
 from schemas.erasure import Erasure
 from schemas.label import decode_label
 from schemas.outcome import Outcomes
@@ -55,13 +57,21 @@ class LabellingPartition:
     """One partition of scores and its labels: the core, its store, and how far each source has come."""
 
     def __init__(
-        self, rules: LabellingRules, folder: Path, grace: float, quality: LiveQuality, erasures: Erasures
+        self,
+        rules: LabellingRules,
+        folder: Path,
+        grace: float,
+        quality: LiveQuality,
+        erasures: Erasures,
+        wall: Callable[[], float] = time.time,
     ) -> None:
         self.quality = quality
+        self.wall = wall
         self.rows = RocksRows(folder)
         self.core = LabellingCore(rules, self.rows)
         self.watermark = Watermark(grace)
         self._takers = {source: erasures.beside(partial(take, self)) for source, take in _TAKE.items()}
+        self._logs: dict[str, int] = {}
         self._positions: dict[str, int] = {}
         self._replayed = 0
         self._told_until = NEVER
@@ -69,11 +79,21 @@ class LabellingPartition:
         if (sampler := self.rows.sampler()) is not None:
             self.core.sampler.unpack(sampler)
 
-    def resume(self, source: str, note: str | None) -> int:
-        """Say from where a source is to be read; `note` is that of its last commit."""
-        self._told_until = max(self._told_until, float(note) if note else NEVER)
+    def resume(self, source: str, note: str | None, log: int) -> int:
+        """Return the offset from which a source is to be read.
+
+        Args:
+            source: `SCORES` or `LABELS`.
+            note: that of its last commit.
+            log: identity of its topic, 0 where that is not known. In another one than before offsets begin
+                again; what is kept stays.
+        """
+        told_until = float(note) if note else NEVER
+        self._told_until = max(self._told_until, min(told_until, self.wall() + SKEW))
         self._is_settled = False
-        return self.rows.offset(source) or 0
+        known, offset = self.rows.position(source)
+        self._logs[source] = log or known
+        return offset if self._logs[source] == (known or log) else 0
 
     def replay(self, source: str, record: KafkaRecord) -> None:
         """Take a record whose effects were told before; one that was set apart then is passed over."""
@@ -82,7 +102,8 @@ class LabellingPartition:
         self._positions[source] = record.offset() + 1
         self._replayed += 1
         if self._replayed % _MOST_REPLAYED == 0:
-            self.rows.freeze(self._positions, self.core.sampler.pack())
+            positions = {each: (self._logs[each], offset) for each, offset in self._positions.items()}
+            self.rows.freeze(positions, self.core.sampler.pack())
             self.rows.save()
 
     def take(self, source: str, record: KafkaRecord) -> Erasure | None:
@@ -94,6 +115,7 @@ class LabellingPartition:
         taken = self._takers[source](record)
         if isinstance(taken, Erasure):
             _ERASE[source](self.core, taken.subject)
+            self.rows.erased(taken.subject)
         return taken
 
     def settle(self) -> bool:
@@ -116,7 +138,7 @@ class LabellingPartition:
 
     def freeze(self, source: str, position: int) -> None:
         """Keep apart what the commit that follows holds."""
-        self.rows.freeze({source: position}, self.core.sampler.pack())
+        self.rows.freeze({source: (self._logs[source], position)}, self.core.sampler.pack())
 
 
 class LabellingPartitions:
@@ -168,10 +190,10 @@ class LabellingState(Replays):
 
     def resume(self, partition: int, committed: int | None, note: str | None, log: int) -> int | None:
         """Open the store."""
-        del log, committed  # the engine replays what lies between
+        del committed  # the engine replays what lies between
         self._number = partition
         self.partition = self._partitions.hold(partition)
-        return self.partition.resume(self._source, note)
+        return self.partition.resume(self._source, note, log)
 
     def replay(self, record: KafkaRecord) -> None:
         """Take a record that the store lacks, although what followed from it is committed."""
@@ -234,8 +256,10 @@ class LabellingAgent:
                         if erasure is not None:
                             self._pass_on(erasure, source)
                 with self._telemetry.step("tell"):
-                    while not self._tell(held):  # noqa: ASYNC110 - waits for nothing, gives others their turn
+                    while not self._tell(held, chunk.partition):  # noqa: ASYNC110 - waits for nothing, gives others their turn
                         await asyncio.sleep(0)
+                if (files := held.rows.rewritten()) is not None:
+                    self._telemetry.labelling_rewritten(files)
             await self._outbox.room()
 
     def _pass_on(self, erasure: Erasure, source: str) -> None:
@@ -248,14 +272,20 @@ class LabellingAgent:
             self._erasures.pass_on(erasure, self._outbox, self._topics.outcomes, key)
         self._erasures.pass_on_to_examples(erasure, self._outbox, self._topics.examples)
 
-    def _tell(self, held: LabellingPartition) -> bool:
+    def _tell(self, held: LabellingPartition, partition: int) -> bool:
         """Publish what is due, some of it at a time; tell whether that was all."""
         emission = held.advance(self._monotonic())
         for example in emission.examples:
             self._outbox.put(self._topics.examples, None, example.to_json(), partition=0)
         for (kind, name), events in emission.outcomes.items():
-            outcomes = Outcomes(kind=kind, id=name, events=tuple(events))
+            # Not checked: its reader does, where one that an earlier release took stops no other.
+            outcomes = Outcomes.model_construct(kind=kind, id=name, events=tuple(events))
             self._outbox.put(self._topics.outcomes, outcomes.key.encode(), outcomes.to_json())
+        for each in emission.set_apart:
+            source, topic = (
+                (LABELS, self._topics.labels_keyed) if each.is_label else (SCORES, self._topics.scores)
+            )
+            self._refusals[source].put_position(topic, partition, each.offset, each.refusal)
         held.quality.take_matured(emission.observations)
         self._telemetry.labelled(emission)
         return emission.is_whole
@@ -270,6 +300,7 @@ def bind(
     folder: Path,
     grace: float,
     monotonic: Callable[[], float],
+    wall: Callable[[], float] = time.time,
     key: bytes | None = None,
 ) -> LabellingPartitions:
     """Run the labelling agent in this app.
@@ -282,6 +313,7 @@ def bind(
         folder: holds a store for each partition.
         grace: seconds by which a label may come after the scores of its time.
         monotonic: gives seconds that only rise.
+        wall: gives the seconds since 1970.
         key: that erasures must be signed with; without one they are refused.
     """
     from models.quality_live import LiveQuality  # noqa: PLC0415 - brings River, which scorers do without
@@ -289,7 +321,7 @@ def bind(
     quality, erasures = LiveQuality(), Erasures(key)
     telemetry.read_quality_at_scrape(quality)
     partitions = LabellingPartitions(
-        lambda number: LabellingPartition(rules, folder / str(number), grace, quality, erasures)
+        lambda number: LabellingPartition(rules, folder / str(number), grace, quality, erasures, wall)
     )
     agent = LabellingAgent(app, topics, telemetry, monotonic=monotonic, erasures=erasures)
     for name, topic, process in (
@@ -301,16 +333,19 @@ def bind(
 
 
 def _take_score(held: LabellingPartition, record: KafkaRecord) -> None:
-    row = ScoredRow.of_score(decode_score(record.value() or b""))
+    wall = held.wall()
+    row = ScoredRow.of_score(decode_score(record.value() or b""), record.offset())
+    refuse_ahead(row.event_time, wall, "event_time")
     held.core.take_score(row)
     held.quality.take_score(row)
-    held.watermark.saw_score(row.event_time)
+    held.watermark.saw_score(row.event_time, wall)
 
 
 def _take_label(held: LabellingPartition, record: KafkaRecord) -> None:
+    wall = held.wall()
     label = decode_label(record.value() or b"")
-    held.core.take_label(label, record.timestamp()[1] / 1_000)
-    held.watermark.saw_label(label.label_time.timestamp())
+    held.core.take_label(label, recorded_at(label, record, wall), record.offset())
+    held.watermark.saw_label(label.label_time.timestamp(), wall)
 
 
 _TAKE: Final = {SCORES: _take_score, LABELS: _take_label}

@@ -7,6 +7,8 @@ Promises: the model is the fold of all examples in their order, whenever and whe
 version names the place in that order, and none is published after a newer one. Examples of another list of
 features are counted and passed over. Behind an erasure none is published that learnt what was erased, and
 those that did are taken back. A second worker stands by: the group gives the one partition to one.
+What keeps it from learning is a state, and ends no worker: labelling and reputation run in the same one.
+While it rests it passes over the examples that come, tries again, and then learns them from the log.
 """
 
 from __future__ import annotations
@@ -17,14 +19,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
-from confluent_kafka import KafkaException
-
-from agents.erasures import Erasures
+from agents.erasures import Erasures, is_erasure
+from agents.model_store import ForeignModelError
 from agents.refusals import Refusals, refuse_poison
-from agents.relearning import TURN_SECONDS, Relearner, fold_record
+from agents.relearning import TURN_SECONDS, LearnerFailed, Relearner, fold_record
 from agents.runtime import KeepsItself
 from models.signing import seal
 from schemas.errors import ErrorType, InvalidMessage
+from schemas.example import decode_example
 from schemas.label import Outcome
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 
     from agents.broadcast.published import PublishedVersions
     from agents.dead_letters import KafkaRecord
+    from agents.health import Check
     from agents.model_store import ModelFile
     from agents.relearning import Batches
     from agents.runtime import App, Chunk
@@ -41,7 +44,7 @@ if TYPE_CHECKING:
     from schemas.example import Example
 
 NAME: Final = "learning"
-_RETRY_SECONDS: Final = 5.0
+RETRY_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,18 @@ class LearningState(KeepsItself):
         self._monotonic = monotonic
         self._written_at = monotonic()
         self._written = 0
+        self._log = 0
         self.is_open = False
         self.committed = 0
         """Offset up to which the group had committed: dead letters of what stands before it were sent."""
+        self.rest: str | None = None
+        """Why nothing is learned for now, without a full stop; the model is an empty one then."""
+        self.unwritten: str | None = None
+        """Why the model is not on disk, likewise."""
+        self.passed = -1
+        """Offset of the last record that was passed over while nothing was learned."""
+        self.poison: set[int] = set()
+        """Offsets of examples that the learner failed at."""
         self.model = cast("OnlineModel", None)
 
     def __len__(self) -> int:
@@ -97,14 +109,44 @@ class LearningState(KeepsItself):
         """Go on from the checkpoint on disk, or from what the group has committed, where that is less.
 
         What lies between is learnt already, but a dead letter of it may not have been sent. A model that was
-        not cleared of an erasure meets it again.
+        not cleared of an erasure meets it again. In another log of examples offsets begin again.
         """
-        del partition, note, log
-        self.model = self._file.read() or self.new_model()
-        self._written, self.is_open = self.model.version, True
-        self.committed = committed or 0
-        start = self.model.last_erasure if self.model.may_hold_erased else self.model.version
+        del partition, note
+        self._log, self.is_open, self.committed = log, True, committed or 0
+        try:
+            self.goes_on(self.read())
+        except Exception as failure:  # noqa: BLE001 - whatever it is, others of this worker go on
+            self.rests(failure, self.committed - 1)
+            return self.committed
+        start = self.model.last_erasure if self.model.may_hold_erased else self.model.position
         return start if committed is None else min(committed, start)
+
+    def read(self) -> OnlineModel:
+        """Read the model of the checkpoint, or make a new one where there is none.
+
+        Raises:
+            ForeignModelError: it is not signed with the key of the settings.
+            OSError, ValueError: it cannot be read.
+        """
+        model = self._file.read() or self.new_model()
+        model.follow(self._log)
+        return model
+
+    def goes_on(self, model: OnlineModel) -> None:
+        """Learn from now on, by this model."""
+        self.model, self.rest = model, None
+        self._written = model.version
+
+    def rests(self, failure: Exception, passed: int) -> None:
+        """Learn nothing from now on.
+
+        Args:
+            failure: why.
+            passed: offset of the last record that was read.
+        """
+        is_said = isinstance(failure, ForeignModelError | LearnerFailed | OSError)
+        self.rest = f"learning rests: {failure if is_said else type(failure).__name__}"
+        self.model, self.passed = self.new_model(), passed
 
     def save(self) -> None:
         """Write the model to disk, if the last time is long enough ago."""
@@ -117,9 +159,13 @@ class LearningState(KeepsItself):
         self.is_open = False
 
     def _write(self) -> None:
-        if self.model.version != self._written:
-            self._file.write(self.model)
-            self._written = self.model.version
+        if self.rest is None and self.model.version != self._written:
+            try:
+                self._file.write(self.model)
+            except OSError as failure:
+                self.unwritten = f"the model cannot be written to disk: {failure}"
+            else:
+                self.unwritten, self._written = None, self.model.version
         self._written_at = self._monotonic()
 
 
@@ -148,6 +194,9 @@ class LearningAgent:
         self._erasures = Erasures(publication.key)
         self._relearner = Relearner(log, self._erasures, monotonic)
         self._relearning: dict[LearningState, asyncio.Task[None]] = {}
+        self._state: LearningState | None = None
+        self._unmade: str | None = None
+        self._said: str | None = None
         self._published = published
         self._prepared = prepared
         self._clock = clock
@@ -157,9 +206,22 @@ class LearningAgent:
         self._has_fraud = False
         self._timer: asyncio.TimerHandle | None = None
 
+    def watched(self, state: LearningState) -> LearningState:
+        """Note the newest state, and give it back."""
+        self._state = state
+        return state
+
+    def check(self) -> str | None:
+        """Say in a sentence what keeps this worker from learning or publishing; None where nothing does."""
+        state = self._state
+        if state is None or not state.is_open:
+            return None
+        return state.rest or self._unmade or state.unwritten
+
     async def process(self, waiting: AsyncIterable[Sequence[Chunk]]) -> None:
         """Learn the examples that wait, again and again, once it is known what was published before."""
         await self._prepared()
+        recovering = asyncio.create_task(self._recover_again_and_again())
         try:
             async for chunks in waiting:
                 for chunk in chunks:
@@ -170,25 +232,94 @@ class LearningAgent:
                     self._publish_in_time(state)
                 await self._outbox.room()
         finally:
-            for task in self._relearning.values():
+            for task in (recovering, *self._relearning.values()):
                 task.cancel()
 
     async def _learn(self, chunk: Chunk, state: LearningState) -> None:
         turn = self._monotonic()
+        self._refusals.put_gap(chunk)
+        if state.rest is None:
+            state.model.follow(chunk.log, self._published.newest_elsewhere(chunk.log))
         for record in chunk.records:
             try:
                 refuse_poison(chunk)
-                example = fold_record(state.model, record, self._erasures)
+                self._take(record, state)
             except InvalidMessage as refusal:
                 self._pass_over(record, refusal, state)
-                continue
-            if example is not None:
-                self._count(example)
-            if state.model.version <= self._published.newest:
-                state.model.goes_on_from(self._published.newest)
             if self._monotonic() - turn >= TURN_SECONDS:
                 await asyncio.sleep(0)
                 turn = self._monotonic()
+
+    def _take(self, record: KafkaRecord, state: LearningState) -> None:
+        """Learn an example, or pass over it while learning rests.
+
+        Raises:
+            InvalidMessage: it cannot be learned.
+        """
+        if state.rest is not None:
+            state.passed = record.offset()
+            if is_erasure(record):
+                self._erasures.open_on_examples(record)
+            else:
+                decode_example(record.value() or b"")
+            return
+        if record.offset() in state.poison:
+            return
+        try:
+            example = fold_record(state.model, record, self._erasures)
+        except LearnerFailed as failure:
+            self._failed(failure, state, record.offset())
+            return
+        if example is not None:
+            self._count(example)
+        if state.model.version <= self._published.newest:
+            state.model.goes_on_from(self._published.newest)
+
+    def _failed(self, failure: LearnerFailed, state: LearningState, passed: int) -> None:
+        """Rest until the model was learned again, without the example where that is to blame."""
+        state.rests(failure, passed)
+        self._say_rest(state)
+        if failure.is_of_example:
+            state.poison.add(failure.offset)
+        if failure.is_of_example and failure.offset >= state.committed:
+            refusal = InvalidMessage(ErrorType.INTERNAL_ERROR, "the learner failed at this example")
+            self._refusals.put_position(self._topics.examples, 0, failure.offset, refusal)
+
+    async def _recover_again_and_again(self) -> None:
+        """Go on learning whenever that has become possible."""
+        with self._beside():
+            while True:
+                state = self._state
+                if state is not None and state.is_open and state.rest is not None:
+                    self._say_rest(state)
+                    await self._recover(state)
+                await asyncio.sleep(RETRY_SECONDS)
+
+    def _say_rest(self, state: LearningState) -> None:
+        """Report why learning rests, once for each reason."""
+        if state.rest != self._said:
+            self._said = state.rest
+            self._telemetry.learning_rests(str(state.rest))
+
+    async def _recover(self, state: LearningState) -> None:
+        """Learn from the checkpoint on what was passed over, and go on from there."""
+        try:
+            model = state.read()
+            model.follow(0, self._published.newest_elsewhere(model.log))
+            is_there = await self._relearner.catch_up(
+                state, model, lambda: self._published.newest, lambda: state.passed
+            )
+        except LearnerFailed as failure:
+            self._failed(failure, state, state.passed)
+        except Exception as failure:  # noqa: BLE001 - whatever it is, it is tried again
+            state.rests(failure, state.passed)
+        else:
+            if is_there and state.is_open:
+                state.goes_on(model)
+                self._said = None
+                self._telemetry.learning_goes_on()
+                self._clear(state)
+                self._publish_in_time(state)
 
     def _pass_over(self, record: KafkaRecord, refusal: InvalidMessage, state: LearningState) -> None:
         """Set a bad example apart, once however often the log is read; one of other features is not bad."""
@@ -216,16 +347,20 @@ class LearningAgent:
             self._telemetry.relearning()
             try:
                 await self._relearner.clear(state, lambda: self._published.newest)
-            except KafkaException as failure:
+            except LearnerFailed as failure:
+                if failure.is_of_example:
+                    state.poison.add(failure.offset)
                 self._telemetry.relearning(failure)
-                await asyncio.sleep(_RETRY_SECONDS)
+            except Exception as failure:  # noqa: BLE001 - whatever it is, it is tried again
+                self._telemetry.relearning(failure)
+                await asyncio.sleep(RETRY_SECONDS)
         del self._relearning[state]
         if state.is_open:
             self._publish_in_time(state)
 
     def _take_back_erased(self, state: LearningState) -> bool:
         """Take the versions back that learnt what was erased; tells whether there were any."""
-        first, last = state.model.first_erased, state.model.last_erasure
+        first, last = state.model.first_erased, state.model.base + state.model.last_erasure
         keys = [] if first is None else self._published.take_back(first, last)
         for key in keys:
             self._outbox.put(self._topics.models, key, None)
@@ -254,9 +389,18 @@ class LearningAgent:
         self._timer = None
         if not state.is_open or not state.model.is_ready() or state.model.version <= self._published.newest:
             return
-        began = self._monotonic()
-        snapshot, onnx = state.model.snapshot(datetime.fromtimestamp(self._clock(), UTC))
-        value = seal(snapshot, onnx, self._publication.key)
+        began = self._published_at = self._monotonic()
+        try:
+            snapshot, onnx = state.model.snapshot(datetime.fromtimestamp(self._clock(), UTC))
+            value = seal(snapshot, onnx, self._publication.key)
+        except Exception as failure:  # noqa: BLE001 - the version before goes on scoring
+            self._unmade = (
+                f"the last snapshot could not be made ({type(failure).__name__}): if that goes on, remove "
+                "the learner's checkpoint to learn again from the examples"
+            )
+            self._telemetry.snapshot_failed(failure)
+            return
+        self._unmade = None
         self._outbox.put(self._topics.models, snapshot.scored_by.encode(), value)
         for key in self._published.add(snapshot, self._publication.kept):
             self._outbox.put(self._topics.models, key, None)
@@ -277,8 +421,8 @@ def bind(
     log: Callable[[], Batches],
     clock: Callable[[], float],
     monotonic: Callable[[], float],
-) -> None:
-    """Run the learning agent in this app.
+) -> Check:
+    """Run the learning agent in this app; returns the readiness check of learning.
 
     Args:
         app: the worker's.
@@ -303,4 +447,5 @@ def bind(
         clock=clock,
         monotonic=monotonic,
     )
-    app.bind(NAME, topics.examples, agent.process, new_state=new_state)
+    app.bind(NAME, topics.examples, agent.process, new_state=lambda: agent.watched(new_state()))
+    return agent.check

@@ -19,7 +19,7 @@ _DIGEST: Final = 32
 
 
 class ForeignModelError(Exception):
-    """A checkpoint was not signed with the key of the settings; the text is one sentence with the mend."""
+    """A checkpoint was not signed with the key of the settings; the text is one sentence with the fix."""
 
 
 class ModelFile:
@@ -47,7 +47,7 @@ class ModelFile:
         if not hmac.compare_digest(signature, self._sign(payload)):
             raise ForeignModelError(
                 f"{self._path} is not signed with FRAUDSTREAM_LEARNING__SIGNING_KEY: set the key that it was "
-                "written with, or remove the file to learn anew from the examples."
+                "written with, or remove the file to learn again from the examples"
             )
         return OnlineModel.unpack(payload)
 

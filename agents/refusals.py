@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from agents.dead_letters import dead_letter, dead_letter_at
 from schemas.errors import ErrorType, InvalidMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from confluent_kafka import Message
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from agents.runtime.outbox import Outbox
     from agents.telemetry import Telemetry
 
+    Account = Callable[[int], None]
+    """Counts records that became something."""
 
 T = TypeVar("T")
 
@@ -29,6 +32,18 @@ class Refusals:
         self._outbox = outbox
         self._topic = topic
         self._telemetry = telemetry
+        self._unaccounted = 0
+
+    @contextmanager
+    def account(self, chunks: Sequence[Chunk]) -> Iterator[Account]:
+        """Hold an agent to its promise: each record of the chunks is refused, or counted by what is given."""
+        self._unaccounted = sum(len(chunk.records) for chunk in chunks)
+        yield self._count
+        if self._unaccounted:
+            self._telemetry.records_unaccounted(chunks[0].topic, self._unaccounted)
+
+    def _count(self, records: int) -> None:
+        self._unaccounted -= records
 
     def taken(self, chunk: Chunk, take: Callable[[Message], T]) -> Iterator[T]:
         """Yield what ``take`` makes of each record; one that it refuses, or that is poison, is set apart."""
@@ -44,6 +59,7 @@ class Refusals:
 
     def put(self, record: KafkaRecord, refusal: InvalidMessage) -> None:
         """Set a record apart, with the checkpoint that includes its chunk."""
+        self._count(1)
         letter = dead_letter(
             record, refusal.error_type, refusal.reason, agent=self._agent, field=refusal.field
         )
@@ -54,6 +70,14 @@ class Refusals:
             refusal.reason,
             partition=record.partition(),
             offset=record.offset(),
+        )
+
+    def put_position(self, topic: str, partition: int, offset: int, refusal: InvalidMessage) -> None:
+        """Set a record apart that is not in hand any more: its dead letter holds its position alone."""
+        place = (topic, partition, offset, offset)
+        self._put(dead_letter_at(*place, refusal.error_type, refusal.reason, agent=self._agent))
+        self._telemetry.dead_lettered(
+            topic, refusal.error_type, refusal.reason, partition=partition, offset=offset
         )
 
     def put_gap(self, chunk: Chunk) -> None:

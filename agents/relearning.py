@@ -38,11 +38,27 @@ TURN_SECONDS: Final = 0.005
 """How long learning keeps the event loop from others."""
 
 
+class LearnerFailed(Exception):
+    """A learner failed at an example, and its model may be half changed.
+
+    Attributes:
+        offset: where the example stands.
+        is_of_example: whether another try would fail again, and not because the machine has no room.
+    """
+
+    def __init__(self, offset: int, failure: Exception) -> None:
+        super().__init__(f"the learner failed at the example at offset {offset} ({type(failure).__name__})")
+        self.offset = offset
+        self.is_of_example = not isinstance(failure, MemoryError | OSError)
+
+
 class Held(Protocol):
     """The model in the learner's hands."""
 
     model: OnlineModel
     is_open: bool
+    poison: set[int]
+    """Offsets of examples that the learner failed at; they are not learned."""
 
     def new_model(self) -> OnlineModel:
         """A model of the same kind that has learnt nothing."""
@@ -113,7 +129,12 @@ class Relearner:
                 held.model.is_cleared()
 
     async def _holds_erased(self, held: Held, end: int) -> bool | None:
-        """Whether an example before this offset was learnt and erased after that; None if it was let go."""
+        """Whether an example before this offset was learnt and erased after that; None if it was let go.
+
+        Logs before this one cannot be read any more: where there were any, it may have.
+        """
+        if held.model.has_older_logs:
+            return True
         async with aclosing(self._records(held)) as records:
             async for record in records:
                 if record.offset() >= end:
@@ -125,16 +146,45 @@ class Relearner:
     async def _exchange(self, held: Held, newest: Callable[[], int]) -> None:
         """Fold the log in a fresh model up to where the one in hand is, and put it in its place."""
         fresh = held.new_model()
-        fresh.know_erasures_of(held.model)
+        fresh.stands_for(held.model)
         async with aclosing(self._records(held)) as records:
             async for record in records:
-                with suppress(InvalidMessage):  # it was set apart when it came first
-                    fold_record(fresh, record, self._erasures)
-                if fresh.version <= newest():
-                    fresh.goes_on_from(newest())
+                self._fold(fresh, record, newest)
                 if fresh.examples_offset >= held.model.examples_offset:
                     held.model = fresh
                     return
+
+    async def catch_up(
+        self, held: Held, model: OnlineModel, newest: Callable[[], int], passed: Callable[[], int]
+    ) -> bool:
+        """Fold the log in a model until it is past what the live one passed over.
+
+        Args:
+            held: whose log it is.
+            model: a model that is behind.
+            newest: gives the newest version published: what it learned need not be told again.
+            passed: gives the offset of the last record that was passed over.
+
+        Returns:
+            False if the model was let go on the way.
+
+        Raises:
+            LearnerFailed: the learner failed at an example; the model is void.
+        """
+        if model.examples_offset >= passed():
+            return True
+        async with aclosing(self._records(held)) as records:
+            async for record in records:
+                self._fold(model, record, newest)
+                if record.offset() >= passed():
+                    return True
+        return False
+
+    def _fold(self, model: OnlineModel, record: KafkaRecord, newest: Callable[[], int]) -> None:
+        with suppress(InvalidMessage):  # it was set apart when it came first
+            fold_record(model, record, self._erasures)
+        if model.version <= newest():
+            model.goes_on_from(newest())
 
     async def _records(self, held: Held) -> AsyncGenerator[KafkaRecord, None]:
         """The log from its beginning while the model is in hand, in turns with whatever else there is."""
@@ -142,7 +192,8 @@ class Relearner:
         async with aclosing(self._batches()) as batches:
             async for batch in batches:
                 for record in batch:
-                    yield record
+                    if record.offset() not in held.poison:
+                        yield record
                     if self._monotonic() - turn >= TURN_SECONDS:
                         await asyncio.sleep(0)
                         turn = self._monotonic()
@@ -155,12 +206,18 @@ def fold_record(model: OnlineModel, record: KafkaRecord, erasures: Erasures) -> 
 
     Raises:
         InvalidMessage: it is neither, or of other features than the model's; nothing is changed.
+        LearnerFailed: the learner failed at it; the model is void.
     """
     if is_erasure(record):
         model.fold_erasure(erasures.open_on_examples(record), record.offset())
         return None
     example = decode_example(record.value() or b"")
-    model.fold(example, record.offset())
+    try:
+        model.fold(example, record.offset())
+    except InvalidMessage:
+        raise
+    except Exception as failure:
+        raise LearnerFailed(record.offset(), failure) from failure
     return example
 
 

@@ -9,10 +9,12 @@ holds every outcome before it.
 
 from __future__ import annotations
 
+import time
 from struct import Struct
 from typing import TYPE_CHECKING, Final, cast
 
 from agents.erasures import Erasures
+from agents.intake import refuse_ahead
 from agents.refusals import Refusals
 from models.reputation_ledger import PACKED_BYTES, ReputationLedger
 from schemas.erasure import Erasure
@@ -21,7 +23,7 @@ from schemas.outcome import decode_outcomes
 from schemas.reputation import COUNTERPARTY, SUBJECT, reputation_key
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Sequence
+    from collections.abc import AsyncIterable, Callable, Sequence
 
     from agents.dead_letters import KafkaRecord
     from agents.runtime import App, Chunk
@@ -95,7 +97,10 @@ class ReputationState:
 class ReputationAgent:
     """Takes chunks of outcomes and puts reputations into the outbox."""
 
-    def __init__(self, app: App, topics: Topics, telemetry: Telemetry, key: bytes | None) -> None:
+    def __init__(
+        self, app: App, topics: Topics, telemetry: Telemetry, key: bytes | None, wall: Callable[[], float]
+    ) -> None:
+        self._wall = wall
         self._outbox = app.outbox
         self._decode = Erasures(key).beside(lambda record: decode_outcomes(record.value() or b""))
         self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
@@ -130,6 +135,8 @@ class ReputationAgent:
         """The outcomes and the offset at which they stand, or the key whose reputation is to be erased."""
         taken = self._decode(record)
         if not isinstance(taken, Erasure):
+            # Sums as of a later time would take whatever comes after for late, for as long.
+            refuse_ahead(max((event.time for event in taken.events), default=0.0), self._wall(), "events")
             return taken, record.offset()
         for kind in ERASED_KINDS:
             key = reputation_key(kind, taken.subject)
@@ -138,9 +145,24 @@ class ReputationAgent:
         raise InvalidMessage(ErrorType.KEY_MISMATCH, "the record's key is none of the erasure's subject")
 
 
-def bind(app: App, topics: Topics, telemetry: Telemetry, *, key: bytes | None = None) -> None:
-    """Run the reputation agent in this app; `key` is what erasures must be signed with."""
-    agent = ReputationAgent(app, topics, telemetry, key)
+def bind(
+    app: App,
+    topics: Topics,
+    telemetry: Telemetry,
+    *,
+    key: bytes | None = None,
+    wall: Callable[[], float] = time.time,
+) -> None:
+    """Run the reputation agent in this app.
+
+    Args:
+        app: the worker's.
+        topics: names of the topics.
+        telemetry: is told what happened.
+        key: that erasures must be signed with; without one they are refused.
+        wall: gives the seconds since 1970.
+    """
+    agent = ReputationAgent(app, topics, telemetry, key, wall)
     app.bind(
         NAME,
         topics.outcomes,

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from agents.dead_letters import Header, KafkaRecord
+    from agents.refusals import Account
     from agents.runtime import App, Chunk
     from agents.telemetry import Telemetry
     from agents.topics import Topics
@@ -133,12 +134,14 @@ class ScoringAgent:
         self._clock = clock
         self._prepared = prepared
         self._take_labels = take_labels
+        self._account: Account = _to_nobody
 
     async def process(self, waiting: AsyncIterable[Sequence[Chunk]]) -> None:
         """Score what waits, again and again, once everything is known that scoring needs."""
         await self._prepared()
         async for chunks in waiting:
-            self.score(chunks)
+            with self._refusals.account(chunks) as self._account:
+                self.score(chunks)
             await self._outbox.room()
 
     def score(self, chunks: Sequence[Chunk]) -> None:
@@ -158,6 +161,7 @@ class ScoringAgent:
     def _erase(self, chunk: Chunk, erasures: Iterable[Erasure]) -> None:
         """Forget their subjects as of here, and tell labelling, behind the scores that are on their way."""
         for erasure in erasures:
+            self._account(1)
             if cast("SubjectState", chunk.states[NAME]).erase(erasure):
                 self._erasures.pass_on(erasure, self._outbox, self._topics.scores, erasure.subject)
                 self._telemetry.subject_erased(NAME)
@@ -184,6 +188,7 @@ class ScoringAgent:
             headers = self._telemetry.carried(each.record for each in fresh)
             for (each, scored), carried in zip(scores, headers, strict=False):
                 self._put(each, scored, scored_at, carried)
+                self._account(1)
         self._telemetry.transactions_scored(judged, np.array([each.recorded_at for each in fresh]), now)
         if learnt := self._take_labels():
             self._telemetry.labels_learnt(learnt, now)
@@ -204,6 +209,7 @@ class ScoringAgent:
         for code, reason in SKIPPED.items():
             if count := int(np.count_nonzero(status == code)):
                 self._telemetry.transactions_skipped(reason, count)
+                self._account(count)
 
 
 def bind(
@@ -245,6 +251,10 @@ def bind(
     app.bind(
         NAME, topics.transactions, agent.process, new_state=core.new_state, changelog=topics.scoring_changelog
     )
+
+
+def _to_nobody(_: int) -> None:
+    """Count for nobody: outside of `process`."""
 
 
 def _part(chunk: Chunk, admitted: Sequence[Admitted]) -> Part:

@@ -134,7 +134,7 @@ def _bind_learning(app: App, settings: Settings, telemetry: Telemetry) -> dict[s
     )
     app.service(broadcast)
     file = ModelFile(settings.worker.folder / "learning" / _file_name(settings), key)
-    learning.bind(
+    check = learning.bind(
         app,
         topics,
         telemetry,
@@ -148,7 +148,7 @@ def _bind_learning(app: App, settings: Settings, telemetry: Telemetry) -> dict[s
         clock=time.time,
         monotonic=time.monotonic,
     )
-    return {"broadcast": broadcast.check}
+    return {"broadcast": broadcast.check, "learning": check}
 
 
 def new_model(settings: Settings) -> OnlineModel:

@@ -137,12 +137,14 @@ class Calibrator:
         if not genuine.any() or not frauds.any():
             return {}
         rows = genuine + frauds
-        probability = _probability(self.fit().log_odds(_CENTRES))
-        losses = frauds * np.log(probability) + genuine * np.log1p(-probability)
+        log_odds = self.fit().log_odds(_CENTRES)
+        probability = _probability(log_odds)
+        # of the log-odds, since a probability near 1 rounds to 1, and its loss would be infinite
+        losses = frauds * np.logaddexp(0.0, -log_odds) + genuine * np.logaddexp(0.0, log_odds)
         return {
             "auc": binned_roc_auc(genuine, frauds),
             "average_precision": binned_average_precision(genuine, frauds),
-            "log_loss": float(-losses.sum() / rows.sum()),
+            "log_loss": float(losses.sum() / rows.sum()),
             "calibration_error": float(np.abs(rows * probability - frauds).sum() / rows.sum()),
         }
 

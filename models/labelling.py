@@ -12,6 +12,9 @@ before their time. A label that comes before its own time changes nothing until 
 | a label that says otherwise than what was learnt | a correcting example; what was counted is counted back |
 | a label that says the same again, or an older one | nothing |
 | a label of a transaction that was not seen | nothing, until the transaction comes |
+| a label that may be about several transactions of one id | it is set apart |
+
+A stored transaction that cannot be matured is set apart by itself and stops no other.
 """
 
 from __future__ import annotations
@@ -22,21 +25,26 @@ from enum import StrEnum
 from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from models.case import Case, KnownLabel, ScoredRow, case_key, moment, named_by
+from models.case import SAME_TIME, Case, Cases, KnownLabel, ScoredRow, case_key, moment, named_by
 from models.decay import DAY, NEVER
 from models.sampling import GenuineSampler
+from schemas.errors import ErrorType, InvalidMessage
 from schemas.example import Example, Maturity
 from schemas.label import Outcome
 from schemas.outcome import OutcomeEvent
 from schemas.reputation import SUBJECT
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from models.rows import Rows
     from schemas.label import Label
 
 CERTAIN: Final = 1.0
-SAME_TIME: Final = 1e-3
-"""Seconds by which a label may miss the horizon and still be just at it: times were rounded on their way."""
+_AMBIGUOUS: Final = (
+    "the label may be about several transactions with this id: send it again with the event_time of the one "
+    "that it is about"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +90,16 @@ class Observation(NamedTuple):
     """Seconds from the transaction to its label; None where none came by the horizon."""
 
 
+class SetApart(NamedTuple):
+    """A score or a label that was kept, and of which nothing can be learned."""
+
+    is_label: bool
+    offset: int
+    """Where it stood in its partition of `scores` or `labels.keyed`."""
+    refusal: InvalidMessage
+    """Why."""
+
+
 @dataclass(slots=True)
 class Emission:
     """What an advance of the clock brought to light, each list in its order."""
@@ -91,8 +109,20 @@ class Emission:
     """By what the transactions named, as (kind, value)."""
     observations: list[Observation] = field(default_factory=list)
     fates: Counter[Fate] = field(default_factory=Counter)
+    set_apart: list[SetApart] = field(default_factory=list)
+    unreadable: int = 0
+    """Ids whose cases could not be read from the store, and are lost."""
     is_whole: bool = True
     """Whether nothing else is due by the same clock."""
+
+    def add(self, part: Emission) -> None:
+        """Append what another look brought to light."""
+        self.examples += part.examples
+        for named, events in part.outcomes.items():
+            self.outcomes.setdefault(named, []).extend(events)
+        self.observations += part.observations
+        if part.fates:
+            self.fates.update(part.fates)
 
     def add_outcome(self, row: ScoredRow, event: OutcomeEvent) -> None:
         """Tell of one event to all that the transaction names; to its subject only if it is about fraud."""
@@ -116,6 +146,7 @@ class LabellingCore:
         self._rows = rows
         self.sampler = GenuineSampler(rules.genuine_share, rules.examples_per_second)
         self.clock = NEVER
+        self._unreadable = 0
 
     def __len__(self) -> int:
         """Transactions kept."""
@@ -123,56 +154,59 @@ class LabellingCore:
 
     def take_score(self, row: ScoredRow) -> None:
         """Keep a scored transaction until its fate is known; one that is known already changes nothing."""
-        case = self._rows.get(row.key) or Case()
-        if case.row is not None:
+        key = row.key
+        cases = self._cases(key)
+        if not cases.add(row):
             return
-        case.row = row
-        self._rows.put(row.key, case)
-        self._rows.schedule(row.event_time + self._rules.horizon, row.key)
-        self._rows.schedule(row.event_time + self._rules.keep, row.key)
-        for label in case.waiting:
-            self._rows.schedule(self._due(label, row), row.key)
+        self._rows.put(key, cases)
+        self._rows.schedule(row.event_time + self._rules.horizon, key)
+        self._rows.schedule(row.event_time + self._rules.keep, key)
+        for label in cases.waiting:
+            self._rows.schedule(self._due(label, row), key)
 
-    def take_label(self, label: Label, recorded_at: float) -> None:
+    def take_label(self, label: Label, recorded_at: float, offset: int = -1) -> None:
         """Keep a label until its time has come.
 
         Args:
             label: what somebody says.
             recorded_at: Kafka timestamp of the label, seconds since 1970.
+            offset: where it stood in its partition of `labels.keyed`; -1 where that is not known.
+
+        Raises:
+            InvalidMessage: `AMBIGUOUS_LABEL`, where it may be about several transactions; nothing is changed.
         """
         key = case_key(label.subject, label.transaction_id)
-        case = self._rows.get(key) or Case()
-        known = KnownLabel.of(label, recorded_at)
-        case.waiting.append(known)
-        self._rows.put(key, case)
-        if case.row is None:
-            self._rows.schedule(known.time + self._rules.keep, key)
-        else:
-            self._rows.schedule(self._due(known, case.row), key)
+        cases = self._cases(key)
+        known = KnownLabel.of(label, recorded_at, offset)
+        fitting = cases.fitting(known)
+        if len(fitting) > 1:
+            raise InvalidMessage(ErrorType.AMBIGUOUS_LABEL, _AMBIGUOUS, "event_time")
+        cases.waiting.append(known)
+        self._rows.put(key, cases)
+        due = self._due(known, fitting[0].row) if fitting else self._given_up_at(known)
+        self._rows.schedule(due, key)
 
     def erase(self, subject: str) -> None:
         """Forget all that is kept of a card or an account; nothing will be told of it."""
         for key in self._rows.of_subject(subject):
-            self._erase(key)
+            cases = self._cases(key)
+            for label in (*cases.waiting, *(case.label for case in cases.cases if case.label)):
+                self._rows.unschedule(self._given_up_at(label), key)
+                for case in cases.cases:
+                    self._rows.unschedule(self._due(label, case.row), key)
+            for case in cases.cases:
+                self._rows.unschedule(case.row.event_time + self._rules.horizon, key)
+                self._rows.unschedule(case.row.event_time + self._rules.keep, key)
+            self._rows.forget(key)
 
     def erase_labels(self, subject: str) -> None:
         """Forget a card's or an account's labels whose transaction is not here: it may be erased already."""
         for key in self._rows.of_subject(subject):
-            case = self._rows.get(key)
-            if case is not None and case.row is None:
-                self._erase(key)
-
-    def _erase(self, key: str) -> None:
-        """Forget a case and its entries of the agenda."""
-        case = self._rows.get(key) or Case()
-        for label in (*case.waiting, *([case.label] if case.label else [])):
-            self._rows.unschedule(label.time + self._rules.keep, key)
-            if case.row is not None:
-                self._rows.unschedule(self._due(label, case.row), key)
-        if case.row is not None:
-            self._rows.unschedule(case.row.event_time + self._rules.horizon, key)
-            self._rows.unschedule(case.row.event_time + self._rules.keep, key)
-        self._rows.forget(key)
+            cases = self._cases(key)
+            for label in cases.waiting:
+                if not cases.fitting(label):
+                    self._rows.unschedule(self._given_up_at(label), key)
+            self._keep(key, Cases(cases.cases, [label for label in cases.waiting if cases.fitting(label)]))
 
     def advance(self, clock: float, at_most: int | None = None) -> Emission:
         """Bring to light everything that is due by `clock` (event time, s since 1970); it never goes back.
@@ -190,53 +224,88 @@ class LabellingCore:
                 break
             due, key = entry
             self.clock = max(self.clock, due)
-            case = self._rows.get(key)
-            if case is not None:
-                self._look_at(key, case, due, emission)
+            self._look_at(key, due, emission)
+        emission.unreadable, self._unreadable = self._unreadable, 0
         return emission
+
+    def _cases(self, key: str) -> Cases:
+        """The cases of an id; none, and counted, where they cannot be read."""
+        try:
+            return self._rows.get(key) or Cases()
+        except (LookupError, TypeError, ValueError):
+            self._unreadable += 1
+            return Cases()
+
+    def _keep(self, key: str, cases: Cases) -> None:
+        """Put the cases of an id back, if anything is left of them."""
+        if cases.cases or cases.waiting:
+            self._rows.put(key, cases)
+        else:
+            self._rows.forget(key)
 
     def _due(self, label: KnownLabel, row: ScoredRow) -> float:
         """When a label counts: at its time, or at the horizon if it misses that by rounding alone."""
         matures = row.event_time + self._rules.horizon
         return matures if abs(label.time - matures) <= SAME_TIME else label.time
 
-    def _look_at(self, key: str, case: Case, now: float, emission: Emission) -> None:
-        if case.row is None:
-            self._await_transaction(key, case, now, emission)
-            return
+    def _given_up_at(self, label: KnownLabel) -> float:
+        """When a label without its transaction is given up: by its arrival, however old it is."""
+        return max(label.time, label.recorded_at) + self._rules.keep
+
+    def _look_at(self, key: str, now: float, emission: Emission) -> None:
+        """Bring to light what is due of the cases of an id."""
+        cases = self._cases(key)
+        left = Cases()
+        labels: dict[int, list[KnownLabel]] = {}
+        for label in sorted(cases.waiting):
+            fitting = cases.fitting(label)
+            is_due = bool(fitting) and min(self._due(label, case.row) for case in fitting) <= now
+            if is_due and len(fitting) > 1:
+                refusal = InvalidMessage(ErrorType.AMBIGUOUS_LABEL, _AMBIGUOUS, "event_time")
+                emission.set_apart.append(SetApart(is_label=True, offset=label.offset, refusal=refusal))
+            elif is_due:
+                labels.setdefault(id(fitting[0]), []).append(label)
+            elif not fitting and self._given_up_at(label) <= now:
+                emission.fates[Fate.UNSEEN] += 1
+            else:
+                left.waiting.append(label)
+        for case in cases.cases:
+            part = Emission()
+            try:
+                self._settle(case, labels.get(id(case), []), now, part)
+            except (OSError, MemoryError):
+                raise  # of the machine, and of no row
+            except Exception as failure:  # noqa: BLE001 - whatever it is, others go on
+                emission.set_apart.append(_cannot_mature(case.row, failure))
+                continue
+            emission.add(part)
+            if now < case.row.event_time + self._rules.keep:
+                left.cases.append(case)
+        # A label goes with its transaction; one whose transaction has not come stays.
+        left.waiting = [each for each in left.waiting if left.fitting(each) or not cases.fitting(each)]
+        self._keep(key, left)
+
+    def _settle(self, case: Case, labels: Iterable[KnownLabel], now: float, emission: Emission) -> None:
+        """Learn of one transaction what its labels say that are due, and its outcome if that is due."""
         matures = case.row.event_time + self._rules.horizon
-        for label in sorted(label for label in case.waiting if self._due(label, case.row) <= now):
+        for label in labels:
             if label.time > matures + SAME_TIME and not case.is_matured:
                 _mature(case, matures, self.sampler, emission)
-            case.waiting.remove(label)
-            emission.fates[_take(case, case.row, label, matures, self.sampler, emission)] += 1
+            emission.fates[_take(case, label, matures, self.sampler, emission)] += 1
         if matures <= now and not case.is_matured:
             _mature(case, matures, self.sampler, emission)
-        if case.row.event_time + self._rules.keep <= now:
-            self._rows.forget(key)
-        else:
-            self._rows.put(key, case)
-
-    def _await_transaction(self, key: str, case: Case, now: float, emission: Emission) -> None:
-        """Give labels up whose transaction was not seen as long as they are kept."""
-        given_up = [label for label in case.waiting if label.time + self._rules.keep <= now]
-        emission.fates[Fate.UNSEEN] += len(given_up)
-        case.waiting = [label for label in case.waiting if label not in given_up]
-        if case.waiting:
-            self._rows.put(key, case)
-        else:
-            self._rows.forget(key)
 
 
-def _take(
-    case: Case,
-    row: ScoredRow,
-    label: KnownLabel,
-    matures: float,
-    sampler: GenuineSampler,
-    emission: Emission,
-) -> Fate:
+def _cannot_mature(row: ScoredRow, failure: Exception) -> SetApart:
+    reason = f"the stored transaction could not be matured ({type(failure).__name__}), and is learned no more"
+    return SetApart(
+        is_label=False, offset=row.offset, refusal=InvalidMessage(ErrorType.INTERNAL_ERROR, reason)
+    )
+
+
+def _take(case: Case, label: KnownLabel, matures: float, sampler: GenuineSampler, emission: Emission) -> Fate:
     """Put a label into force and learn what it changes."""
+    row = case.row
     if case.label is not None and label <= case.label:
         return Fate.STALE
     case.label = label
@@ -256,14 +325,13 @@ def _take(
     is_one_of_many = maturity is Maturity.EARLY and not (label.is_fraud or row.alerted)
     rate = sampler.rate(row.transaction_id, time) if is_one_of_many else CERTAIN
     if rate is not None:
-        emission.examples.append(_example(row, case, maturity, rate, time))
+        emission.examples.append(_example(case, maturity, rate, time))
     return Fate.EARLY if maturity is Maturity.EARLY else Fate.CORRECTED
 
 
 def _mature(case: Case, matures: float, sampler: GenuineSampler, emission: Emission) -> None:
     """Take the outcome as final."""
     row = case.row
-    assert row is not None
     is_fraud = case.label is not None and case.label.is_fraud
     case.is_matured = True
     emission.add_outcome(row, _matured_event(row, matures, 1, int(is_fraud)))
@@ -274,7 +342,7 @@ def _mature(case: Case, matures: float, sampler: GenuineSampler, emission: Emiss
     case.learnt = is_fraud
     rate = CERTAIN if is_fraud else sampler.rate(row.transaction_id, matures)
     if rate is not None:
-        emission.examples.append(_example(row, case, Maturity.MATURED, rate, matures))
+        emission.examples.append(_example(case, Maturity.MATURED, rate, matures))
 
 
 def _matured_event(row: ScoredRow, matures: float, matured: int, frauds: int) -> OutcomeEvent:
@@ -289,9 +357,9 @@ def _early_event(row: ScoredRow, frauds: int, genuine: int) -> OutcomeEvent:
     return OutcomeEvent(row.event_time, row.event_time, 0, 0, frauds, 0, unexplained, genuine)
 
 
-def _example(row: ScoredRow, case: Case, maturity: Maturity, rate: float, learn_time: float) -> Example:
+def _example(case: Case, maturity: Maturity, rate: float, learn_time: float) -> Example:
     """An example of what the case was just learnt as."""
-    label = case.label
+    row, label = case.row, case.label
     return Example(
         transaction_id=row.transaction_id,
         subject=row.subject,

@@ -7,6 +7,9 @@ model, wherever it was stopped.
 An erasure in the log names a subject whose examples before it are not learnt. A model cannot unlearn: one
 that may have learnt them gives way to a fresh one that knows the erasures and folds the log from its
 beginning. So the model of a version is the fold of the log up to it, without the examples erased up to it.
+
+A topic that was made again is another log. The model goes on in it: what it learned stays, offsets begin
+again, and versions go on from the last one.
 """
 
 from __future__ import annotations
@@ -41,8 +44,15 @@ READY_GENUINE: Final = 500
 """Rows that must have been learnt before the model is better than the prior one."""
 REPORTED_LABELS: Final = 1_000
 _LAYOUT: Final = 1
-_NO_ERASURES: Final[Mapping[str, object]] = {"first_erased": None, "_erased": {}, "_suspected": {}}
-"""What a model knows of erasures that was packed before there were any."""
+_ADDED: Final[Mapping[str, object]] = {
+    "first_erased": None,
+    "_erased": {},
+    "_suspected": {},
+    "log": 0,
+    "base": 0,
+    "has_older_logs": False,
+}
+"""What a model knows of erasures and logs that was packed before it knew of them."""
 
 
 class OnlineModel:
@@ -62,13 +72,19 @@ class OnlineModel:
         self.name: Final = name
         self.features_version: Final = features_version
         self.examples_offset = -1
-        """Offset of the last example or erasure folded."""
+        """Offset of the last example or erasure folded, in `log`."""
+        self.log = 0
+        """Identity of the log of examples, 0 where that is not known."""
+        self.base = 0
+        """Version that this log began behind."""
+        self.has_older_logs = False
+        """Whether it, or a version before it, learned from logs that cannot be looked through any more."""
         self.frauds = 0
         """Frauds learnt."""
         self.examples = 0
         """Examples learnt."""
         self.first_erased: int | None = None
-        """Offset of the first example that was left out as erased."""
+        """Version behind which the first example would have been that was left out as erased."""
         self._erased: dict[str, int] = {}
         self._suspected: dict[str, int] = {}
         self._learner = learner
@@ -82,27 +98,53 @@ class OnlineModel:
 
     @property
     def version(self) -> int:
-        """Offset after the last example folded."""
+        """Offset after the last example folded, above the version that this log began behind."""
+        return self.base + self.position
+
+    @property
+    def position(self) -> int:
+        """Offset after the last example folded: where to read on."""
         return self.examples_offset + 1
+
+    def follow(self, log: int, newest: int = 0) -> None:
+        """Go on in a log of examples.
+
+        Args:
+            log: its identity; 0, where that is not known, counts as the one before.
+            newest: newest version that was published of any other log, which versions must pass.
+        """
+        if log and self.log and log != self.log:
+            self.base, self.examples_offset = self.version, -1
+            self.first_erased, self._erased, self.has_older_logs = None, {}, True
+        self.log = log or self.log
+        if self.base < newest:
+            self.base, self.has_older_logs = newest, True
 
     def fold(self, example: Example, offset: int) -> None:
         """Learn an example, unless it repeats one of the last; one of an offset folded before is passed over.
 
         Raises:
-            InvalidMessage: `FEATURES_MISMATCH`, where the example has other features; nothing is changed.
+            InvalidMessage: `FEATURES_MISMATCH`, where the example has features of another version;
+                `INVALID_VALUE`, where they are not as many as those of its version. Nothing is changed.
         """
-        version, length = example.features_version, len(example.features)
-        if (version, length) != (self.features_version, self._learner.n_features):
+        if example.features_version != self.features_version:
             raise InvalidMessage(
                 ErrorType.FEATURES_MISMATCH,
-                f"the example has {length} features of version {version}, the model takes "
-                f"{self._learner.n_features} of version {self.features_version}",
+                f"the example has features of version {example.features_version}, the model takes those of "
+                f"version {self.features_version}",
+            )
+        if len(example.features) != self._learner.n_features:
+            raise InvalidMessage(
+                ErrorType.INVALID_VALUE,
+                f"the example has {len(example.features)} features, and version {self.features_version} of "
+                f"them has {self._learner.n_features}",
+                "features",
             )
         if offset <= self.examples_offset:
             return
         self.examples_offset = offset
         if self._erased and self.is_erased(example, offset):
-            self.first_erased = offset if self.first_erased is None else self.first_erased
+            self.first_erased = self.base + offset if self.first_erased is None else self.first_erased
         elif self._is_new(example):
             self._learn(example)
 
@@ -136,9 +178,14 @@ class OnlineModel:
         """Whether a known erasure that stands behind this offset names the example."""
         return self._erased.get(subject_digest(example.subject), -1) > offset
 
-    def know_erasures_of(self, model: OnlineModel) -> None:
-        """Leave out, from now on, what another model of the same log leaves out."""
-        self._erased = model._erased
+    def stands_for(self, model: OnlineModel) -> None:
+        """Leave out, from now on, what another model of the same log leaves out, under versions like its own.
+
+        Where there were logs before this one, all versions so far may hold what is erased.
+        """
+        self._erased, self.log, self.base = model._erased, model.log, model.base
+        if model.has_older_logs:
+            self.first_erased = 0
 
     @property
     def is_past_erasures(self) -> bool:
@@ -172,6 +219,7 @@ class OnlineModel:
             parent=self._parent,
             features_version=self.features_version,
             examples_offset=self.examples_offset,
+            examples_log=self.log or None,
             created_at=created_at,
             learner=LearnerDescription(
                 algorithm=self._learner.algorithm,
@@ -212,7 +260,7 @@ class OnlineModel:
         if layout != _LAYOUT:
             raise ValueError(f"a model was packed in layout {layout}, not {_LAYOUT}")
         model = cls.__new__(cls)
-        model.__dict__.update({**_NO_ERASURES, **state})
+        model.__dict__.update({**_ADDED, **state})
         return model
 
     def _is_new(self, example: Example) -> bool:

@@ -8,26 +8,26 @@ from typing import TYPE_CHECKING, Protocol
 from models.case import case_key
 
 if TYPE_CHECKING:
-    from models.case import Case
+    from models.case import Cases
 
 
 class Rows(Protocol):
-    """Cases by key, and an agenda of the times at which each has to be looked at."""
+    """Cases by the key of their id, and an agenda of the times at which they have to be looked at."""
 
-    def get(self, key: str) -> Case | None:
-        """The case, if there is one; what is changed of it must be put back."""
+    def get(self, key: str) -> Cases | None:
+        """The cases of an id, if there are any; what is changed of them must be put back."""
 
-    def put(self, key: str, case: Case) -> None:
-        """Keep a case."""
+    def put(self, key: str, cases: Cases) -> None:
+        """Keep the cases of an id."""
 
     def forget(self, key: str) -> None:
-        """Keep it no longer."""
+        """Keep them no longer."""
 
     def of_subject(self, subject: str) -> list[str]:
         """The keys of a card's or an account's cases."""
 
     def schedule(self, due: float, key: str) -> None:
-        """Have `next_due` name the case at `due` (s since 1970)."""
+        """Have `next_due` name the cases at `due` (s since 1970)."""
 
     def unschedule(self, due: float, key: str) -> None:
         """Take an entry off the agenda, if it is there."""
@@ -36,29 +36,29 @@ class Rows(Protocol):
         """Take the first entry of the agenda, by time, then key, that is due by `until`."""
 
     def __len__(self) -> int:
-        """Count the cases."""
+        """Count the ids."""
 
 
 class MemoryRows:
     """Cases in a dictionary, their agenda in a heap."""
 
     def __init__(self) -> None:
-        self._cases: dict[str, Case] = {}
+        self._cases: dict[str, Cases] = {}
         self._agenda: list[tuple[float, str]] = []
 
     def __len__(self) -> int:
         return len(self._cases)
 
-    def get(self, key: str) -> Case | None:
-        """The case, if there is one."""
+    def get(self, key: str) -> Cases | None:
+        """The cases of an id, if there are any."""
         return self._cases.get(key)
 
-    def put(self, key: str, case: Case) -> None:
-        """Keep a case."""
-        self._cases[key] = case
+    def put(self, key: str, cases: Cases) -> None:
+        """Keep the cases of an id."""
+        self._cases[key] = cases
 
     def forget(self, key: str) -> None:
-        """Keep it no longer."""
+        """Keep them no longer."""
         self._cases.pop(key, None)
 
     def of_subject(self, subject: str) -> list[str]:
@@ -66,7 +66,7 @@ class MemoryRows:
         return [key for key in self._cases if key.startswith(case_key(subject, ""))]
 
     def schedule(self, due: float, key: str) -> None:
-        """Have `next_due` name the case at `due`."""
+        """Have `next_due` name the cases at `due`."""
         heappush(self._agenda, (due, key))
 
     def unschedule(self, due: float, key: str) -> None:

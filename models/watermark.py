@@ -3,13 +3,20 @@
 The clock is the lesser of the newest score's and the newest label's time, so that neither runs ahead of the
 other when both are read quickly. Labels are rare, though: where none comes, the clock follows the scores at a
 distance of some seconds of the reader's own time, which is as long as a label may take longer on its way.
+
+It never runs ahead of the wall clock: event times are what senders say, and one of the year 2099 would else
+mature all that waits.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from typing import Final
 
 from models.decay import NEVER
+
+SKEW: Final = 300.0
+"""Seconds by which event time may be ahead of the wall clock, as clocks of senders and workers differ."""
 
 
 class Watermark:
@@ -24,13 +31,17 @@ class Watermark:
         self._scores = self._labels = self._clock = NEVER
         self._past: deque[tuple[float, float]] = deque()
 
-    def saw_score(self, event_time: float) -> None:
-        """A score of this event time (s since 1970) came."""
-        self._scores = max(self._scores, event_time)
+    def saw_score(self, event_time: float, wall: float) -> None:
+        """Note that a score of this event time came at `wall` (both s since 1970)."""
+        self._scores = max(self._scores, min(event_time, wall + SKEW))
 
-    def saw_label(self, label_time: float) -> None:
-        """A label of this time (s since 1970) came."""
-        self._labels = max(self._labels, label_time)
+    def saw_label(self, label_time: float, wall: float) -> None:
+        """Note that a label of this time came at `wall` (both s since 1970).
+
+        One that is dated ahead says nothing of the labels before it: the clock must go on waiting for them.
+        """
+        if label_time <= wall + SKEW:
+            self._labels = max(self._labels, label_time)
 
     def clock(self, now: float) -> float:
         """The event time up to which everything has come, at `now`, in seconds of the reader's own time."""

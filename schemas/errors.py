@@ -38,6 +38,7 @@ class ErrorType(StrEnum):
     FEATURES_MISMATCH = "features-mismatch"
     UNREADABLE_BATCH = "unreadable-batch"
     RECORDS_LOST = "records-lost"
+    AMBIGUOUS_LABEL = "ambiguous-label"
     INTERNAL_ERROR = "internal-error"
 
 

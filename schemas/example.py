@@ -10,7 +10,7 @@ from pydantic import Field, Strict
 
 from schemas.decoding import decode
 from schemas.label import LabelOrigin, Outcome
-from schemas.message import Message, Number, Probability, Whole
+from schemas.message import MOST_FEATURES, Feature, Message, Probability, Whole
 from schemas.times import Time
 from schemas.tokens import Identifier, Token
 
@@ -39,7 +39,7 @@ class Example(Message):
     """Score that the transaction was given."""
     scored_by: str = Field(max_length=128)
     """Model that gave it: `prior`, or `name@version`."""
-    features: tuple[Number, ...]
+    features: tuple[Feature, ...] = Field(max_length=MOST_FEATURES)
     """Inputs of the model as they were scored, in the order of `features_version`."""
     features_version: Whole
     """Version of the list of features."""
@@ -49,9 +49,9 @@ class Example(Message):
     """What made it an example."""
     origin: LabelOrigin | None = None
     """Who said so; absent where no label came by the horizon, which counts as genuine."""
-    weight: Annotated[float, Strict(), Field(gt=0.0, allow_inf_nan=False)]
+    weight: Annotated[float, Strict(), Field(gt=0.0, le=1e3)]
     """How often the row counts in learning."""
-    sampling_rate: Annotated[float, Strict(), Field(gt=0.0, le=1.0)]
+    sampling_rate: Annotated[float, Strict(), Field(ge=1e-6, le=1.0)]
     """Share of rows of this outcome that were kept; the learner corrects its prior by it."""
     learn_time: Time
     """Event-time clock when the row became known to the learner."""

@@ -12,6 +12,12 @@ Whole = Annotated[int, Strict(), Field(ge=0, lt=2**63)]
 Number = Annotated[float, Strict(), Field(allow_inf_nan=False)]
 """A finite JSON number."""
 
+Feature = Annotated[float, Strict(), Field(ge=-1e18, le=1e18)]
+"""An input of the model: no amount is larger, and sums of squares of many rows are still numbers."""
+
+MOST_FEATURES = 1_024
+"""Inputs that a model can have at most."""
+
 Probability = Annotated[float, Strict(), Field(ge=0.0, le=1.0, allow_inf_nan=False)]
 """A JSON number from 0 to 1."""
 

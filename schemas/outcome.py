@@ -14,6 +14,9 @@ from schemas.tokens import Counterparty
 
 _Instant = Annotated[float, Strict(), Field(ge=0.0, lt=1e12)]
 """Seconds since 1970; a horizon past the last year of the calendar is still one, and 1e300 is not."""
+_Once = Annotated[int, Strict(), Field(ge=0, le=1)]
+_Change = Annotated[int, Strict(), Field(ge=-1, le=1)]
+"""What one transaction adds, or its correction takes away."""
 
 
 class OutcomeEvent(NamedTuple):
@@ -23,17 +26,17 @@ class OutcomeEvent(NamedTuple):
     """Event time from which it fades, s since 1970: its own, and where it matured, when it did."""
     happened: _Instant
     """Event time of the transaction, s since 1970."""
-    matured: int
+    matured: _Once
     """Transactions whose outcome is final."""
-    frauds: int
+    frauds: _Change
     """Frauds among them."""
-    early_frauds: int
+    early_frauds: _Change
     """Frauds known before the horizon."""
-    unexplained_frauds: int
+    unexplained_frauds: _Change
     """Matured frauds whose amount was not unusual for who paid: something is wrong with who was paid."""
-    early_unexplained: int = 0
+    early_unexplained: _Change = 0
     """The same of frauds known before the horizon."""
-    early_genuine: int = 0
+    early_genuine: _Change = 0
     """Transactions that a label called genuine before the horizon."""
 
 

@@ -28,7 +28,7 @@ SUBJECT = "subject"
 """Kind of reputation of who paid: there once a fraud of the card or account is known."""
 
 Kind = Annotated[str, Field(pattern=r"^[a-z][a-z-]{0,31}$")]
-Sum = Annotated[float, Strict(), Field(ge=0.0, allow_inf_nan=False)]
+Sum = Annotated[float, Strict(), Field(ge=0.0, le=1e15)]
 
 
 def reputation_key(kind: str, name: str) -> str:

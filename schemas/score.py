@@ -14,7 +14,7 @@ import orjson
 from pydantic import Field
 
 from schemas.decoding import decode
-from schemas.message import Message, Number, Probability, Whole
+from schemas.message import MOST_FEATURES, Feature, Message, Probability, Whole
 from schemas.reputation import Kind
 from schemas.times import Time
 from schemas.tokens import Counterparty, Identifier, Token
@@ -48,7 +48,7 @@ class Score(Message):
     """Card or account that paid."""
     counterparty: Counterparty
     """Terminal, merchant or account that was paid."""
-    dimensions: dict[Kind, Counterparty] = Field(default_factory=dict)
+    dimensions: dict[Kind, Counterparty] = Field(default_factory=dict, max_length=16)
     """What else the transaction names: merchant, merchant category, country, channel, payment type ..."""
     score: Probability
     """Calibrated probability of fraud."""
@@ -58,7 +58,7 @@ class Score(Message):
     """Score from which the decision would have been `review`."""
     scored_by: str = Field(max_length=128)
     """`prior`, or the model as `name@version`."""
-    features: tuple[Number, ...]
+    features: tuple[Feature, ...] = Field(max_length=MOST_FEATURES)
     """Inputs of the model, in the order of `features_version`."""
     features_version: Whole
     """Version of the list of features."""

@@ -35,13 +35,15 @@ class ModelSnapshot(Message):
     name: Code
     """Name of the model; the record's key is `name@version`."""
     version: Whole
-    """Offset of the last example learnt plus one: it grows, and the same log gives the same version."""
+    """Offset of the last example learnt plus one, above the last version of the log before; it grows."""
     parent: Whole | None = None
     """Version that it went on from."""
     features_version: Whole
     """Version of the list of features that it takes."""
     examples_offset: Whole
     """Offset of the last example that it learnt."""
+    examples_log: Whole | None = None
+    """Identity of topic `examples`, in which this offset counts; absent where the broker gives none."""
     created_at: Time
     """When it was made."""
     learner: Learner

@@ -30,6 +30,7 @@ class PublishedVersions:
         self._versions: set[int] = set()
         self.newest = 0
         """The newest version ever seen, 0 for none."""
+        self._newest_by_log: dict[int, int] = {}
         self.pinned: int | None = None
         """A version that scorers are held to, which therefore stays."""
 
@@ -48,8 +49,18 @@ class PublishedVersions:
         snapshot, _ = unseal(value, self._key)
         if (snapshot.name, snapshot.version) != (self._name, version):
             raise InvalidMessage(ErrorType.KEY_MISMATCH, "the record's key is not that of its message")
-        self._versions.add(version)
-        self.newest = max(self.newest, version)
+        self._note(snapshot)
+
+    def _note(self, snapshot: ModelSnapshot) -> None:
+        self._versions.add(snapshot.version)
+        self.newest = max(self.newest, snapshot.version)
+        log = snapshot.examples_log or 0
+        self._newest_by_log[log] = max(self._newest_by_log.get(log, 0), snapshot.version)
+
+    def newest_elsewhere(self, log: int) -> int:
+        """Newest version that was learned from another log; 0 for none, or where `log` is not known."""
+        others = (version for known, version in self._newest_by_log.items() if known not in {0, log})
+        return max(others, default=0) if log else 0
 
     def pin(self, pin: ModelPin | None) -> None:
         """Note which version scorers are held to, if it is of this model."""
@@ -60,8 +71,7 @@ class PublishedVersions:
 
         New ones stay close together and old ones ever further apart, so that `kept` of them reach far back.
         """
-        self._versions.add(snapshot.version)
-        self.newest = max(self.newest, snapshot.version)
+        self._note(snapshot)
         taken_back = []
         while len(self._versions) > kept and (version := self._least_missed()) is not None:
             self._versions.remove(version)

@@ -76,6 +76,8 @@ class Telemetry(LearningTelemetry):
         """Agents read these topics: begin with a zero for each way to refuse a message of theirs."""
         for topic, error_type in product(topics, ErrorType):
             self.metrics.dead_letters.labels(topic, error_type)
+        for topic in topics:
+            self.metrics.unaccounted.labels(topic)
         for topic, error_type in product(topics, _UNREAD):
             self.metrics.records_lost.labels(topic, error_type)
 
@@ -157,6 +159,11 @@ class Telemetry(LearningTelemetry):
             error_type=str(error_type),
             reason=reason,
         )
+
+    def records_unaccounted(self, topic: str, count: int) -> None:
+        """Records were read that became nothing; below 0, more became something than were read."""
+        self.metrics.unaccounted.labels(topic).inc(count)
+        self.log.error("records are unaccounted for: a fault of this service", topic=topic, count=count)
 
     def model_loaded(self, scored_by: str) -> None:
         """Another model scores from now on: `prior`, or `name@version`."""

@@ -45,6 +45,9 @@ class LearningTelemetry(DeliveryTelemetry):
             self.metrics.examples_made.labels(*labels).inc(count)
         for fate, count in emission.fates.items():
             self.metrics.labels_settled.labels(fate).inc(count)
+        if emission.unreadable:
+            self.metrics.labelling_lost.inc(emission.unreadable)
+            self.log.error("kept transactions could not be read and are lost", ids=emission.unreadable)
         delays = [each.label_delay for each in emission.observations if each.label_delay is not None]
         if delays:
             self.metrics.label_delay.observe(np.maximum(delays, 0.0))
@@ -65,6 +68,15 @@ class LearningTelemetry(DeliveryTelemetry):
         """An agent took an erasure from this source; whose it is is not said."""
         self.log.info("subject erased", source=source)
 
+    def labelling_rewritten(self, files: int | Exception) -> None:
+        """Labelling's files were written again without whom was erased; so many hold them all the same."""
+        if files == 0:
+            self.log.info("labelling's files were written again, and none holds an erased subject")
+        else:
+            self.log.error(
+                "labelling's files may hold an erased subject; they are written again", files=files
+            )
+
     def erasure_repeated(self, source: str) -> None:
         """An agent met an erasure that it has carried out before, and passed over it."""
         self.log.warning("erasure passed over: it was carried out before", source=source)
@@ -74,7 +86,7 @@ class LearningTelemetry(DeliveryTelemetry):
         if failure is None:
             self.log.info("learning the log again without what was erased")
         else:
-            self.log.warning("could not learn the log again", failure=f"{type(failure).__name__}: {failure}")
+            self.log.warning("could not learn the log again", failure=failure)
 
     def snapshot_published(self, snapshot: ModelSnapshot, size: int, seconds: float) -> None:
         """The learner handed a snapshot of so many bytes over, after so many seconds of compiling."""
@@ -85,6 +97,19 @@ class LearningTelemetry(DeliveryTelemetry):
         for name, value in snapshot.quality.items():
             self.metrics.learner_quality.labels(name).set(value)
         self.log.debug("snapshot published", scored_by=snapshot.scored_by, bytes=size)
+
+    def learning_rests(self, reason: str) -> None:
+        """The learner learns nothing for now; labelling and reputation go on."""
+        self.log.error("learning rests, and is tried again", reason=reason)
+
+    def learning_goes_on(self) -> None:
+        """The learner has learned what it passed over while it rested."""
+        self.log.info("learning goes on")
+
+    def snapshot_failed(self, failure: BaseException) -> None:
+        """The learner could not make a snapshot; the one before stays."""
+        self.metrics.snapshots_failed.inc()
+        self.log.error("a snapshot could not be made; the one before stays in force", failure=failure)
 
     def labels_learnt(self, recorded: Sequence[float], now: float) -> None:
         """The first transaction was scored by a model that has learnt labels recorded then (epoch s)."""

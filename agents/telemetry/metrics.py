@@ -149,6 +149,11 @@ class Metrics:
             "Messages refused and kept as dead letters, by the topic that they came from.",
             *("topic", "error_type"),
         )
+        self.unaccounted = self._gauge(
+            "fraudstream_unaccounted_records",
+            "Records read less those that became a score, keyed label, dead letter, repeat or erasure: 0.",
+            "topic",
+        )
         self.records_lost = self._counter(
             "fraudstream_records_lost_total",
             "Offsets passed over unread: deleted by the broker, unreadable, or deadly to workers.",
@@ -205,6 +210,10 @@ class Metrics:
             "fraudstream_labelling_free_bytes", "Free bytes of the file system that labelling's files are on."
         )
         self.labelling_free.set(nan)  # not 0, which would be a full disk in a worker that does not label
+        self.labelling_lost = self._counter(
+            "fraudstream_labelling_lost_total",
+            "Ids whose kept transactions could not be read from labelling's store.",
+        )
         self.reputations_published = self._counter(
             "fraudstream_reputations_published_total", "Reputations that changed and were published."
         )
@@ -221,6 +230,9 @@ class Metrics:
         )
         self.snapshots_published = self._counter(
             "fraudstream_snapshots_published_total", "Snapshots of the model that the learner published."
+        )
+        self.snapshots_failed = self._counter(
+            "fraudstream_snapshots_failed_total", "Snapshots that could not be made; the one before stays."
         )
         self.snapshot_bytes = self._gauge("fraudstream_snapshot_bytes", "Size of the newest snapshot.")
         self.snapshot_seconds = self._histogram(

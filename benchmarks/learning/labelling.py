@@ -31,6 +31,7 @@ def on_disk(batches: Sequence[Batch], folder: Path) -> LabellingRun:
     Not among it, as the worker's other stages: decoding, sending, and the measures of live quality.
     """
     held = LabellingPartition(LabellingRules(), folder, 0.0, LiveQuality(), Erasures(None))
+    held.resume(SOURCE, None, 0)
     examples = rows = unsaved = 0
     began = time.perf_counter()
     for batch in batches:

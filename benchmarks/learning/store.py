@@ -94,6 +94,7 @@ class Flow:
             scored_by=like.scored_by,
             features=like.features,
             features_version=like.features_version,
+            amount_is_unusual=like.amount_is_unusual,
         )
         is_fraud = self._draws.random() < FRAUD_SHARE
         truth = SimulatedTransaction(row.event_time, row.transaction_id, row.subject, is_fraud, {})
@@ -109,6 +110,7 @@ class Growing:
         self._flow = flow
         self._folder = folder
         self._held = LabellingPartition(rules, folder, 0.0, LiveQuality(), Erasures(None))
+        self._held.resume(SOURCE, None, 0)
         self._rows = 0
 
     def step(self, rows: int) -> StoreStep:

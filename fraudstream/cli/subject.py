@@ -119,5 +119,6 @@ def _tell(certificate: Certificate, out: Path) -> None:
     say(f"model {model.name}: {model.examples} examples, {model.status}; in force {model.after.version}.")
     for left in certificate.remains:
         until = f"until {left.until:%Y-%m-%d} at the latest" if left.until else "without a date"
-        say(f"{left.topic}: {left.records} records stay {until}.")
+        what = f"{left.records} records stay {until}" if left.records else left.why
+        say(f"{left.topic}: {what}.")
     say(f"The certificate is in {out}.")

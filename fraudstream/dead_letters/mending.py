@@ -59,6 +59,7 @@ HOW_TO_MEND: Final[Mapping[ErrorType, str]] = {
         "The topic deleted them before they were read, so there is nothing to replay: have their sender send "
         "them again, and raise the topic's retention.ms."
     ),
+    ErrorType.AMBIGUOUS_LABEL: "Set event_time to that of the transaction that it is about; then replay it.",
     ErrorType.INTERNAL_ERROR: "Update the service to a release without this fault; then replay it unchanged.",
 }
 """A sentence for each kind of fault."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agents.erasures import Erasures, is_erasure
-from agents.relearning import fold_record
+from agents.relearning import LearnerFailed, fold_record
 from fraudstream.model_admin.reading import ModelRefused, expect_topics, log, signing_key
 from fraudstream.model_admin.versions import read_versions
 from schemas.errors import InvalidMessage
@@ -119,6 +119,8 @@ def fold(
             fold_record(model, record, erasures)
         except InvalidMessage:
             passed_over += 1
+        except LearnerFailed as failure:
+            raise ModelRefused(f"The model cannot be built again: {failure}.") from failure
         tell(record.offset() + 1, to + 1)
         if record.offset() == to:
             break
@@ -133,10 +135,15 @@ def compare(settings: Settings, rebuilt: ModelSnapshot) -> str:
     """
     name = rebuilt.scored_by
     try:
-        published = read_versions(settings).find(rebuilt.version).snapshot
+        versions = read_versions(settings)
+        published = None if versions.base else versions.find(rebuilt.version).snapshot
     except ModelRefused as refusal:
         return f"{name} cannot be compared. {refusal}"
-    assert published is not None, "found versions are signed"
+    if published is None:
+        return (
+            f"{name} cannot be compared. Versions up to {versions.base} were learned from a log of examples "
+            "that is not there any more, and those after it may go on from them."
+        )
     if published.onnx_sha256 == rebuilt.onnx_sha256:
         return f"{name} is the same as published, byte for byte."
     raise ModelRefused(f"{name} is not the same as published{_why(published, rebuilt)}.")

@@ -66,6 +66,12 @@ class Versions:
         return max((each.version for each in self.signed), default=PRIOR_VERSION)
 
     @property
+    def base(self) -> int:
+        """Version that the log of the newest began behind: those up to it were learned from another log."""
+        snapshots = (each.snapshot for each in reversed(self.signed))
+        return next((each.version - each.examples_offset - 1 for each in snapshots if each), 0)
+
+    @property
     def in_force(self) -> int:
         """The version that scores: the pinned one, if it is there, else the newest."""
         held = {PRIOR_VERSION, *(each.version for each in self.signed)}

@@ -80,10 +80,10 @@ class ModelChange(_Part):
 
 
 class Remainder(_Part):
-    """Records that Kafka cannot remove one by one."""
+    """Records that cannot be removed one by one."""
 
     topic: str
-    """Its name."""
+    """Its name; `labelling's files` for those."""
     records: int
     """How many name the token, those of erasures too."""
     first: datetime | None
@@ -116,7 +116,7 @@ class Certificate(_Part):
     model: ModelChange
     """What it had learnt."""
     remains: tuple[Remainder, ...]
-    """What is left in topics."""
+    """What is left in topics, and may be left in files."""
 
     @property
     def is_complete(self) -> bool:

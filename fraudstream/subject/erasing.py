@@ -14,7 +14,7 @@ from fraudstream.subject.certificate import Certificate, token_hmac
 from fraudstream.subject.following import Pursuit
 from fraudstream.subject.models import read_models, refuse_pin
 from fraudstream.subject.outcome import model_change, stores
-from fraudstream.subject.remains import remains
+from fraudstream.subject.remains import labelling_files, remains
 from fraudstream.subject.stocktaking import take_stock
 from fraudstream.topics import read_topics
 
@@ -71,5 +71,5 @@ def erase(
         code_version=version("fraudstream"),
         stores=stores(stock, left, progress, topics),
         model=model_change(stock, progress, topics, before, after, others),
-        remains=tuple(remains(left.holdings, configs, now)),
+        remains=(*remains(left.holdings, configs, now), *labelling_files(len(stock.rows))),
     )

@@ -192,7 +192,7 @@ class Pursuit:
             if not stained(now, stock, mark):
                 break
         patience = time.monotonic() + _PUBLISH_SECONDS
-        while now.newest <= mark and time.monotonic() < min(patience, self._deadline):
+        while now.newest <= now.base + mark and time.monotonic() < min(patience, self._deadline):
             time.sleep(_PAUSE_SECONDS)
             now = read_models(self._settings, self._key)[0]
         return now

@@ -35,20 +35,25 @@ def refuse_pin(versions: Versions, stock: Stock) -> None:
         ErasureRefused: one does.
     """
     pin = versions.pin
-    if pin is None or not stock.examples or pin.model_version <= stock.examples[0].offset:
+    if pin is None or pin.model_version not in stained(versions, stock):
         return
+    others = [each.version for each in versions.signed if each.version not in stained(versions, stock)]
     raise ErasureRefused(
         f"Version {pin.model_version} of {versions.name} is pinned and may have learnt what is to be erased: "
-        "run `fraudstream model unpin`, or pin a version of at most "
-        f"{stock.examples[0].offset} or the prior model."
+        "run `fraudstream model unpin`, or pin "
+        + (f"version {max(others)} or the prior model." if others else "the prior model.")
     )
 
 
 def stained(versions: Versions, stock: Stock, mark: int | None = None) -> list[int]:
-    """The versions that may have learnt the subject's examples, as of a stock taken before the erasure."""
-    first = [each.offset for each in stock.examples[:1]]
+    """The versions that may have learnt the subject's examples, as of a stock taken before the erasure.
+
+    Those of a log that is not there any more are among them: nobody can tell what they learned.
+    """
+    base, first = versions.base, [each.offset for each in stock.examples[:1]]
     return [
         each.version
         for each in versions.signed
-        if first and each.version > first[0] and (mark is None or each.version <= mark)
+        if (each.version <= base or (first and each.version > base + first[0]))
+        and (mark is None or each.version <= base + mark)
     ]

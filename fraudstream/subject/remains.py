@@ -1,4 +1,7 @@
-"""What stays in topics after an erasure, and until when: Kafka removes segments, never single records."""
+"""What stays in topics and files after an erasure, and until when.
+
+Kafka removes segments, never single records; RocksDB writes its files again without what was deleted.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from fraudstream.subject.stock import Holding
     from fraudstream.topics import TopicState
 
+FILES: Final = "labelling's files"
+"""In the place of a topic's name."""
 _NEVER_MS: Final = 100 * 365 * 24 * 60 * 60 * 1000
 """Longer is no date: Kafka's default for compaction is 292 million years."""
 
@@ -36,6 +41,24 @@ def remains(
             last=holding.last,
             until=until,
             why=why,
+        )
+
+
+def labelling_files(kept: int) -> Iterator[Remainder]:
+    """What may be left in the files of labelling, which nothing but its worker can look into.
+
+    Args:
+        kept: transactions of the subject that it kept.
+    """
+    if kept:
+        yield Remainder(
+            topic=FILES,
+            records=0,
+            first=None,
+            last=None,
+            until=None,
+            why="deleted from the store; the worker then writes its files again without them, looks through "
+            "them and reports that in its log: this certificate did not look into them",
         )
 
 

@@ -77,6 +77,7 @@ class FakeApp:
     states: dict[str, PartitionState] = field(default_factory=dict)
     changelog: str | None = None
     failure: BaseException | None = None
+    log: int = 0
 
     @property
     def outbox(self) -> FakeApp:
@@ -122,7 +123,7 @@ class FakeApp:
 
     async def run(self, name: str, *records: FakeRecord, is_poison: bool = False, log: int = 0) -> None:
         """Let an agent take one chunk, to its end."""
-        chunk = Chunk(self.sources[name], 2, records, self.states, is_poison, is_poison, log=log)
+        chunk = Chunk(self.sources[name], 2, records, self.states, is_poison, is_poison, log=log or self.log)
 
         async def chunks() -> Any:
             yield [chunk]

@@ -22,6 +22,7 @@ from schemas.score import Decision, Source, encode_score
 from tests.agents.conftest import FakeApp, FakeRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from agents.labelling import LabellingPartition, LabellingState
@@ -29,9 +30,12 @@ if TYPE_CHECKING:
 START = 1_800_000_000.0
 RULES = LabellingRules(horizon=3 * DAY, keep=30 * DAY, genuine_share=0.5, examples_per_second=1e9)
 PARTITION = 2
+FEATURES = (1.0,) * len(NAMES)
 
 
-def score(name: str = "t1", day: float = 0.0, subject: str = "card_a") -> bytes:
+def score(
+    name: str = "t1", day: float = 0.0, subject: str = "card_a", features: Sequence[float] = FEATURES
+) -> bytes:
     return encode_score(
         transaction_id=name,
         event_time=datetime.fromtimestamp(START + day * DAY, UTC),
@@ -42,7 +46,7 @@ def score(name: str = "t1", day: float = 0.0, subject: str = "card_a") -> bytes:
         decision=Decision.APPROVE,
         threshold=0.5,
         scored_by="prior",
-        features=[1.0] * len(NAMES),
+        features=features,
         features_version=2,
         features_complete=True,
         source=Source("transactions", 0, 0),
@@ -51,24 +55,30 @@ def score(name: str = "t1", day: float = 0.0, subject: str = "card_a") -> bytes:
 
 
 def label(
-    name: str = "t1", day: float = 1.0, outcome: Outcome = Outcome.FRAUD, subject: str = "card_a"
+    name: str = "t1",
+    day: float = 1.0,
+    outcome: Outcome = Outcome.FRAUD,
+    subject: str = "card_a",
+    happened: float | None = None,
 ) -> bytes:
+    """The label of a transaction; `happened` is the day of the transaction, if the label says it."""
     return Label(
         transaction_id=name,
         subject=subject,
         outcome=outcome,
         origin=LabelOrigin.CUSTOMER,
         label_time=datetime.fromtimestamp(START + day * DAY, UTC),
+        event_time=None if happened is None else datetime.fromtimestamp(START + happened * DAY, UTC),
     ).to_json()
 
 
 class ReadersClock:
     """In the place of the watermark: event time is what the test says."""
 
-    def saw_score(self, event_time: float) -> None:
+    def saw_score(self, event_time: float, wall: float) -> None:
         """Change nothing."""
 
-    def saw_label(self, label_time: float) -> None:
+    def saw_label(self, label_time: float, wall: float) -> None:
         """Change nothing."""
 
     def clock(self, now: float) -> float:
@@ -94,6 +104,8 @@ class Worker:
         committed: what former workers have committed.
         replays: order in which the sources are replayed: each a source, for one record.
         key: that erasures are signed with.
+        topic_ids: identities of the sources' topics; none are known if left out.
+        wall: the worker's own clock.
     """
 
     def __init__(
@@ -103,10 +115,12 @@ class Worker:
         committed: Committed,
         replays: list[str] | None = None,
         key: bytes | None = None,
+        topic_ids: dict[str, int] | None = None,
+        wall: float = START + 90 * DAY,
     ) -> None:
-        self.app, self.now = FakeApp(), START
+        self.app, self.now, self.wall = FakeApp(), START, wall
         self.registry = CollectorRegistry()
-        self._logs, self.committed = logs, committed
+        self._logs, self.committed, self.topic_ids = logs, committed, topic_ids or {SCORES: 0, LABELS: 0}
         self.partitions = labelling.bind(
             self.app,  # type: ignore[arg-type]
             Topics(),
@@ -115,9 +129,11 @@ class Worker:
             folder=folder,
             grace=10.0,
             monotonic=lambda: self.now,
+            wall=lambda: self.wall,
             key=key,
         )
         self._positions: dict[str, int] = {}
+        self.started: dict[str, int] = {}
         self._resume(replays or [])
 
     def state(self, source: str) -> LabellingState:
@@ -135,8 +151,12 @@ class Worker:
         for source in (SCORES, LABELS):
             end = self.committed.offsets.get(source)
             note = CommitNote.read(self.committed.notes.get(source))
-            start = self.state(source).resume(PARTITION, end, note.states.get(source)) or 0
+            start = (
+                self.state(source).resume(PARTITION, end, note.states.get(source), self.topic_ids[source])
+                or 0
+            )
             assert start <= (end or 0), "the store never leads the broker"
+            self.started[source] = start
             lacking[source] = self._logs[source][start : end or 0]
             self._positions[source] = end or 0
         self.replayed = sum(map(len, lacking.values()))

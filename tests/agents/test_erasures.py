@@ -175,7 +175,7 @@ def outcomes(kind: str, name: str) -> FakeRecord:
 def test_a_reputation_of_the_subject_is_taken_back_from_scorers_and_changelog(
     app: FakeApp, topics: Topics, telemetry: Telemetry
 ) -> None:
-    reputation.bind(cast("Any", app), topics, telemetry, key=KEY)
+    reputation.bind(cast("Any", app), topics, telemetry, key=KEY, wall=lambda: START)
     state = cast("reputation.ReputationState", app.states[reputation.NAME])
     told = [outcomes("subject", "card_a"), outcomes("counterparty", "card_a"), outcomes("country", "FR")]
     asyncio.run(app.run(reputation.NAME, *told))
@@ -200,7 +200,7 @@ def test_a_reputation_of_the_subject_is_taken_back_from_scorers_and_changelog(
 def test_an_erasure_under_another_key_erases_no_reputation(
     app: FakeApp, topics: Topics, telemetry: Telemetry
 ) -> None:
-    reputation.bind(cast("Any", app), topics, telemetry, key=KEY)
+    reputation.bind(cast("Any", app), topics, telemetry, key=KEY, wall=lambda: START)
     asyncio.run(app.run(reputation.NAME, outcomes("country", "FR"), erasing(record_key="country:FR")))
     [letter] = app.on("dead-letters")
     assert letter.headers[ERROR_TYPE_HEADER] == b"key-mismatch"
@@ -272,6 +272,43 @@ def test_an_erasure_of_labels_leaves_those_of_later_transactions(tmp_path: Path)
     running.close()
 
 
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_no_file_of_the_store_holds_an_erased_subject(tmp_path: Path, *, is_restarted: bool) -> None:
+    """A deleted key stays in the log of changes, in tables, and in the list of the tables."""
+    committed = Committed()
+    running = worker(tmp_path, committed)
+    running.take(SCORES, 3, START)
+    running.take(LABELS, 3, START)
+    running.commit()
+    running.partition.rows._db.flush()
+    assert files_with(b"card_a", tmp_path), "a table and the list of tables"
+    running.take(SCORES, 1, START)
+    running.take(LABELS, 1, START)
+    if is_restarted:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("agents.labelling_store._Rewriting.run", lambda _: None)  # killed before it began
+            running.commit()
+        running.close()
+        running = worker(tmp_path, committed)
+        running.save(SCORES)
+    else:
+        running.commit()
+    rewriting = running.partition.rows._rewriting
+    assert rewriting is not None
+    rewriting.join()
+    assert running.partition.rows.rewritten() == 0
+    assert files_with(b"card_a", tmp_path) == []
+    assert files_with(b"card_b", tmp_path), "it is looked for as it stands in files"
+    running.save(SCORES)
+    assert running.partition.rows.rewritten() is None, "once is enough"
+    running.close()
+
+
+def files_with(token: bytes, folder: Path) -> list[str]:
+    """Names of the store's files that hold these bytes."""
+    return [file.name for file in (folder / str(PARTITION)).iterdir() if token in file.read_bytes()]
+
+
 def everything(folder: Path) -> list[bytes]:
     """All that the store holds: keys and values."""
     database = Rdict(str(folder / str(PARTITION)), Options(raw_mode=True))
@@ -301,7 +338,7 @@ def labelling_erasure() -> bytes:
 def test_an_erasure_of_labels_goes_on_behind_the_labels_before_it(
     app: FakeApp, topics: Topics, telemetry: Telemetry
 ) -> None:
-    intake.bind(cast("Any", app), topics, telemetry, key=KEY)
+    intake.bind(cast("Any", app), topics, telemetry, key=KEY, wall=lambda: START)
     records = [*log(label("t1")), erasing(offset=1, entry=Entry.LABELS), *log(label("t2"))]
     asyncio.run(app.run(intake.NAME, *records))
     put = app.on("labels.keyed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     MakeRecord = Callable[..., FakeRecord]
 
 
+NOW = datetime(2026, 4, 1, tzinfo=UTC).timestamp()
+
+
 def label(**changes: Any) -> bytes:
     return orjson.dumps(
         {
@@ -41,7 +45,7 @@ def label(**changes: Any) -> bytes:
 @pytest.fixture
 def taken(app: FakeApp, topics: Topics, telemetry: Telemetry) -> Callable[..., FakeApp]:
     """Lets the agent take records in one chunk, and gives the app that keeps what it put."""
-    intake.bind(app, topics, telemetry)
+    intake.bind(app, topics, telemetry, wall=lambda: NOW)
 
     def take(*records: FakeRecord, **options: Any) -> FakeApp:
         asyncio.run(app.run("intake", *records, **options))
@@ -82,6 +86,49 @@ def test_a_bad_label_is_a_dead_letter_and_the_next_is_taken(
     assert len(app.on("labels.keyed")) == 1
     told = {"outcome": "fraud", "origin": "customer"}
     assert registry.get_sample_value("fraudstream_labels_accepted_total", told) == 1
+
+
+@pytest.mark.parametrize(
+    ("label_time", "recorded", "field"),
+    [
+        ("9999-12-31T00:00:00Z", NOW, b"label_time"),
+        ("2026-04-02T00:00:01Z", NOW, b"label_time"),
+        ("2026-03-08T00:00:00Z", NOW + 86_401, b"timestamp"),
+    ],
+)
+def test_a_label_that_is_dated_ahead_of_the_workers_clock_is_a_dead_letter_that_says_so(
+    taken: Callable[..., FakeApp], record: MakeRecord, label_time: str, recorded: float, field: bytes
+) -> None:
+    """It could be used by nobody, and would be kept until its time comes."""
+    ahead = record(0, key=None, value=label(label_time=label_time))
+    app = taken(replace(ahead, its_timestamp=(1, round(recorded * 1_000))))
+    [letter] = app.put_records
+    assert letter.headers["fraudstream-error-type"] == b"future-time"
+    assert letter.headers["fraudstream-error-field"] == field
+    assert b"clock" in (letter.headers["__connect.errors.exception.message"] or b"")
+
+
+@pytest.mark.parametrize("ahead", [0.0, 86_399.0])
+def test_a_label_may_be_as_far_ahead_as_a_wrong_time_zone_puts_it(
+    taken: Callable[..., FakeApp], record: MakeRecord, ahead: float
+) -> None:
+    said = datetime.fromtimestamp(NOW + ahead, UTC).isoformat()
+    assert len(taken(record(0, key=None, value=label(label_time=said))).on("labels.keyed")) == 1
+
+
+def test_a_label_without_a_timestamp_is_recorded_at_its_own_time(
+    taken: Callable[..., FakeApp], record: MakeRecord
+) -> None:
+    app = taken(replace(record(0, key=None, value=label()), its_timestamp=(0, -1)))
+    assert [put.timestamp_ms for put in app.on("labels.keyed")] == [1_772_960_400_000]
+
+
+def test_a_label_keeps_the_event_time_that_tells_transactions_of_one_id_apart(
+    taken: Callable[..., FakeApp], record: MakeRecord
+) -> None:
+    app = taken(record(0, key=None, value=label(event_time="2026-03-01T10:00:00.123456Z")))
+    [put] = app.on("labels.keyed")
+    assert decode_label(put.value or b"").event_time == datetime(2026, 3, 1, 10, 0, 0, 123_456, UTC)
 
 
 def test_poison_is_set_apart_untried(taken: Callable[..., FakeApp], record: MakeRecord) -> None:

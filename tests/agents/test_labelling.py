@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from dataclasses import replace
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,9 +43,13 @@ def worker(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
     made: list[Worker] = []
 
     def make(
-        scores: list[FakeRecord], labels: list[FakeRecord], committed: Committed | None = None
+        scores: list[FakeRecord],
+        labels: list[FakeRecord],
+        committed: Committed | None = None,
+        **options: Any,
     ) -> Worker:
-        made.append(Worker(tmp_path, {SCORES: scores, LABELS: labels}, committed or Committed()))
+        logs = {SCORES: scores, LABELS: labels}
+        made.append(Worker(tmp_path, logs, committed or Committed(), **options))
         return made[-1]
 
     yield make
@@ -143,8 +149,8 @@ def test_stores_are_counted_and_measured_while_a_source_holds_them(worker: Calla
     assert running.partitions.cases() == 2
     running.state(LABELS).close()
     assert running.partitions.cases() == 0
-    running.state(SCORES).resume(2, None, None)
-    running.state(LABELS).resume(2, None, None)
+    running.state(SCORES).resume(2, None, None, 0)
+    running.state(LABELS).resume(2, None, None, 0)
 
 
 def test_a_store_that_is_at_the_committed_offsets_is_not_filled_again(worker: Callable[..., Worker]) -> None:
@@ -185,6 +191,128 @@ def test_a_long_replay_is_saved_on_its_way(tmp_path: Path) -> None:
     assert once_more.replayed == many - 1_000
     assert once_more.partitions.cases() == many
     once_more.close()
+
+
+# -- what is refused, now or later
+
+
+def letters(app: FakeApp) -> list[tuple[bytes | None, ...]]:
+    """Topic, offset and kind of fault of each dead letter."""
+    names = ("__connect.errors.topic", "__connect.errors.offset", "fraudstream-error-type")
+    return [tuple(put.headers[name] for name in names) for put in app.on("dead-letters")]
+
+
+def test_a_score_with_features_of_another_length_is_a_dead_letter(worker: Callable[..., Worker]) -> None:
+    running = worker(log(score("t1", features=[1.0] * 3), score("t2")), [])
+    running.take(SCORES, 2, at(0))
+    [letter] = running.app.on("dead-letters")
+    assert letter.headers["fraudstream-error-type"] == b"invalid-value"
+    assert running.partitions.cases() == 1
+
+
+def test_a_stored_row_that_cannot_mature_is_a_dead_letter_by_its_position_and_nobody_in_hand_is_blamed(
+    worker: Callable[..., Worker],
+) -> None:
+    scores = log(score("t1"), score("t2"), score("t3", day=8))
+    first = worker(scores, [])
+    first.take(SCORES, 2, at(0))
+    cases = first.partition.rows.get("card_a\0t1")
+    assert cases is not None
+    cases.cases[0].row = replace(cases.cases[0].row, score=nan)
+    first.partition.rows.put("card_a\0t1", cases)
+    first.commit()
+    first.close()
+    second = worker(scores, [], first.committed)
+    second.take(SCORES, 1, at(8))
+    assert letters(second.app) == [(b"scores", b"0", b"internal-error")]
+    [letter] = second.app.on("dead-letters")
+    assert (letter.key, letter.value, letter.headers["fraudstream-omitted"]) == (None, None, b"true")
+    assert second.partitions.cases() == 2
+    told = {event for put in second.app.on("outcomes") for event in decode_outcomes(put.value or b"").events}
+    assert told == {OutcomeEvent(at(3), at(0), 1, 0, 0, 0)}, "the other one matured"
+
+
+def test_a_label_of_a_reused_id_is_a_dead_letter_unless_it_names_the_event_time(
+    worker: Callable[..., Worker],
+) -> None:
+    running = worker(log(score("t1", day=0), score("t1", day=1)), log(label(day=2), label(day=2, happened=1)))
+    running.take(SCORES, 2, at(1))
+    running.take(LABELS, 2, at(2))
+    [letter] = running.app.on("dead-letters")
+    assert letter.value == label(day=2), "whole, to be sent again with the event time"
+    assert letter.headers["fraudstream-error-type"] == b"ambiguous-label"
+    assert b"event_time" in (letter.headers["__connect.errors.exception.message"] or b"")
+    assert [each.event_time.timestamp() for each in examples(running.app)] == [at(1)]
+
+
+def test_a_label_that_came_before_its_transactions_is_set_apart_by_its_position(
+    worker: Callable[..., Worker],
+) -> None:
+    running = worker(log(score("t1", day=0), score("t1", day=1)), log(label("t9"), label(day=2)))
+    running.take(LABELS, 2, at(0))
+    running.take(SCORES, 2, at(2))
+    assert letters(running.app) == [(b"labels.keyed", b"1", b"ambiguous-label")]
+    assert examples(running.app) == []
+
+
+def test_what_is_dated_ahead_of_the_workers_clock_is_a_dead_letter(worker: Callable[..., Worker]) -> None:
+    wall = 10.0
+    ahead = log(label("t3"), recorded=at(wall + 2))[0]
+    running = worker(
+        log(score("t1", day=wall + 2), score("t2", day=wall + 0.5)),
+        [*log(label("t1", day=wall + 365), label("t2", day=wall + 0.5)), replace(ahead, its_offset=2)],
+    )
+    running.wall = at(wall)
+    running.take(SCORES, 2, at(0))
+    running.take(LABELS, 3, at(0))
+    refused = [put.headers["fraudstream-error-type"] for put in running.app.on("dead-letters")]
+    assert refused == [b"future-time"] * 3
+    assert running.partitions.cases() == 1
+
+
+def test_a_clock_that_a_commit_noted_ahead_of_the_workers_own_matures_nothing(
+    worker: Callable[..., Worker],
+) -> None:
+    """Else a score of 2099 that an earlier release took would silence labelling until then."""
+    scores = log(score("t1", day=0), score("t2", day=4))
+    first = worker(scores, [])
+    first.take(SCORES, 1, at(0))
+    first.partition.core.clock = at(30_000)
+    first.commit()
+    first.close()
+    second = worker(scores, [], first.committed, wall=at(1))
+    second.take(SCORES, 1, at(4))
+    assert {put.key for put in second.app.on("outcomes")} == {b"counterparty:till-1", b"country:FR"}
+
+
+# -- another log of a source
+
+
+def test_in_a_topic_that_was_made_again_offsets_begin_again_and_what_is_kept_stays(
+    worker: Callable[..., Worker],
+) -> None:
+    first = worker(log(score("t1"), score("t2")), log(label("t9")), topic_ids={SCORES: 5, LABELS: 6})
+    first.take(SCORES, 2, at(0))
+    first.take(LABELS, 1, at(0))
+    first.commit()
+    first.close()
+    committed = Committed(offsets={LABELS: 1}, notes=first.committed.notes)
+    again = worker([], log(label("t9")), committed, topic_ids={SCORES: 7, LABELS: 6})
+    assert (again.started[SCORES], again.started[LABELS]) == (0, 1)
+    assert again.partitions.cases() == 3
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 5), (5, 0), (5, 5)])
+def test_a_broker_that_gives_no_identity_changes_no_offset(
+    worker: Callable[..., Worker], before: int, after: int
+) -> None:
+    scores = log(score("t1"), score("t2"))
+    first = worker(scores, [], topic_ids={SCORES: before, LABELS: 0})
+    first.take(SCORES, 2, at(0))
+    first.commit()
+    first.close()
+    again = worker(scores, [], first.committed, topic_ids={SCORES: after, LABELS: 0})
+    assert again.started[SCORES] == 2
 
 
 # A history: what each record says, how many records the worker takes at once, and to where the clock moves.

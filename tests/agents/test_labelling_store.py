@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.labelling_store import RocksRows
-from models.case import Case, KnownLabel
+from models.case import Case, Cases, KnownLabel
 from schemas.label import LabelOrigin
 from tests.models.labelling_cases import row
 
@@ -30,10 +30,10 @@ def folder() -> Iterator[Path]:
         yield Path(made) / "store"
 
 
-def case(mark: int) -> Case:
-    """A case that is told apart by its mark."""
+def cases(mark: int) -> Cases:
+    """Cases that are told apart by their mark."""
     label = KnownLabel(float(mark), is_fraud=True, origin=LabelOrigin.CUSTOMER, recorded_at=1.5)
-    return Case(row(amount_ratio=float(mark)), waiting=[label])
+    return Cases([Case(row(amount_ratio=float(mark)))], waiting=[label])
 
 
 def packed(rows: Any, key: str) -> bytes | None:
@@ -64,7 +64,7 @@ class Model:
         self.now["agenda"].remove(first)
         return first
 
-    def freeze(self, offsets: dict[str, int], sampler: bytes) -> None:
+    def freeze(self, offsets: dict[str, tuple[int, int]], sampler: bytes) -> None:
         self.now["offsets"] |= offsets
         self.now["sampler"] = sampler
         self.frozen = self._copy()
@@ -83,8 +83,8 @@ def assert_same(rows: RocksRows, model: Model) -> None:
         key: kept.pack() if (kept := model.now["cases"].get(key)) else None for key in KEYS
     }
     assert len(rows) == len(model.now["cases"])
-    assert {source: rows.offset(source) for source in "ab"} == {
-        source: model.saved["offsets"].get(source) for source in "ab"
+    assert {source: rows.position(source) for source in "ab"} == {
+        source: model.saved["offsets"].get(source, (0, 0)) for source in "ab"
     }
     assert rows.sampler() == model.saved["sampler"]
 
@@ -108,8 +108,8 @@ actions = st.lists(
 def act(rows: RocksRows, model: Model, action: tuple[Any, ...]) -> None:
     name, *rest = action
     if name == "put":
-        rows.put(rest[0], case(rest[1]))
-        model.now["cases"][rest[0]] = case(rest[1])
+        rows.put(rest[0], cases(rest[1]))
+        model.now["cases"][rest[0]] = cases(rest[1])
     elif name == "forget":
         rows.forget(rest[0])
         model.now["cases"].pop(rest[0], None)
@@ -120,7 +120,7 @@ def act(rows: RocksRows, model: Model, action: tuple[Any, ...]) -> None:
         assert rows.next_due(*rest) == model.next_due(*rest)
     elif name == "freeze":
         for each in (rows, model):
-            each.freeze({rest[0]: rest[1]}, struct.pack("<q", rest[1]))
+            each.freeze({rest[0]: (7, rest[1])}, struct.pack("<q", rest[1]))
     elif name == "save":
         rows.save()
         model.save()
@@ -154,60 +154,60 @@ def place(tmp_path: Path) -> Path:
 
 def test_an_empty_store_stands_at_no_offset(place: Path) -> None:
     rows = RocksRows(place)
-    assert (rows.offset("scores"), rows.sampler(), len(rows)) == (None, None, 0)
+    assert (rows.position("scores"), rows.sampler(), len(rows)) == ((0, 0), None, 0)
     assert rows.next_due(LAST) is None
 
 
 def test_what_was_not_saved_is_lost_and_what_was_saved_is_whole(place: Path) -> None:
     rows = RocksRows(place)
-    rows.put(KEYS[0], case(1))
+    rows.put(KEYS[0], cases(1))
     rows.schedule(5.0, KEYS[0])
-    rows.freeze({"scores": 7}, b"sampler")
+    rows.freeze({"scores": (5, 7)}, b"sampler")
     rows.save()
-    rows.put(KEYS[0], case(2))
-    rows.put(KEYS[1], case(3))
+    rows.put(KEYS[0], cases(2))
+    rows.put(KEYS[1], cases(3))
     rows.next_due(LAST)
-    rows.freeze({"scores": 9}, b"later")
+    rows.freeze({"scores": (5, 9)}, b"later")
     rows.close()
     back = RocksRows(place)
-    assert (packed(back, KEYS[0]), packed(back, KEYS[1])) == (case(1).pack(), None)
-    assert (back.offset("scores"), back.sampler(), len(back)) == (7, b"sampler", 1)
+    assert (packed(back, KEYS[0]), packed(back, KEYS[1])) == (cases(1).pack(), None)
+    assert (back.position("scores"), back.sampler(), len(back)) == ((5, 7), b"sampler", 1)
     assert back.next_due(LAST) == (5.0, KEYS[0])
 
 
 def test_what_changes_after_the_freeze_waits_for_the_next_save(place: Path) -> None:
     rows = RocksRows(place)
-    rows.put(KEYS[0], case(1))
-    rows.freeze({"scores": 7}, b"")
-    rows.put(KEYS[0], case(2))
+    rows.put(KEYS[0], cases(1))
+    rows.freeze({"scores": (5, 7)}, b"")
+    rows.put(KEYS[0], cases(2))
     rows.forget(KEYS[1])
-    rows.put(KEYS[1], case(3))
+    rows.put(KEYS[1], cases(3))
     rows.save()
-    assert packed(rows, KEYS[0]) == case(2).pack()
+    assert packed(rows, KEYS[0]) == cases(2).pack()
     rows.close()
     back = RocksRows(place)
-    assert (packed(back, KEYS[0]), packed(back, KEYS[1]), len(back)) == (case(1).pack(), None, 1)
+    assert (packed(back, KEYS[0]), packed(back, KEYS[1]), len(back)) == (cases(1).pack(), None, 1)
 
 
 def test_both_sources_of_one_commit_are_saved_together(place: Path) -> None:
     rows = RocksRows(place)
-    rows.freeze({"scores": 7}, b"")
-    rows.freeze({"labels": 3}, b"")
+    rows.freeze({"scores": (5, 7)}, b"")
+    rows.freeze({"labels": (6, 3)}, b"")
     rows.save()
-    assert (rows.offset("scores"), rows.offset("labels")) == (7, 3)
+    assert (rows.position("scores"), rows.position("labels")) == ((5, 7), (6, 3))
 
 
 def test_a_case_that_was_read_must_be_put_back_to_change(place: Path) -> None:
     rows = RocksRows(place)
-    rows.put(KEYS[0], case(1))
+    rows.put(KEYS[0], cases(1))
     rows.freeze({}, b"")
     rows.save()
     read = rows.get(KEYS[0])
     assert read is not None
-    read.is_matured = True
+    read.cases[0].is_matured = True
     again = rows.get(KEYS[0])
     assert again is not None
-    assert not again.is_matured
+    assert not again.cases[0].is_matured
 
 
 def test_an_entry_that_was_scheduled_twice_comes_once(place: Path) -> None:
@@ -242,7 +242,7 @@ def test_its_size_on_disk_grows_with_what_it_keeps(place: Path) -> None:
     rows = RocksRows(place)
     empty = rows.disk_bytes()
     for number in range(1_000):
-        rows.put(f"card\0{number}", case(number))
+        rows.put(f"card\0{number}", cases(number))
     rows.freeze({}, b"")
     rows.save()
     rows.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -66,7 +67,7 @@ class Life:
     def __post_init__(self) -> None:
         self.app = FakeApp()
         self.registry = CollectorRegistry()
-        learning.bind(
+        self.check = learning.bind(
             self.app,  # type: ignore[arg-type]
             Topics(),
             Telemetry(self.registry),
@@ -94,8 +95,9 @@ class Life:
         assert isinstance(state, LearningState)
         return state
 
-    def resume(self, committed: int | None = None) -> int:
-        start = self.state.resume(0, committed, "")
+    def resume(self, committed: int | None = None, topic_id: int = 0) -> int:
+        self.app.log = topic_id
+        start = self.state.resume(0, committed, "", topic_id)
         assert start is not None
         return start
 
@@ -266,10 +268,30 @@ async def test_a_dead_letter_that_was_not_committed_is_sent_again(tmp_path: Path
 
 
 async def test_examples_of_other_features_are_counted_and_passed_over(life: Life) -> None:
-    await life.learn([value(0, features_version=2), value(1), value(2, features=(1.0,)), value(3)])
+    await life.learn([value(0, features_version=2), value(1)])
     assert life.app.on("dead-letters") == []
-    assert life.passed_over() == 2
-    assert (life.state.model.examples, life.state.model.version) == (2, 4)
+    assert life.passed_over() == 1
+    assert (life.state.model.examples, life.state.model.version) == (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error_type"),
+    [
+        ({"features": [1.0]}, b"invalid-value"),
+        ({"features": [1e19, 1.0]}, b"invalid-value"),
+        ({"sampling_rate": 1e-300}, b"invalid-value"),
+        ({"weight": 1e4}, b"invalid-value"),
+        ({"score": 1.5}, b"invalid-value"),
+    ],
+)
+async def test_an_example_with_a_number_out_of_bounds_is_set_apart(
+    life: Life, changes: dict[str, Any], error_type: bytes
+) -> None:
+    """A sampling rate of 1e-300 made every later snapshot fail."""
+    await life.learn([orjson.dumps(orjson.loads(value(0)) | changes), value(1)])
+    [letter] = life.app.on("dead-letters")
+    assert letter.headers[ERROR_TYPE_HEADER] == error_type
+    assert life.state.model.examples == 1
 
 
 # -- what is published
@@ -324,22 +346,43 @@ async def test_the_pause_is_kept_and_what_came_in_it_is_published_at_its_end(tmp
     assert [each.version for each in life.snapshots] == [READY, READY + 2], "in one snapshot"
 
 
-async def test_a_snapshot_that_fails_at_the_end_of_the_pause_ends_the_learner(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+async def test_a_snapshot_that_cannot_be_made_is_reported_and_the_next_one_is_published(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pause: float
 ) -> None:
-    failure = MemoryError("no room to compile it")
-
     def refuse(*_: object) -> None:
-        raise failure
+        raise MemoryError("no room to compile it")
 
-    life = Life(tmp_path, pause=0.05)
+    life = Life(tmp_path, pause=pause)
     life.resume()
     await life.learn(log(READY))
-    await life.learn([value(READY + 10)], READY)
+    with monkeypatch.context() as patch:
+        patch.setattr(OnlineModel, "snapshot", refuse)
+        await life.learn([value(READY + 10)], READY)
+        await asyncio.sleep(0.2)
     assert life.app.failure is None
-    monkeypatch.setattr(OnlineModel, "snapshot", refuse)
-    await asyncio.sleep(0.2)
-    assert life.app.failure is failure
+    assert life.registry.get_sample_value("fraudstream_snapshots_failed_total") == 1
+    assert "could not be made (MemoryError)" in (life.check() or "")
+    assert [each.version for each in life.snapshots] == [READY], "the one before stays"
+    life.now += 1.0
+    await life.learn([value(READY + 21)], READY + 1)
+    assert [each.version for each in life.snapshots] == [READY, READY + 2]
+    assert life.check() is None
+
+
+async def test_a_checkpoint_that_cannot_be_written_is_reported_and_ends_nobody(
+    life: Life, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    await life.learn(log(3))
+    with monkeypatch.context() as patch:
+        patch.setattr(ModelFile, "write", refuse)
+        life.state.save()
+        assert "no space left on device" in (life.check() or "")
+    life.state.save()
+    assert life.check() is None
 
 
 async def test_a_partition_that_went_away_in_the_pause_is_not_published(tmp_path: Path) -> None:
@@ -397,3 +440,56 @@ async def test_learning_is_told_in_metrics(life: Life) -> None:
     labels = {"outcome": "fraud", "maturity": "early"}
     assert life.registry.get_sample_value("fraudstream_examples_learnt_total", labels) == READY_FRAUDS
     assert life.registry.get_sample_value("fraudstream_learner_version", {"model": "forest"}) == READY
+
+
+# -- another log of examples
+
+
+def numbered(numbers: Sequence[int]) -> list[bytes]:
+    return [value(number) for number in numbers]
+
+
+async def test_in_a_topic_that_was_made_again_the_model_goes_on_and_versions_rise(tmp_path: Path) -> None:
+    first = Life(tmp_path)
+    first.resume(topic_id=5)
+    await first.learn(log(READY))
+    first.state.close()
+    second = Life(tmp_path, published=first.published)
+    assert second.resume(topic_id=7) == 0, "offsets begin again"
+    await second.learn(numbered(range(READY, READY + 11)))
+    [snapshot] = second.snapshots
+    assert (snapshot.version, snapshot.examples_offset, snapshot.examples_log) == (READY + 11, 10, 7)
+    assert second.state.model.examples == READY + 11, "what was learned stays"
+    second.state.close()
+    third = Life(tmp_path, published=first.published)
+    assert third.resume(committed=11, topic_id=7) == 11
+    await third.learn(numbered(range(READY + 11, READY + 22)), 11)
+    assert [each.version for each in third.snapshots] == [READY + 22]
+
+
+@pytest.mark.parametrize("checkpoint", ["lost", "old"])
+async def test_versions_rise_although_the_checkpoint_does_not_know_what_was_published_of_another_log(
+    tmp_path: Path, checkpoint: str
+) -> None:
+    first = Life(tmp_path, checkpoint=1e9)
+    first.resume(topic_id=5)
+    await first.learn(log(READY - 11))
+    if checkpoint == "old":
+        first.state._write()
+    await first.learn(numbered(range(READY - 11, READY + 22)), READY - 11)
+    newest = first.published.newest
+    assert newest == READY + 22
+    second = Life(tmp_path, published=first.published)
+    assert second.resume(topic_id=7) == 0
+    await second.learn(numbered(range(2_000, 2_000 + READY)))
+    assert second.snapshots[-1].version == newest + READY
+    assert second.snapshots[-1].examples_offset == READY - 1
+
+
+async def test_a_broker_that_gives_no_identity_changes_no_version(tmp_path: Path) -> None:
+    for topic_id in (5, 0, 5):
+        life = Life(tmp_path)
+        start = life.resume(topic_id=topic_id)
+        await life.learn([value(start)], start)
+        life.state.close()
+    assert (life.state.model.version, life.state.model.examples) == (3, 3)

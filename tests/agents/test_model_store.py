@@ -72,7 +72,7 @@ def test_a_file_that_is_not_signed_is_refused_unopened(path: Path, content: byte
 
 def test_another_key_is_refused_with_the_mend(path: Path) -> None:
     ModelFile(path, b"the key of before").write(model_of(5))
-    with pytest.raises(ForeignModelError, match="or remove the file to learn anew from the examples"):
+    with pytest.raises(ForeignModelError, match="or remove the file to learn again from the examples"):
         ModelFile(path, KEY).read()
 
 

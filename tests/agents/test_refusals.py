@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from structlog.testing import capture_logs
 
 from agents.refusals import Refusals, refuse_poison
 from agents.runtime import Chunk
+from agents.runtime.partition import Gap
 from schemas.errors import ErrorType, InvalidMessage
 
 if TYPE_CHECKING:
@@ -72,3 +73,36 @@ def test_only_poison_is_refused_untried(record: MakeRecord, is_poison: bool) -> 
     with pytest.raises(InvalidMessage) as refused:
         refuse_poison(chunk)
     assert refused.value.error_type is ErrorType.INTERNAL_ERROR
+
+
+def test_what_an_agent_forgets_is_unaccounted_for(
+    app: Any, telemetry: Telemetry, registry: CollectorRegistry, record: Any
+) -> None:
+    """The promise is checked where it is made: each record read becomes something."""
+    telemetry.reads(["transactions"])
+    refusals = Refusals("scoring", app, "dead-letters", telemetry)
+    chunk = Chunk("transactions", 2, [record(1), record(2), record(3)], {})
+
+    def unaccounted() -> float | None:
+        return registry.get_sample_value("fraudstream_unaccounted_records", {"topic": "transactions"})
+
+    with refusals.account([chunk]) as account:
+        refusals.put(chunk.records[0], InvalidMessage(ErrorType.PAN, "holds a card number"))
+        account(2)
+    assert unaccounted() == 0
+    with refusals.account([chunk]) as account:
+        account(1)
+    assert unaccounted() == 2
+
+
+def test_a_gap_is_one_dead_letter_by_position(
+    app: Any, telemetry: Telemetry, registry: CollectorRegistry
+) -> None:
+    gap = Gap(40, 59, ErrorType.RECORDS_LOST, "the broker deleted them")
+    refusals = Refusals("scoring", app, "dead-letters", telemetry)
+    assert [*refusals.taken(Chunk("transactions", 2, (), {}, gap=gap), lambda _: 1)] == []
+    [letter] = app.on("dead-letters")
+    assert letter.headers["__connect.errors.offset"] == b"40"
+    assert letter.headers["fraudstream-last-offset"] == b"59"
+    labels = {"topic": "transactions", "error_type": "records-lost"}
+    assert registry.get_sample_value("fraudstream_records_lost_total", labels) == 20

@@ -8,23 +8,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.erasures import Erasures
 from agents.learning import NAME
+from agents.model_store import ModelFile
 from agents.relearning import fold_record
 from agents.runtime import Chunk
+from models.online_model import OnlineModel
 from schemas.example import decode_example
 from tests.agents.conftest import FakeRecord
 from tests.agents.erasure_records import KEY, ErasureRecord, erasing_examples
 from tests.agents.test_learning import READY, Life
-from tests.models.model_cases import contents, example, new_model
+from tests.models.model_cases import FEATURES_VERSION, CountingLearner, contents, example, new_model
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Sequence
-
-    from models.online_model import OnlineModel
 
 ERASED = "card_x"
 
@@ -90,7 +91,7 @@ def plain(records: Sequence[FakeRecord]) -> OnlineModel:
 def learnt(model: OnlineModel) -> Any:
     """All that a model consists of, but where it is in the log."""
     described, onnx, known = contents(model)
-    places = {"version", "examples_offset", "parent", "labels_recorded"}
+    places = {"version", "examples_offset", "examples_log", "parent", "labels_recorded"}
     return described.model_dump(exclude=places), onnx, known
 
 
@@ -224,22 +225,121 @@ async def test_a_learner_killed_before_it_was_cleared_goes_on_with_that_though_n
     await again.kill()
 
 
-async def test_a_learner_that_cannot_learn_its_log_again_leaves(tmp_path: Path) -> None:
-    """It would go on, and publish nothing ever again."""
-    failure = MemoryError("no room for a second model")
+async def test_a_learner_that_cannot_learn_its_log_again_tries_until_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It publishes nothing meanwhile, and the agents beside it go on."""
+    monkeypatch.setattr("agents.learning.RETRY_SECONDS", 0.0)
 
     class Broken(Learner):
-        async def _log(self) -> AsyncGenerator[Sequence[FakeRecord], None]:
-            raise failure
-            yield []
+        def _log(self) -> AsyncGenerator[Sequence[FakeRecord], None]:
+            if self.readings < 3:
+                self.readings += 1
+                raise MemoryError("no room for a second model")
+            return super()._log()
 
-    log: list[FakeRecord] = [record(0, ERASED), erasing_examples(ERASED, 1)]
+    log: list[FakeRecord] = [record(0), record(1, ERASED), erasing_examples(ERASED, 2)]
     life = Broken(tmp_path, records=log)
     life.resume()
     life.start()
     await life.take(*log)
     async with asyncio.timeout(10):
-        while life.app.failure is None:  # noqa: ASYNC110 - waits for nothing, gives others their turn
+        await life.settle()
+    assert life.app.failure is None
+    assert learnt(life.state.model) == learnt(plain(log))
+    await life.kill()
+
+
+async def test_an_erasure_behind_another_log_leaves_nothing_of_what_was_learned_before(
+    tmp_path: Path,
+) -> None:
+    """The log before cannot be looked through any more, so nobody can tell whether it held the subject."""
+    first = Learner(tmp_path)
+    first.resume(topic_id=5)
+    await first.learn([record(number).value() or b"" for number in range(READY)])
+    first.state.close()
+    log: list[FakeRecord] = [record(0), record(1), erasing_examples(ERASED, 2), record(3)]
+    second = Learner(tmp_path, records=log, published=first.published)
+    assert second.resume(topic_id=7) == 0
+    second.start()
+    await second.take(*log)
+    await second.settle()
+    assert learnt(second.state.model) == learnt(plain(log))
+    assert second.state.model.version == READY + 4, "versions go on"
+    assert second.taken_back == [b"forest@%d" % READY]
+    await second.kill()
+
+
+# -- a learner that rests, and goes on
+
+
+async def rested(life: Learner) -> None:
+    """Let a learner that rests go on."""
+    async with asyncio.timeout(10):
+        while life.state.rest is not None:  # noqa: ASYNC110 - waits for nothing, gives others their turn
             await asyncio.sleep(0)
-    assert life.app.failure is failure
+
+
+async def test_a_checkpoint_of_another_key_lets_learning_rest_and_ends_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.learning.RETRY_SECONDS", 0.0)
+    log = [record(number) for number in range(40)]
+    foreign = ModelFile(tmp_path / "a.model", b"the key of before")
+    foreign.write(plain(log[:9]))
+    life = Learner(tmp_path, records=log)
+    assert life.resume(committed=20) == 20
+    life.start()
+    await life.take(*log[20:30], FakeRecord(None, b"{", 30))
+    assert "a.model is not signed with FRAUDSTREAM_LEARNING__SIGNING_KEY" in (life.check() or "")
+    assert "set the key" in (life.check() or "")
+    assert life.app.failure is None
+    assert len(life.app.on("dead-letters")) == 1, "what is no example is set apart all the same"
+    life.state.close()
+    assert foreign.read() is not None, "it is not overwritten"
+    life.state.is_open = True
+    (tmp_path / "a.model").unlink()
+    log[30] = FakeRecord(None, b"{", 30)
+    await rested(life)
+    assert life.check() is None
+    await life.take(*log[31:])
+    assert learnt(life.state.model) == learnt(plain([*log[:30], *log[31:]]))
+    await life.kill()
+
+
+class FailingLearner(CountingLearner):
+    """Fails at one row, half changed."""
+
+    def learn(self, features: Any, outcome: bool, *, maturity: Any, weight: float) -> None:  # noqa: FBT001
+        super().learn(features, outcome, maturity=maturity, weight=weight)
+        if features[1] == 13.0:
+            raise FloatingPointError("a row that it cannot learn")
+
+
+def failing_model() -> OnlineModel:
+    return OnlineModel(
+        "forest", FailingLearner(), features_version=FEATURES_VERSION, seed=7, code_version="0.1.0"
+    )
+
+
+@pytest.mark.parametrize("saved", [0, 5, 17])
+async def test_an_example_that_the_learner_fails_at_is_set_apart_and_all_others_are_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved: int
+) -> None:
+    monkeypatch.setattr("agents.learning.RETRY_SECONDS", 0.0)
+    log = [record(number) for number in range(60)]
+    log[20] = FakeRecord(None, example(20, features=(1.0, 13.0)).to_json(), 20)
+    life = Learner(tmp_path, records=log, new_model=failing_model)
+    life.resume()
+    life.start()
+    await life.take(*log[:saved])
+    life.state.save()
+    await life.take(*log[saved:30])
+    assert life.app.failure is None
+    await life.take(*log[30:40])
+    await rested(life)
+    await life.take(*log[40:])
+    assert learnt(life.state.model) == learnt(plain([*log[:20], *log[21:]]))
+    [letter] = life.app.on("dead-letters")
+    assert letter.headers["__connect.errors.offset"] == b"20"
     await life.kill()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -38,7 +39,7 @@ def outcomes(name: str = "FR", kind: str = "country", frauds: int = 1, day: floa
 @pytest.fixture
 def taken(app: FakeApp, topics: Topics, telemetry: Telemetry) -> Callable[..., FakeApp]:
     """Lets the agent take records in one chunk, and gives the app that keeps what it put."""
-    reputation.bind(cast("Any", app), topics, telemetry)
+    reputation.bind(cast("Any", app), topics, telemetry, wall=lambda: START + 90 * 86_400.0)
 
     def take(*records: FakeRecord, **options: Any) -> FakeApp:
         app.put_records.clear()
@@ -68,6 +69,24 @@ def test_what_changed_is_published_once_a_chunk_under_its_key(
     assert (france.matured[0], france.matured_frauds[0]) == (2.0, 1.0)
     assert (germany.matured[0], germany.matured_frauds[0]) == (1.0, 0.0)
     assert registry.get_sample_value("fraudstream_reputations_published_total") == 2
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"events": [[START + 92 * 86_400.0, START, 1, 0, 0, 0]]},
+        {"events": [[START, START, 10**400, 0, 0, 0]]},
+        {"events": [[START, START, 2, 0, 0, 0]]},
+        {"events": [[START, START, 1, -2, 0, 0]]},
+    ],
+)
+def test_an_outcome_that_no_transaction_can_give_is_a_dead_letter(
+    taken: Callable[..., FakeApp], record: MakeRecord, changes: dict[str, Any]
+) -> None:
+    """Sums of a time years ahead would take all that comes after for late."""
+    message = json.dumps(json.loads(outcomes().to_json()) | changes).encode()
+    app = taken(record(0, value=message), record(1, value=outcomes().to_json()))
+    assert [put.topic for put in app.put_records] == ["dead-letters", "reputations"]
 
 
 def test_an_offset_is_folded_once(taken: Callable[..., FakeApp], record: MakeRecord) -> None:

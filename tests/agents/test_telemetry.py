@@ -122,6 +122,12 @@ def tell_everything(telemetry: Telemetry) -> None:
     telemetry.commit_failed("fenced")
     telemetry.lag({("transactions", 0): 5})
     telemetry.waiting({("transactions", 0): 1.5})
+    telemetry.records_lost("transactions", 0, 5, 9, ErrorType.RECORDS_LOST, "the broker deleted them")
+    telemetry.records_unaccounted("transactions", 2)
+    telemetry.log_replaced("transactions", 0)
+    telemetry.topic_seen("transactions", exists=False)
+    telemetry.partitions_unserved("transactions", "scoring-changelog", 6, 4)
+    telemetry.partition_on_trial("transactions", 0, 5, 9)
     telemetry.agent_failed("scoring", ValueError("broken"))
     telemetry.leaving("stalled")
     tell_of_learning(telemetry)
@@ -136,11 +142,14 @@ def tell_of_learning(telemetry: Telemetry) -> None:
     labelling = core()
     labelling.take_score(row())
     labelling.take_label(label(day=1.0), 0.0)
-    telemetry.labelled(labelling.advance(START + HORIZON))
+    emission = labelling.advance(START + HORIZON)
+    emission.unreadable = 1
+    telemetry.labelled(emission)
     telemetry.reputations_published(2)
     telemetry.example_learnt(Outcome.FRAUD, Maturity.EARLY)
     telemetry.example_passed_over()
     telemetry.snapshot_published(snapshot(), 10_000, 0.01)
+    telemetry.snapshot_failed(ValueError("singular matrix"))
     telemetry.labels_learnt([100.0], 102.0)
 
 

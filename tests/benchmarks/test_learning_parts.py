@@ -50,7 +50,7 @@ def scored_rows(count: int) -> list[ScoredRow]:
     return [
         ScoredRow(
             *(f"t{number}", "card_a", "terminal_a", {"country": "MA"}, 1.0, 0.2, False, "prior"),
-            *(np.full(len(FEATURES), float(number), dtype=np.float32), FEATURES_VERSION),
+            *(np.full(len(FEATURES), float(number), dtype=np.float32), FEATURES_VERSION, False),
         )
         for number in range(count)
     ]

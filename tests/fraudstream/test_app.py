@@ -184,7 +184,7 @@ def test_the_checkpoint_is_of_one_kind_of_learner(tmp_path: Path) -> None:
         )
         [binding] = create_app(settings).bindings
         state = binding.new_state()
-        state.resume(0, None, "")
+        state.resume(0, None, "", 0)
         row = (0.0,) * len(FEATURES)
         state.model.fold(example(0, features=row, features_version=FEATURES_VERSION), 0)
         state.close()

@@ -16,7 +16,7 @@ from fraudstream.errors import FraudstreamError
 from fraudstream.model_admin import ModelRefused, Versions, choose, signing_key, version_before
 from fraudstream.model_admin.controls import fold_controls
 from fraudstream.model_admin.reading import Span
-from fraudstream.model_admin.rebuilding import fold, refuse_gaps
+from fraudstream.model_admin.rebuilding import compare, fold, refuse_gaps
 from fraudstream.model_admin.versions import fold_models, pin_of
 from fraudstream.settings import Settings
 from tests.models.model_cases import (
@@ -29,6 +29,7 @@ from tests.models.model_cases import (
     pin,
     sealed,
     signed,
+    snapshot,
     unpin,
 )
 
@@ -288,3 +289,15 @@ def test_pin_and_rollback_write_one_record_and_say_what_it_changes(monkeypatch: 
     with pytest.raises(ModelRefused, match="No version before 3"):
         run("rollback")
     assert [(each.model_version, each.remark) for each in written] == [(9, "better"), (0, None)]
+
+
+def test_where_versions_go_on_from_a_log_that_is_gone_a_rebuilt_one_is_compared_with_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    records = [Record(b"forest@9", sealed(9, examples_offset=3))]
+    known = Versions(NAME, fold_models(records, NAME, KEY), None)
+    monkeypatch.setattr("fraudstream.model_admin.rebuilding.read_versions", lambda _: known)
+    said = compare(Settings(), snapshot(4))
+    assert said.startswith(
+        "forest@4 cannot be compared. Versions up to 5 were learned from a log of examples"
+    )

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from agents.topics import Topics
 from fraudstream.cli import app
 from fraudstream.errors import FraudstreamError
-from fraudstream.model_admin.versions import Versions, fold_models
+from fraudstream.model_admin.versions import Published, Versions, fold_models
 from fraudstream.subject.certificate import (
     Certificate,
     CertificateRefused,
@@ -28,12 +28,12 @@ from fraudstream.subject.following import Progress
 from fraudstream.subject.mentions import Role
 from fraudstream.subject.models import ErasureRefused, refuse_pin, stained
 from fraudstream.subject.outcome import model_change, stores
-from fraudstream.subject.remains import remains
+from fraudstream.subject.remains import labelling_files, remains
 from fraudstream.subject.request import Request
 from fraudstream.subject.stock import Holding, Learnt, Stock
 from fraudstream.topics import TopicState
 from tests.fraudstream.test_model_command import Record
-from tests.models.model_cases import KEY, NAME, pin, sealed
+from tests.models.model_cases import KEY, NAME, pin, sealed, snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -153,6 +153,22 @@ def test_a_pin_on_an_earlier_version_is_not(version: int) -> None:
     refuse_pin(versions(9, held_to=pin(9)), Stock("card_a"))
 
 
+def test_versions_of_a_log_that_is_gone_may_have_learned_anybody() -> None:
+    """Their offsets are none of the log that is there: here it began behind version 5."""
+    known = Versions(NAME, published({3: 2, 5: 4, 7: 1, 10: 4, 12: 6}), None)
+    assert known.base == 5
+    assert stained(known, STOCK) == [3, 5, 10, 12], "the first example stood at offset 4"
+    assert stained(known, Stock("card_b")) == [3, 5]
+
+
+def published(offsets: dict[int, int]) -> tuple[Published, ...]:
+    """Versions by the offset of the last example that they learned."""
+    return tuple(
+        Published(version, 1, snapshot(version, examples_offset=offset), None)
+        for version, offset in offsets.items()
+    )
+
+
 def test_a_card_number_is_no_token() -> None:
     with pytest.raises(ErasureRefused, match=r"^This is no token") as refused:
         Request.of("4111111111111111", "0" * 32, NOW)
@@ -160,6 +176,14 @@ def test_a_card_number_is_no_token() -> None:
 
 
 # -- what remains
+
+
+def test_a_certificate_claims_nothing_of_files_that_nobody_looked_into() -> None:
+    [files] = labelling_files(kept=2)
+    assert (files.topic, files.until) == ("labelling's files", None)
+    assert "this certificate did not look into them" in files.why
+    assert list(labelling_files(kept=0)) == []
+
 
 LOG = {"cleanup.policy": "delete", "retention.ms": str(7 * DAY_MS), "segment.ms": str(DAY_MS)}
 TABLE = {

@@ -158,7 +158,7 @@ def test_a_profile_that_has_seen_nothing_is_described_too() -> None:
 
 
 def profile(payload: bytes | None, offset: int, partition: int = 3) -> Record:
-    return Record(TOPICS.scoring_changelog, b"p:card_a", seal(9, payload), offset, partition)
+    return Record(TOPICS.scoring_changelog, b"p:card_a", seal(7, 9, payload), offset, partition)
 
 
 def test_the_newest_record_of_a_key_is_the_profile_and_none_after_a_deletion() -> None:

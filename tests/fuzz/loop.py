@@ -91,7 +91,7 @@ class Run:
                 prepared=_nothing,
             )
         else:
-            intake.bind(self._bench, topics, telemetry)  # type: ignore[arg-type]
+            intake.bind(self._bench, topics, telemetry, wall=lambda: SENT_AT_MS / 1_000)  # type: ignore[arg-type]
         self._states = [
             {name: make() for name, make in self._bench.new_states.items()} for _ in range(PARTITIONS)
         ]

@@ -10,6 +10,7 @@ from models.case import ScoredRow
 from models.decay import DAY
 from models.features import FEATURES_VERSION, NAMES
 from models.labelling import LabellingCore, LabellingRules
+from models.profile_fold import HIGH_RATIO
 from models.rows import MemoryRows
 from schemas.label import Label, LabelOrigin, Outcome
 
@@ -43,6 +44,7 @@ def row(
         scored_by="prior",
         features=features,
         features_version=FEATURES_VERSION,
+        amount_is_unusual=amount_ratio > HIGH_RATIO,
     )
 
 
@@ -52,11 +54,14 @@ def label(
     outcome: Outcome = Outcome.FRAUD,
     subject: str = "card_a",
     origin: LabelOrigin = LabelOrigin.CUSTOMER,
+    happened: float | None = None,
 ) -> Label:
+    """The label of a transaction; `happened` is the day of the transaction, if the label says it."""
     return Label(
         transaction_id=name,
         subject=subject,
         outcome=outcome,
         origin=origin,
         label_time=datetime.fromtimestamp(START + day * DAY, UTC),
+        event_time=None if happened is None else datetime.fromtimestamp(START + happened * DAY, UTC),
     )

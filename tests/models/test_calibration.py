@@ -177,3 +177,15 @@ def test_it_goes_on_from_a_pickle() -> None:
     for each in (calibrator, copy):
         each.take(0.3, fraud=True, sampling_rate=1.0)
     assert copy.fit() == calibrator.fit()
+
+
+@pytest.mark.parametrize("rate_of_frauds", [1e-6, 1.0])
+@pytest.mark.parametrize("rate_of_genuine", [1e-6, 1.0])
+def test_the_measures_are_finite_whatever_the_sampling(rate_of_frauds: float, rate_of_genuine: float) -> None:
+    """Of raw scores that are all wrong, too."""
+    for frauds_score in (0.0, 0.5, 1.0):
+        calibrator = Calibrator()
+        for _ in range(50):
+            calibrator.take(frauds_score, fraud=True, sampling_rate=rate_of_frauds)
+            calibrator.take(1.0 - frauds_score, fraud=False, sampling_rate=rate_of_genuine)
+        assert np.isfinite([*calibrator.quality().values(), *calibrator.fit().parameters().values()]).all()

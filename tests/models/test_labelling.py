@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from math import nan
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -10,16 +13,19 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from models.case import SAME_TIME
 from models.decay import DAY
-from models.labelling import SAME_TIME, Emission, Fate, LabellingRules
+from models.labelling import Emission, Fate, LabellingCore, LabellingRules
 from models.profile_fold import HIGH_RATIO
+from models.rows import MemoryRows
+from schemas.errors import ErrorType, InvalidMessage
 from schemas.example import Maturity
 from schemas.label import LabelOrigin, Outcome
 from schemas.outcome import OutcomeEvent
 from tests.models.labelling_cases import HORIZON, START, core, label, row
 
 if TYPE_CHECKING:
-    from models.labelling import LabellingCore
+    from models.case import Cases
 
 FRAUD, GENUINE = Outcome.FRAUD, Outcome.GENUINE
 COUNTED = OutcomeEvent._fields[2:]
@@ -458,3 +464,180 @@ def test_a_clock_that_is_set_back_stays() -> None:
     labelling.advance(at(6))
     labelling.advance(at(1))
     assert labelling.clock == pytest.approx(at(6))
+
+
+# -- several transactions of one id
+
+
+def learned(emission: Emission) -> list[tuple[float, Outcome, Maturity]]:
+    """Day of each transaction that was learned, and what it was learned as."""
+    return [
+        ((each.event_time.timestamp() - START) / DAY, each.outcome, each.maturity)
+        for each in emission.examples
+    ]
+
+
+def test_transactions_that_share_an_id_each_come_to_their_own_outcome() -> None:
+    labelling = core()
+    for day in (2, 0, 1, 1):
+        labelling.take_score(row(day=day))
+    emission = labelling.advance(at(20))
+    assert learned(emission) == [(day, GENUINE, Maturity.MATURED) for day in (0, 1, 2)]
+    assert totals(emission)["counterparty:terminal_a"] == Counter(matured=3)
+    labelling.advance(at(31))
+    assert len(labelling) == 1, "each is kept for its own time"
+    labelling.advance(at(32))
+    assert len(labelling) == 0
+
+
+@pytest.mark.parametrize("is_seen_first", [True, False])
+def test_a_label_that_names_the_event_time_is_learned_for_that_transaction_alone(
+    *, is_seen_first: bool
+) -> None:
+    labelling = core()
+    if is_seen_first:
+        labelling.take_score(row(day=0))
+        labelling.take_score(row(day=1))
+    labelling.take_label(label(day=2, happened=1), 0.0)
+    labelling.take_score(row(day=0))
+    labelling.take_score(row(day=1))
+    assert learned(labelling.advance(at(3))) == [(1, FRAUD, Maturity.EARLY)]
+    assert learned(labelling.advance(at(20))) == [(0, GENUINE, Maturity.MATURED)]
+
+
+def test_a_label_that_names_another_event_time_than_the_transaction_has_is_never_learned_for_it() -> None:
+    labelling = core()
+    labelling.take_score(row(day=0))
+    labelling.take_label(label(day=2, happened=1), 0.0)
+    emission = labelling.advance(at(40))
+    assert learned(emission) == [(0, GENUINE, Maturity.MATURED)]
+    assert emission.fates == {Fate.UNSEEN: 1}
+    assert len(labelling) == 0
+
+
+def test_a_label_that_may_be_about_several_transactions_is_refused_and_says_how_to_send_it() -> None:
+    labelling = core()
+    labelling.take_score(row(day=0))
+    labelling.take_score(row(day=1))
+    with pytest.raises(InvalidMessage, match="send it again with the event_time") as refused:
+        labelling.take_label(label(day=2), 0.0)
+    assert refused.value.error_type is ErrorType.AMBIGUOUS_LABEL
+    assert learned(labelling.advance(at(20))) == [(day, GENUINE, Maturity.MATURED) for day in (0, 1)]
+
+
+def test_a_label_that_becomes_ambiguous_while_it_waits_is_set_apart_where_it_stood() -> None:
+    labelling = core()
+    labelling.take_label(label(day=2), 0.0, offset=77)
+    labelling.take_score(row(day=0))
+    labelling.take_score(row(day=1))
+    emission = labelling.advance(at(3))
+    [apart] = emission.set_apart
+    assert (apart.is_label, apart.offset) == (True, 77)
+    assert apart.refusal.error_type is ErrorType.AMBIGUOUS_LABEL
+    assert not emission.examples
+    later = labelling.advance(at(20))
+    assert learned(later) == [(day, GENUINE, Maturity.MATURED) for day in (0, 1)]
+    assert not later.set_apart
+
+
+def test_a_label_is_of_no_transaction_that_happened_after_it() -> None:
+    labelling = core()
+    labelling.take_score(row(day=0))
+    labelling.take_score(row(day=3))
+    labelling.take_label(label(day=2), 0.0)
+    assert learned(labelling.advance(at(4))) == [(0, FRAUD, Maturity.EARLY)]
+    assert learned(labelling.advance(at(20))) == [(3, GENUINE, Maturity.MATURED)]
+
+
+REUSED = st.lists(
+    st.one_of(
+        st.tuples(st.just("score"), st.integers(0, 1), st.integers(0, 3), st.none()),
+        st.tuples(
+            st.sampled_from(["fraud", "genuine"]),
+            st.integers(0, 1),
+            st.integers(4, 14) | just_beside_a_horizon,
+            st.none() | st.integers(0, 3),
+        ),
+    ),
+    max_size=20,
+)
+
+
+@settings(max_examples=200)
+@given(events=REUSED, seed=st.integers(0, 1_000), cuts=st.lists(st.floats(14, 45), max_size=3))
+def test_of_reused_ids_too_the_order_of_arrival_changes_nothing_as_long_as_all_came_before_their_time(
+    events: list[tuple[str, int, float, int | None]], seed: int, cuts: list[float]
+) -> None:
+    learned_by = []
+    for order in (events, Random(seed).sample(events, len(events))):
+        labelling, emission = core(), Emission()
+        for kind, number, day, happened in order:
+            if kind == "score":
+                labelling.take_score(row(f"t{number}", day=day))
+                continue
+            with suppress(InvalidMessage):
+                labelling.take_label(label(f"t{number}", day, Outcome(kind), happened=happened), at(day))
+        for day in [*(sorted(cuts) if order is events else []), 90]:
+            emission.add(labelling.advance(at(day)))
+        assert len(labelling) == 0
+        learned_by.append((emission.examples, totals(emission)))
+    assert learned_by[0] == learned_by[1]
+
+
+# -- what cannot be learned
+
+
+def test_a_stored_transaction_that_cannot_be_matured_is_set_apart_by_itself() -> None:
+    labelling = core()
+    labelling.take_score(row("t1"))
+    labelling.take_score(replace(row("t2"), score=nan, offset=41))
+    labelling.take_score(row("t3"))
+    emission = labelling.advance(at(8))
+    assert [each.transaction_id for each in emission.examples] == ["t1", "t3"]
+    assert totals(emission)["counterparty:terminal_a"] == Counter(matured=2), "nothing of it was told"
+    [apart] = emission.set_apart
+    assert (apart.is_label, apart.offset, apart.refusal.error_type) == (False, 41, ErrorType.INTERNAL_ERROR)
+    assert not labelling.advance(at(40)).set_apart
+    assert len(labelling) == 0
+
+
+def test_a_disk_that_fails_is_no_fault_of_a_transaction() -> None:
+    class Failing(MemoryRows):
+        def get(self, key: str) -> Cases | None:
+            if self.fails:
+                raise OSError("the disk fails")
+            return super().get(key)
+
+        fails = False
+
+    rows = Failing()
+    labelling = LabellingCore(LabellingRules(), rows)
+    labelling.take_score(row())
+    rows.fails = True
+    with pytest.raises(OSError, match="the disk fails"):
+        labelling.advance(at(8))
+
+
+def test_what_cannot_be_read_of_the_store_is_counted_and_stops_nobody() -> None:
+    class Damaged(MemoryRows):
+        def get(self, key: str) -> Cases | None:
+            if key.endswith("t1"):
+                raise ValueError("packed otherwise")
+            return super().get(key)
+
+    labelling = LabellingCore(LabellingRules(genuine_share=1.0), Damaged())
+    labelling.take_score(row("t2"))
+    labelling._rows.schedule(at(7), row("t1").key)
+    emission = labelling.advance(at(8))
+    assert [each.transaction_id for each in emission.examples] == ["t2"]
+    assert emission.unreadable == 1
+    assert labelling.advance(at(9)).unreadable == 0
+
+
+def test_a_label_whose_transaction_does_not_come_is_given_up_by_its_arrival() -> None:
+    labelling = core()
+    labelling.take_label(label(day=-400), at(0))
+    labelling.advance(at(29))
+    assert len(labelling) == 1, "its transaction may still be on its way"
+    assert labelling.advance(at(30)).fates == {Fate.UNSEEN: 1}
+    assert len(labelling) == 0

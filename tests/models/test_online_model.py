@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pickle
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from models import online_model
@@ -15,6 +16,7 @@ from models.calibration import Calibration
 from models.learner import ALGORITHMS, make_learner
 from models.online_model import READY_FRAUDS, READY_GENUINE, REPORTED_LABELS, OnlineModel
 from models.signing import digest
+from models.snapshot_scorer import SnapshotScorer
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.example import Example, Maturity
 from schemas.label import Outcome
@@ -139,13 +141,21 @@ def test_a_gap_between_offsets_is_no_fault() -> None:
     assert (model.examples_offset, model.version, model.examples) == (9, 10, 2)
 
 
-@pytest.mark.parametrize("changes", [{"features_version": 2}, {"features": (1.0, 2.0)}])
-def test_an_example_with_other_features_is_refused_and_changes_nothing(changes: dict[str, object]) -> None:
+@pytest.mark.parametrize(
+    ("changes", "error_type"),
+    [
+        ({"features_version": 2}, ErrorType.FEATURES_MISMATCH),
+        ({"features": (1.0, 2.0)}, ErrorType.INVALID_VALUE),
+    ],
+)
+def test_an_example_with_other_features_is_refused_and_changes_nothing(
+    changes: dict[str, object], error_type: ErrorType
+) -> None:
     model = folded(new(), EXAMPLES[:10])
     before = model.pack()
     with pytest.raises(InvalidMessage) as refused:
         model.fold(example(11, **changes), 10)
-    assert refused.value.error_type is ErrorType.FEATURES_MISMATCH
+    assert refused.value.error_type is error_type
     assert model.pack() == before
 
 
@@ -215,3 +225,32 @@ def test_each_row_is_scored_before_it_is_learnt() -> None:
 def test_another_layout_is_refused() -> None:
     with pytest.raises(ValueError, match="layout 0"):
         OnlineModel.unpack(pickle.dumps((0, {})))
+
+
+# -- numbers at the bounds of the contract
+
+
+def at_bounds(draw: Any) -> dict[str, object]:
+    """What an example may say at the most."""
+    return {
+        "features": tuple(draw(st.lists(st.sampled_from([-1e18, -1.0, 0.0, 1e18]), min_size=4, max_size=4))),
+        "weight": draw(st.sampled_from([1e-300, 1.0, 1e3])),
+        "sampling_rate": draw(st.sampled_from([1e-6, 1.0])),
+        "outcome": draw(st.sampled_from(Outcome)),
+    }
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@settings(max_examples=5, deadline=None, phases=[Phase.generate])
+@given(data=st.data())
+def test_whatever_examples_the_contract_admits_a_snapshot_can_be_made(
+    algorithm: str, data: st.DataObject
+) -> None:
+    """One with a sampling rate of 1e-300 made every later one fail."""
+    model = new(algorithm)
+    kinds = [at_bounds(data.draw) for _ in range(4)]
+    for number in range(120):
+        model.fold(example(number, **kinds[number % 4]), number)
+    described, onnx = model.snapshot(START)
+    scores = SnapshotScorer(described, onnx, 1).score(np.zeros((1, FEATURES), dtype=np.float32))
+    assert np.isfinite(scores).all()

@@ -5,14 +5,14 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.case import Case
+from models.case import Cases
 from models.rows import MemoryRows
 
 entries = st.lists(st.tuples(st.floats(0, 100), st.sampled_from("abc")), max_size=20)
 
 
 def test_a_case_is_kept_until_it_is_forgotten() -> None:
-    rows, case = MemoryRows(), Case()
+    rows, case = MemoryRows(), Cases()
     rows.put("a", case)
     assert (rows.get("a"), rows.get("b"), len(rows)) == (case, None, 1)
     rows.forget("a")

@@ -60,7 +60,8 @@ def test_an_encoded_score_is_the_golden_one() -> None:
     assert decode_score(value) == decode_score((GOLDEN / "score.review.json").read_bytes())
 
 
-FEATURES = st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), max_size=40)
+MOST = 999_999_984_306_749_440.0  # the largest float32 below 1e18
+FEATURES = st.lists(st.floats(-MOST, MOST, width=32), max_size=40)
 
 
 @given(score=st.floats(0, 1), features=FEATURES, decision=st.sampled_from(Decision), as_array=st.booleans())

@@ -55,7 +55,12 @@ def test_what_is_wrong_with_key_or_clock_is_a_valid_value_otherwise(
 
 
 def test_every_error_that_a_sender_of_transactions_can_cause_has_its_fault() -> None:
-    assert set(FAULTS) == set(ErrorType) - OF_BROADCAST - {ErrorType.INTERNAL_ERROR}
+    assert set(FAULTS) == set(ErrorType) - OF_BROADCAST - {
+        ErrorType.AMBIGUOUS_LABEL,
+        ErrorType.INTERNAL_ERROR,
+        ErrorType.RECORDS_LOST,
+        ErrorType.UNREADABLE_BATCH,
+    }
 
 
 def test_no_copy_carries_the_id_of_a_transaction_of_the_world(transaction: SimulatedTransaction) -> None:
