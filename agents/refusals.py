@@ -84,9 +84,9 @@ class Refusals:
         """Write the dead letter of what was passed over unread, if that is what the chunk stands for."""
         if (gap := chunk.gap) is None:
             return
-        place = (chunk.topic, chunk.partition, gap.first, gap.last)
-        self._put(dead_letter_at(*place, gap.error_type, gap.reason, agent=self._agent))
-        self._telemetry.records_lost(*place, gap.error_type, gap.reason)
+        place, error_type = (chunk.topic, chunk.partition, gap.first, gap.last), ErrorType(gap.loss)
+        self._put(dead_letter_at(*place, error_type, gap.reason, agent=self._agent))
+        self._telemetry.records_lost(*place, error_type, gap.reason)
 
     def _put(self, letter: Outgoing) -> None:
         self._outbox.put(

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from agents.runtime.checkpoint import resuming
 from agents.runtime.commit_note import CommitNote
 from agents.runtime.errors import OffsetBeyondEnd, RestoreFailed
-from agents.runtime.partition import Gap, Partition, lost
+from agents.runtime.partition import Gap, Loss, Partition, lost
 from agents.runtime.restore import Replay, Restoration, replay, restore
 from agents.runtime.state import Replays, own_stores
 from agents.runtime.suspects import MOST_STARTS, MOST_TRIALS
-from schemas.errors import ErrorType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -59,7 +58,7 @@ class _Start:
             return Gap(
                 suspect.first,
                 suspect.last,
-                ErrorType.INTERNAL_ERROR,
+                Loss.DEADLY,
                 f"workers died at {MOST_STARTS + MOST_TRIALS - 1} starts over these records, at the last "
                 f"{MOST_TRIALS} with nothing else in hand; they are passed over unread",
             )

@@ -115,7 +115,8 @@ class Consumer(DetachedConsumer):
             channel.queue.force_put_nowait(event)
 
     def _channels(self, place: Place) -> Collection[Any]:
-        return self.app.topics._tp_index.get(TP(*place), ())  # noqa: SLF001
+        channels: Collection[Any] = self.app.topics._tp_index.get(TP(*place), ())  # noqa: SLF001
+        return channels
 
     def agent_failed(self, agent: str, failure: BaseException, held: HeldChunk | None) -> None:
         """Suspect the messages in this agent's hands, and leave: its state may be half changed.
@@ -192,7 +193,7 @@ class Consumer(DetachedConsumer):
 
     async def _hold_trials(self, partitions: Sequence[Partition]) -> None:
         """Read the partitions on trial one by one, and then all of them."""
-        offsets = {}
+        offsets: dict[Place, int] = {}
         try:
             for partition in partitions:
                 place = (partition.topic, partition.number)
@@ -214,7 +215,8 @@ class Consumer(DetachedConsumer):
 
     def batch_end(self, partition: Partition, offset: int) -> int | None:
         """Find the end of the batch that holds an offset, without reading it."""
-        return self.options.batch_end(partition.topic, partition.number, offset)
+        end: int | None = self.options.batch_end(partition.topic, partition.number, offset)
+        return end
 
     def read(self, partition: Partition, first: int, last: int) -> Sequence[ck.Message]:
         """Read one batch, and nothing behind it."""

@@ -96,4 +96,5 @@ class Logs:
 
 
 def _identity(topic_id: ck.Uuid) -> int:
-    return (topic_id.get_most_significant_bits() ^ topic_id.get_least_significant_bits()) % _BELOW
+    bits: int = topic_id.get_most_significant_bits() ^ topic_id.get_least_significant_bits()
+    return bits % _BELOW

@@ -32,7 +32,8 @@ class GroupOffsets:
 
     def read(self, partitions: Offsets) -> Offsets:
         """Give what is committed of partitions; raises KafkaException where it cannot be read."""
-        return self._consumer.committed(partitions, timeout=self._timeout)
+        committed: Offsets = self._consumer.committed(partitions, timeout=self._timeout)
+        return committed
 
     def note(self, offsets: Offsets) -> None:
         """Commit offsets again for the sake of their metadata; without it work can go on."""

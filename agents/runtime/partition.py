@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections import deque
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from agents.runtime.commit_note import CommitNote
 from agents.runtime.state import own_stores
 from agents.runtime.suspects import MOST_STARTS, Suspect, on_trial
-from schemas.errors import ErrorType
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,12 +20,20 @@ if TYPE_CHECKING:
     from agents.runtime.state import PartitionState
 
 
+class Loss(StrEnum):
+    """Why records are passed over unread; agents know the values as types of their dead letters."""
+
+    DELETED = "records-lost"
+    UNREADABLE = "unreadable-batch"
+    DEADLY = "internal-error"
+
+
 class Gap(NamedTuple):
     """Offsets `first` to `last`, both included, whose records nobody will see."""
 
     first: int
     last: int
-    error_type: ErrorType
+    loss: Loss
     reason: str
     """One sentence without a word of the records."""
 
@@ -35,7 +43,7 @@ def lost(first: int, end: int) -> Gap:
     return Gap(
         first,
         end - 1,
-        ErrorType.RECORDS_LOST,
+        Loss.DELETED,
         "the broker deleted these records before they were read: retention is shorter than the time for "
         "which nobody read, or somebody deleted them",
     )

@@ -17,9 +17,8 @@ import confluent_kafka as ck
 import orjson
 
 from agents.runtime.errors import Fenced, LogReplaced
-from agents.runtime.partition import Gap, lost
+from agents.runtime.partition import Gap, Loss, lost
 from agents.runtime.progress import Stage
-from schemas.errors import ErrorType
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
@@ -244,7 +243,7 @@ class Poller:
         first = max(message.offset(), self._next[place])
         last = self._options.batch_end(*place, first)
         reason = f"the batch cannot be decompressed or read ({message.error().name()})"
-        gap = Gap(first, max(first, last or first), ErrorType.UNREADABLE_BATCH, reason)
+        gap = Gap(first, max(first, last or first), Loss.UNREADABLE, reason)
         self._next[place] = gap.last + 1
         self._attempts.pop(place, None)
         self._consumer.seek(ck.TopicPartition(*place, self._next[place]))

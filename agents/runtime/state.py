@@ -125,4 +125,5 @@ def unseal(value: bytes) -> Sealed:
     """Take a changelog value apart; one that is too short raises ValueError."""
     if len(value) < _SEAL.size:
         raise ValueError(f"a changelog value has at least {_SEAL.size} bytes, not {len(value)}")
-    return Sealed(*_SEAL.unpack_from(value), value[_SEAL.size :])
+    log, offset = _SEAL.unpack_from(value)
+    return Sealed(log, offset, value[_SEAL.size :])

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from agents.refusals import Refusals, refuse_poison
 from agents.runtime import Chunk
-from agents.runtime.partition import Gap
+from agents.runtime.partition import Gap, Loss
 from schemas.errors import ErrorType, InvalidMessage
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def test_what_an_agent_forgets_is_unaccounted_for(
 def test_a_gap_is_one_dead_letter_by_position(
     app: Any, telemetry: Telemetry, registry: CollectorRegistry
 ) -> None:
-    gap = Gap(40, 59, ErrorType.RECORDS_LOST, "the broker deleted them")
+    gap = Gap(40, 59, Loss.DELETED, "the broker deleted them")
     refusals = Refusals("scoring", app, "dead-letters", telemetry)
     assert [*refusals.taken(Chunk("transactions", 2, (), {}, gap=gap), lambda _: 1)] == []
     [letter] = app.on("dead-letters")

@@ -165,7 +165,7 @@ def test_the_newest_record_of_a_key_is_the_profile_and_none_after_a_deletion() -
     found = stock(profile(packed(count=1), 0), profile(packed(count=2), 1))
     assert found.profiles[3]["transactions_folded"] == 2
     assert stock(profile(packed(), 0), profile(None, 1)).profiles == {}
-    other = Record(TOPICS.scoring_changelog, b"p:card_b", seal(9, packed("card_b")), 2)
+    other = Record(TOPICS.scoring_changelog, b"p:card_b", seal(7, 9, packed("card_b")), 2)
     assert stock(other).is_empty
 
 

@@ -14,9 +14,9 @@ from agents.runtime.errors import OffsetBeyondEnd, RestoreFailed
 from agents.runtime.logs import Bounds, Log
 from agents.runtime.observer import Silent
 from agents.runtime.options import DeliveryOptions
+from agents.runtime.partition import Loss
 from agents.runtime.state import Binding, Replays
 from agents.runtime.suspects import Suspect
-from schemas.errors import ErrorType
 from tests.agents.runtime.conftest import FakeMessage, FakeStore
 
 if TYPE_CHECKING:
@@ -310,7 +310,7 @@ def test_what_was_deleted_before_it_was_read_is_a_gap(worker: Worker) -> None:
     [partition], [place] = worker.assign(0)
     assert partition.gap is not None
     assert (partition.gap.first, partition.gap.last, place.offset) == (40, 59, 60)
-    assert partition.gap.error_type is ErrorType.RECORDS_LOST
+    assert partition.gap.loss is Loss.DELETED
 
 
 def test_a_start_is_counted_before_its_work_begins(worker: Worker) -> None:

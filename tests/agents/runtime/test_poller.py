@@ -12,9 +12,9 @@ import pytest
 
 from agents.runtime.errors import Fenced, LogReplaced
 from agents.runtime.options import DeliveryOptions
+from agents.runtime.partition import Loss
 from agents.runtime.poller import Poller, read_lags
 from agents.runtime.progress import Progress, Stage
-from schemas.errors import ErrorType
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -92,7 +92,7 @@ class Heard:
         self.offsets.extend(record.offset() for records in batches.values() for record in records)
 
     def passed_over(self, place: Any, gap: Any) -> None:
-        self.events.append(("passed over", place, gap.first, gap.last, gap.error_type))
+        self.events.append(("passed over", place, gap.first, gap.last, gap.loss))
 
     def held_back(self, _: Any) -> bool:
         return self.holds_back
@@ -336,7 +336,7 @@ async def test_a_batch_that_cannot_be_read_is_stepped_over_once_it_has_failed_ag
     polling.start(["in"])
     await until(lambda: heard.offsets == [9, 15])
     await polling.stop()
-    assert heard.events[1:] == [("passed over", ("in", 0), 10, 14, ErrorType.UNREADABLE_BATCH)]
+    assert heard.events[1:] == [("passed over", ("in", 0), 10, 14, Loss.UNREADABLE)]
     assert consumer.sought == [15]
 
 
@@ -369,7 +369,7 @@ async def test_deleted_records_are_passed_over_and_other_partitions_go_on_where_
     await until(lambda: len(consumer.assigned) == 2)
     await until(lambda: len(heard.events) == 2)
     await polling.stop()
-    assert heard.events[1:] == [("passed over", ("in", 0), 9, 29, ErrorType.RECORDS_LOST)]
+    assert heard.events[1:] == [("passed over", ("in", 0), 9, 29, Loss.DELETED)]
     assert [(tp.partition, tp.offset) for tp in consumer.assigned[-1]] == [(0, 30), (1, 6)]
 
 

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from agents.runtime import trial as module
 from agents.runtime.commit_note import CommitNote
-from agents.runtime.partition import Gap, Partition
+from agents.runtime.partition import Gap, Loss, Partition
 from agents.runtime.suspects import Suspect
 from agents.runtime.trial import Trial
-from schemas.errors import ErrorType
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,7 +109,7 @@ async def test_the_record_that_ended_the_last_trial_is_tried_again_and_counted(m
 
 async def test_a_gap_is_set_apart_and_the_next_batch_is_tried_too(messages: Any) -> None:
     partition, engine = suspicious(), Engine(messages)
-    partition.gap = Gap(FIRST, LAST, ErrorType.INTERNAL_ERROR, "deadly")
+    partition.gap = Gap(FIRST, LAST, Loss.DEADLY, "deadly")
     await run(partition, engine)
     assert engine.steps[:3] == [("gap", FIRST, LAST), *tried(LAST + 1, LAST + 2)[:2]]
 
