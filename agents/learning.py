@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from agents.topics import Topics
     from models.online_model import OnlineModel
     from schemas.example import Example
+    from schemas.snapshot import ModelSnapshot
 
 NAME: Final = "learning"
 _RETRY_SECONDS: Final = 5.0
@@ -136,9 +137,11 @@ class LearningAgent:
         published: PublishedVersions,
         prepared: Callable[[], Awaitable[None]],
         log: Callable[[], Batches],
+        examine: Callable[[ModelSnapshot, bytes], object],
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
+        self._examine = examine
         self._outbox = app.outbox
         self._beside = partial(app.beside, NAME)
         self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
@@ -256,6 +259,13 @@ class LearningAgent:
             return
         began = self._monotonic()
         snapshot, onnx = state.model.snapshot(datetime.fromtimestamp(self._clock(), UTC))
+        try:
+            self._examine(snapshot, onnx)
+        except InvalidMessage as refusal:
+            self._published_at = self._monotonic()
+            state.model.goes_on_from(self._published.newest or None)
+            self._telemetry.snapshot_withheld(snapshot, refusal)
+            return
         value = seal(snapshot, onnx, self._publication.key)
         self._outbox.put(self._topics.models, snapshot.scored_by.encode(), value)
         for key in self._published.add(snapshot, self._publication.kept):
@@ -275,6 +285,7 @@ def bind(
     published: PublishedVersions,
     prepared: Callable[[], Awaitable[None]],
     log: Callable[[], Batches],
+    examine: Callable[[ModelSnapshot, bytes], object],
     clock: Callable[[], float],
     monotonic: Callable[[], float],
 ) -> None:
@@ -289,6 +300,7 @@ def bind(
         published: the versions that are on the topic.
         prepared: awaited before the first example, so that these are known.
         log: gives all of `examples` from its beginning, for when it is to be learnt again.
+        examine: raises `InvalidMessage` for a model that scorers would refuse; it is not published.
         clock: gives the seconds since 1970.
         monotonic: gives seconds that only rise.
     """
@@ -300,6 +312,7 @@ def bind(
         published=published,
         prepared=prepared,
         log=log,
+        examine=examine,
         clock=clock,
         monotonic=monotonic,
     )

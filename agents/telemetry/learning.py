@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from models.labelling import Emission
     from models.quality_live import LiveQuality
+    from schemas.errors import InvalidMessage
     from schemas.example import Maturity
     from schemas.label import Outcome
     from schemas.snapshot import ModelSnapshot
@@ -85,6 +86,11 @@ class LearningTelemetry(DeliveryTelemetry):
         for name, value in snapshot.quality.items():
             self.metrics.learner_quality.labels(name).set(value)
         self.log.debug("snapshot published", scored_by=snapshot.scored_by, bytes=size)
+
+    def snapshot_withheld(self, snapshot: ModelSnapshot, refusal: InvalidMessage) -> None:
+        """The learner made a snapshot that scorers would refuse, and keeps it to itself."""
+        self.metrics.snapshots_withheld.inc()
+        self.log.error("snapshot withheld", scored_by=snapshot.scored_by, reason=refusal.reason)
 
     def labels_learnt(self, recorded: Sequence[float], now: float) -> None:
         """The first transaction was scored by a model that has learnt labels recorded then (epoch s)."""

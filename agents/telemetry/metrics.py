@@ -199,6 +199,10 @@ class Metrics:
         self.snapshots_published = self._counter(
             "fraudstream_snapshots_published_total", "Snapshots of the model that the learner published."
         )
+        self.snapshots_withheld = self._counter(
+            "fraudstream_snapshots_withheld_total",
+            "Snapshots that the learner did not publish, as scorers would refuse them.",
+        )
         self.snapshot_bytes = self._gauge("fraudstream_snapshot_bytes", "Size of the newest snapshot.")
         self.snapshot_seconds = self._histogram(
             "fraudstream_snapshot_seconds", "Time to compile and sign a snapshot.", LATENCY_BUCKETS
@@ -224,6 +228,14 @@ class Metrics:
         )
         self.model_age = self._gauge(
             "fraudstream_model_age_seconds", "Time since the model in force was made; 0 for the prior model."
+        )
+        self.refused_models = self._gauge(
+            "fraudstream_refused_models",
+            "Versions of the model on topic models that this worker refuses, newer than any that it took.",
+        )
+        self.scorecard_fallback = self._gauge(
+            "fraudstream_scorecard_fallback",
+            "1 while the cold-start scorecard scores here only because each model on the topic is refused.",
         )
 
     def _define_commits(self) -> None:

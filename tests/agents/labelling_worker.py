@@ -42,6 +42,7 @@ def score(name: str = "t1", day: float = 0.0, subject: str = "card_a") -> bytes:
         decision=Decision.APPROVE,
         threshold=0.5,
         scored_by="prior",
+        policy_version="budget-50",
         features=[1.0] * len(NAMES),
         features_version=2,
         features_complete=True,

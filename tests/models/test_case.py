@@ -74,6 +74,7 @@ def test_a_row_from_a_message_of_scores_is_the_row_that_the_core_made(review: fl
         decision=scored.decision,
         threshold=scored.threshold,
         scored_by=scored.scored_by,
+        policy_version=scored.policy_version,
         features=scored.features,
         features_version=FEATURES_VERSION,
         features_complete=scored.complete,
