@@ -40,13 +40,28 @@ _SAME_SCORE = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The result of one check; `failure` is None where all is well."""
+    """The result of one check; `failure` is None where all is well, `note` says what was found well."""
 
     name: str
     failure: str | None
+    note: str | None = None
 
     def __str__(self) -> str:
-        return f"[+]{self.name} ok" if self.failure is None else f"[-]{self.name} failed: {self.failure}"
+        if self.failure is not None:
+            return f"[-]{self.name} failed: {self.failure}"
+        return f"[+]{self.name} ok" if self.note is None else f"[+]{self.name} ok: {self.note}"
+
+
+@dataclass(frozen=True, slots=True)
+class NotedCheck:
+    """A check that has something to say where all is well, too."""
+
+    check: Check
+    note: Callable[[], str]
+
+    def __call__(self) -> str | None:
+        """Run the check."""
+        return self.check()
 
 
 class Readiness:
@@ -58,7 +73,10 @@ class Readiness:
 
     def findings(self) -> list[Finding]:
         """Run every check, in the order given."""
-        return [Finding(name, _failure(check)) for name, check in self._checks.items()]
+        return [
+            Finding(name, _failure(check), check.note() if isinstance(check, NotedCheck) else None)
+            for name, check in self._checks.items()
+        ]
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
         """Name the metric to the registry without running a check."""

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from agents.topics import Topics
     from models.online_model import OnlineModel
     from schemas.example import Example
+    from schemas.snapshot import ModelSnapshot
 
 NAME: Final = "learning"
 RETRY_SECONDS: Final = 5.0
@@ -182,9 +183,11 @@ class LearningAgent:
         published: PublishedVersions,
         prepared: Callable[[], Awaitable[None]],
         log: Callable[[], Batches],
+        examine: Callable[[ModelSnapshot, bytes], object],
         clock: Callable[[], float],
         monotonic: Callable[[], float],
     ) -> None:
+        self._examine = examine
         self._outbox = app.outbox
         self._beside = partial(app.beside, NAME)
         self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
@@ -392,7 +395,12 @@ class LearningAgent:
         began = self._published_at = self._monotonic()
         try:
             snapshot, onnx = state.model.snapshot(datetime.fromtimestamp(self._clock(), UTC))
+            self._examine(snapshot, onnx)
             value = seal(snapshot, onnx, self._publication.key)
+        except InvalidMessage as refusal:
+            state.model.goes_on_from(self._published.newest or None)
+            self._telemetry.snapshot_withheld(snapshot, refusal)
+            return
         except Exception as failure:  # noqa: BLE001 - the version before goes on scoring
             self._unmade = (
                 f"the last snapshot could not be made ({type(failure).__name__}): if that goes on, remove "
@@ -419,6 +427,7 @@ def bind(
     published: PublishedVersions,
     prepared: Callable[[], Awaitable[None]],
     log: Callable[[], Batches],
+    examine: Callable[[ModelSnapshot, bytes], object],
     clock: Callable[[], float],
     monotonic: Callable[[], float],
 ) -> Check:
@@ -433,6 +442,7 @@ def bind(
         published: the versions that are on the topic.
         prepared: awaited before the first example, so that these are known.
         log: gives all of `examples` from its beginning, for when it is to be learnt again.
+        examine: raises `InvalidMessage` for a model that scorers would refuse; it is not published.
         clock: gives the seconds since 1970.
         monotonic: gives seconds that only rise.
     """
@@ -444,6 +454,7 @@ def bind(
         published=published,
         prepared=prepared,
         log=log,
+        examine=examine,
         clock=clock,
         monotonic=monotonic,
     )

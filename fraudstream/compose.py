@@ -15,11 +15,11 @@ from agents.broadcast import (
     control_handler,
     pin_handler,
     refuse_controls,
-    refuse_snapshots,
     reputation_handler,
 )
-from agents.health import expect_score
+from agents.health import NotedCheck, expect_score
 from agents.learning import LearningState, Publication
+from agents.model_in_force import ModelInForce, is_fallback
 from agents.model_store import ModelFile
 from agents.relearning import ExamplesLog
 from agents.scoring import Admission
@@ -33,6 +33,7 @@ from models.policy import FixedThreshold
 from models.prior import PriorModel
 from models.reputation import ReputationStore
 from models.shelf import ModelShelf
+from models.snapshot_scorer import checked_scorer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,26 +52,26 @@ def bind_scoring(app: App, settings: Settings, telemetry: Telemetry) -> dict[str
     topics, reputations, policy = settings.topics.names(), ReputationStore(), policy_factory(settings)
     core = ScoringCore(PriorModel(), reputations, policy, timer=telemetry.stage)
 
+    in_force = ModelInForce(core.scorer, time.time)
+
     def use(scorer: Scorer) -> None:
         core.use_scorer(scorer)
+        in_force.use(scorer)
         telemetry.model_loaded(scorer.name)
 
     shelf = ModelShelf(settings.learning.model, use)
     key = signing_key(settings)
-    handlers = {topics.reputations: reputation_handler(reputations)}
-    preparers = {}
-    if key is None:
-        handlers |= {topics.models: refuse_snapshots, topics.controls: refuse_controls}
-    else:
+    handlers = {topics.reputations: reputation_handler(reputations), topics.controls: refuse_controls}
+    if key is not None:
         handlers[topics.controls] = control_handler(
             Controls(key), core.use_policy, policy, shelf.pin, core.use_rates
         )
-        preparers[topics.models] = SnapshotHandler(shelf, key, FEATURES_VERSION).prepare
+    models = SnapshotHandler(shelf, key, FEATURES_VERSION)
     broadcast = Broadcast(
         app.delivery.reader_properties(),
         handlers,
         telemetry,
-        preparers=preparers,
+        preparers={topics.models: models.prepare},
         newest_only=(topics.models, topics.reputations),
     )
     app.service(broadcast)
@@ -96,8 +97,14 @@ def bind_scoring(app: App, settings: Settings, telemetry: Telemetry) -> dict[str
         reputations=lambda: len(reputations),
         broadcast_staleness=broadcast.staleness,
         model_age=lambda: _age(shelf),
+        refused_models=lambda: len(models.refused),
+        scorecard_fallback=lambda: is_fallback(shelf, models.refused),
     )
-    return {"canary": expect_score(core.canary, CANARY_SCORE), "broadcast": broadcast.check}
+    return {
+        "canary": expect_score(core.canary, CANARY_SCORE),
+        "model": NotedCheck(lambda: in_force.failure(shelf, models.refused), in_force.note),
+        "broadcast": broadcast.check,
+    }
 
 
 def bind_learning_side(app: App, settings: Settings, telemetry: Telemetry) -> dict[str, Check]:
@@ -145,6 +152,7 @@ def _bind_learning(app: App, settings: Settings, telemetry: Telemetry) -> dict[s
         published=published,
         prepared=partial(_caught_up, app, broadcast),
         log=ExamplesLog(app.delivery.reader_properties(), topics.examples).batches,
+        examine=checked_scorer,
         clock=time.time,
         monotonic=time.monotonic,
     )

@@ -12,6 +12,11 @@ Shift, 2021). Floor and ceiling break that on purpose: at the floor fewer alerts
 allows, at the ceiling more. `river.stats.Quantile` was not taken: it weighs all of the past alike, so it does
 not follow drift, and its state is sealed in a compiled object.
 
+Another scorer has other scores, so the threshold is aimed again from a table of its quantiles. What is looked
+up is not the budget but the `level` -ln(share), which takes the same steps as the threshold and is never set
+back: it knows what the table does not, such as alerts that hysteresis holds back, and the bound above goes on
+over any number of scorers.
+
 Hysteresis: an analyst who has an alert on a subject does not need the next one unless it is clearly worse.
 For some hours the subject's threshold is its alerted score plus a margin in log-odds, but never above the
 score that declines.
@@ -34,11 +39,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from models.arrays import Floats
+    from models.quantiles import Aim
 
 TRANSACTIONS: Final = 10_000
 """What a budget is counted on."""
-STEP: Final = 0.3
-"""Log-odds that one alert raises the threshold by."""
+STEP: Final = 1.0
+"""Log-odds that one alert raises the threshold by: the more, the closer the budget is kept, and the more the
+threshold wavers. From 0.3 to 1.0 frauds caught stayed the same within a twentieth on both simulated banks,
+and days were half as far off the budget."""
 REPEAT_SECONDS: Final = 24 * HOUR
 """Event time for which an alert keeps further ones on its subject back."""
 REPEAT_MARGIN: Final = 0.5
@@ -46,12 +54,20 @@ REPEAT_MARGIN: Final = 0.5
 REMEMBERED_ALERTS: Final = 256
 """Subjects with an alert that are remembered; the one alerted longest ago is forgotten first."""
 
+MOST_CORRECTION: Final = 3.0
+"""Most that the level is off the budget's own: a floor that is met for days leaves no more behind."""
+UNAIMED: Final = 0.5
+"""Threshold before any scorer was aimed at."""
+
 _SMALLEST: Final = 1e-6
 _MOST_LOG_ODDS: Final = 14.0
 """More than those of ``1 - _SMALLEST``."""
-_HEAD: Final = struct.Struct("<Bd")
+_LAYOUT: Final = 2
+_HEAD: Final = struct.Struct("<BddHB")
+_UNAIMED_LAYOUT: Final = 1
+"""Of releases whose thresholds were of no scorer in particular."""
+_UNAIMED_HEAD: Final = struct.Struct("<Bd")
 _ALERT: Final = struct.Struct("<Qdd")
-_LAYOUT: Final = 1
 
 
 class AlertBudget:
@@ -61,12 +77,11 @@ class AlertBudget:
         alerts_per_10000: the budget, above 0 and at most 10,000.
         floor: lowest threshold, however few the high scores.
         ceiling: highest threshold, however many the high scores.
-        decline: score from which a transaction is declined, whatever the budget says.
-        start: threshold to begin with, brought within floor and ceiling.
+        decline: score from which an alert is a decline.
         version: name of this setting; made of its numbers where none is given.
 
     Raises:
-        ValueError: the budget is out of range, or not 0 <= floor <= ceiling <= decline <= 1.
+        ValueError: the budget is out of range, not 0 <= floor <= ceiling <= 1, or not 0 <= decline <= 1.
     """
 
     def __init__(
@@ -76,17 +91,27 @@ class AlertBudget:
         floor: float,
         ceiling: float,
         decline: float,
-        start: float = 0.5,
         version: str | None = None,
     ) -> None:
-        check_thresholds(floor, ceiling, decline)
+        check_thresholds(floor, ceiling)
+        check_thresholds(decline)
         if not 0.0 < alerts_per_10000 <= TRANSACTIONS:
             raise ValueError(f"an alert budget is above 0 and at most 10,000, not {alerts_per_10000!r}")
         self._rate = alerts_per_10000 / TRANSACTIONS
         self._floor, self._ceiling, self._decline = floor, ceiling, decline
-        self._log_odds = _log_odds(min(max(start, floor), ceiling))
+        self._log_odds = self._within(_log_odds(UNAIMED))
+        self._level = -math.log(self._rate)
+        self._aimed = (b"", 0)
         self._alerts: dict[int, tuple[float, float]] = {}
         self.version: Final = version or f"budget-{alerts_per_10000:g}-{floor:g}-{ceiling:g}-{decline:g}"
+
+    def aim(self, aim: Aim) -> None:
+        """Take the threshold from a scorer's quantiles, unless it is of that scorer, and of as many rows."""
+        scorer, rows = self._aimed
+        if (name := aim.scorer.encode()) == scorer and rows >= aim.rows:
+            return
+        self._aimed = name, aim.rows
+        self._log_odds = self._within(aim.quantiles.at(math.exp(-self._level)))
 
     def decide(self, times: Floats, scores: Floats, subjects: Sequence[str]) -> Decisions:
         """Decide on each score by the threshold that the ones before have left."""
@@ -101,24 +126,30 @@ class AlertBudget:
         return Decisions(decisions, np.array(thresholds))
 
     def pack(self) -> bytes:
-        """Threshold and remembered alerts."""
+        """Threshold, whose it is, level and remembered alerts."""
+        scorer, rows = self._aimed
+        head = _HEAD.pack(_LAYOUT, self._log_odds, self._level, rows, len(scorer))
         alerts = (_ALERT.pack(subject, *alert) for subject, alert in self._alerts.items())
-        return _HEAD.pack(_LAYOUT, self._log_odds) + b"".join(alerts)
+        return head + scorer + b"".join(alerts)
 
     def unpack(self, payload: bytes) -> None:
         """Go on where the policy that packed this was.
 
         Raises:
-            ValueError: the payload is none of an alert budget of this layout.
+            ValueError: the payload is none of an alert budget of a known layout.
         """
-        size = len(payload) - _HEAD.size
-        if size < 0 or size % _ALERT.size or payload[0] != _LAYOUT:
-            raise ValueError(f"a packed alert budget of {len(payload)} bytes cannot be read")
-        _, log_odds = _HEAD.unpack_from(payload)
-        alerts = [*_ALERT.iter_unpack(payload[_HEAD.size :])]
-        if not (abs(log_odds) <= _MOST_LOG_ODDS and all(0.0 <= score <= 1.0 for _, _, score in alerts)):
+        try:
+            log_odds, level, aimed, alerts = _unpacked(payload)
+        except (IndexError, struct.error) as error:
+            raise ValueError(f"a packed alert budget of {len(payload)} bytes cannot be read") from error
+        if not (
+            abs(log_odds) <= _MOST_LOG_ODDS
+            and 0.0 <= level <= _MOST_LOG_ODDS
+            and all(0.0 <= score <= 1.0 for _, _, score in alerts)
+        ):
             raise ValueError("a packed alert budget holds numbers that no scores can give")
-        self._log_odds = log_odds
+        self._log_odds, self._aimed = log_odds, aimed
+        self._level = self._level_within(level)
         self._alerts = {subject: (time, score) for subject, time, score in alerts}
 
     def forget(self, subject: str) -> None:
@@ -150,9 +181,36 @@ class AlertBudget:
             del self._alerts[next(iter(self._alerts))]
 
     def _learn(self, *, alerted: bool) -> None:
-        """Move the threshold by one transaction, within floor and ceiling."""
-        moved = self._log_odds + STEP * (alerted - self._rate)
-        self._log_odds = min(max(moved, _log_odds(self._floor)), _log_odds(self._ceiling))
+        """Move the threshold and the level by one transaction."""
+        moved = STEP * (alerted - self._rate)
+        self._log_odds = self._within(self._log_odds + moved)
+        self._level = self._level_within(self._level + moved)
+
+    def _within(self, log_odds: float) -> float:
+        """The threshold within floor and ceiling."""
+        return min(max(log_odds, _log_odds(self._floor)), _log_odds(self._ceiling))
+
+    def _level_within(self, level: float) -> float:
+        """The level within so much of the budget's own, and of a share of 1."""
+        own = -math.log(self._rate)
+        return min(max(level, own - MOST_CORRECTION, 0.0), own + MOST_CORRECTION)
+
+
+def _unpacked(payload: bytes) -> tuple[float, float, tuple[bytes, int], list[tuple[int, float, float]]]:
+    """Threshold, level, scorer and rows that it was aimed by, and alerts.
+
+    Raises:
+        IndexError: the payload is empty.
+        struct.error: it has another layout or length.
+    """
+    if payload[0] == _UNAIMED_LAYOUT:
+        _, log_odds = _UNAIMED_HEAD.unpack_from(payload)
+        return log_odds, 0.0, (b"", 0), [*_ALERT.iter_unpack(payload[_UNAIMED_HEAD.size :])]
+    layout, log_odds, level, rows, size = _HEAD.unpack_from(payload)
+    if layout != _LAYOUT:
+        raise struct.error
+    scorer = payload[_HEAD.size : _HEAD.size + size]
+    return log_odds, level, (scorer, rows), [*_ALERT.iter_unpack(payload[_HEAD.size + size :])]
 
 
 def _key(subject: str) -> int:

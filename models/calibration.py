@@ -24,7 +24,7 @@ import numpy as np
 from models.evaluation import binned_average_precision, binned_roc_auc
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from models.arrays import Floats
 
@@ -147,6 +147,15 @@ class Calibrator:
             "log_loss": float(losses.sum() / rows.sum()),
             "calibration_error": float(np.abs(rows * probability - frauds).sum() / rows.sum()),
         }
+
+    def quantiles(self, shares: Sequence[float]) -> tuple[float, ...]:
+        """Calibrated scores that these shares of all transactions reach; none before any row came."""
+        from_top = self._rows.sum(axis=0)[::-1].cumsum()
+        if not from_top[-1]:
+            return ()
+        edges = (_CENTRES - _PER_BIN / 2)[::-1]
+        reached = np.interp(shares, from_top / from_top[-1], edges)
+        return tuple(_probability(self.fit().log_odds(reached)).tolist())
 
     def _beta(self) -> float:
         """Rows kept by rows that they stand for, of genuine rows against frauds."""

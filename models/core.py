@@ -20,6 +20,7 @@ from models.features import feature_matrix
 from models.policy import Decisions
 from models.prior import PriorModel
 from models.profile import Status, fold, runs
+from models.quantiles import FEWEST_ROWS, MOST_ROWS, RecentRows
 from models.rates import NO_RATES
 from models.reasons import explain
 from models.reputation import ReputationStore
@@ -157,10 +158,11 @@ class ScoringCore:
         policy_factory: Callable[[], Policy],
         timer: Timer = nullcontext,
     ) -> None:
-        self._scorer = scorer
         self._reputations = reputations
         self._timer = timer
         self._rates = NO_RATES
+        self._recent = RecentRows()
+        self._scorer = scorer
         self.use_policy(policy_factory)
 
     @property
@@ -169,8 +171,9 @@ class ScoringCore:
         return self._scorer
 
     def use_scorer(self, scorer: Scorer) -> None:
-        """Score from the next batch on by this model."""
+        """Score from the next batch on by this model, and have the policies expect its scores."""
         self._scorer = scorer
+        self._aim = self._recent.aim(scorer)
 
     def use_rates(self, rates: Rates) -> None:
         """Convert amounts from the next batch on by these rates."""
@@ -180,6 +183,7 @@ class ScoringCore:
         """Decide from the next batch on by policies of this kind, in every state."""
         self._policy_factory = policy_factory
         self._policy_version = policy_factory().version
+        self._aim = self._recent.aim(self._scorer)
 
     def new_state(self) -> SubjectState:
         """A state that remembers nothing yet."""
@@ -199,6 +203,7 @@ class ScoringCore:
         for part in parts:
             if part.state.policy.version != self._policy_version:
                 part.state.adopt(self._policy_factory())
+            part.state.policy.aim(self._aim)
         transactions = [*chain.from_iterable(part.transactions for part in parts)]
         states = [part.state for part in parts for _ in part.transactions]
         batch = EventBatch.of(
@@ -237,6 +242,7 @@ class ScoringCore:
             matrix = feature_matrix(batch, profiles, self._reputations.view(batch))
         with self._timer("score"):
             scores = self._scorer.score(matrix.values)
+            self._remember(matrix.values)
         with self._timer("decide"):
             decisions = _decide(states, batch, scores)
             reasons = self._reasons(matrix.values, decisions)
@@ -251,6 +257,13 @@ class ScoringCore:
             scored_by=self._scorer.name,
             policy_version=self._policy_version,
         )
+
+    def _remember(self, values: Singles) -> None:
+        """Keep rows for the next change of the model; aim by them when they are first enough."""
+        before = len(self._recent)
+        self._recent.take(values)
+        if any(before < enough <= len(self._recent) for enough in (FEWEST_ROWS, MOST_ROWS)):
+            self._aim = self._recent.aim(self._scorer)
 
     def _reasons(self, values: Singles, decisions: Decisions) -> dict[int, list[Reason]]:
         """Reasons of the alerts, by their row."""

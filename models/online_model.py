@@ -19,15 +19,18 @@ import pickle
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from models.calibration import Calibrator
+from models.description import ExampleRows
 from models.features import FEATURES, FEATURES_VERSION
 from models.learner import make_learner
 from models.signing import digest
 from schemas.erasure import subject_digest
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.label import Outcome
+from schemas.snapshot import QUANTILE_SHARES, ModelSnapshot
 from schemas.snapshot import Learner as LearnerDescription
-from schemas.snapshot import ModelSnapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -91,6 +94,7 @@ class OnlineModel:
         self._seed = seed
         self._code_version = code_version
         self._calibrator = Calibrator(is_sampled=not learner.counts_samples)
+        self._example_rows = ExampleRows()
         self._last = deque[int](maxlen=REMEMBERED_EXAMPLES)
         self._known = set[int]()
         self._labels_recorded = deque[tuple[int, float]](maxlen=REPORTED_LABELS)
@@ -213,6 +217,7 @@ class OnlineModel:
         if self.examples_offset < 0:
             raise ValueError("a model that has learnt nothing has no version")
         onnx = self._learner.compile()
+        calibration = self._calibrator.fit()
         snapshot = ModelSnapshot(
             name=self.name,
             version=self.version,
@@ -232,7 +237,11 @@ class OnlineModel:
                 "frauds": float(self.frauds),
                 **self._calibrator.quality(),
             },
-            calibration=self._calibrator.fit().parameters(),
+            calibration=calibration.parameters(),
+            quantiles=self._calibrator.quantiles(QUANTILE_SHARES),
+            examples=self._example_rows.described(
+                lambda row: float(calibration.apply(np.array(self._learner.score(row.tolist()))))
+            ),
             labels_recorded=tuple(self._take_labels()),
             onnx_size=len(onnx),
             onnx_sha256=digest(onnx),
@@ -240,8 +249,8 @@ class OnlineModel:
         self._parent = self.version
         return snapshot, onnx
 
-    def goes_on_from(self, version: int) -> None:
-        """Note that the model as it is, or a later one, was published before: what it learnt was told."""
+    def goes_on_from(self, version: int | None) -> None:
+        """Note the version published last, None for none: what was learnt up to now is not told again."""
         deque(self._take_labels(), maxlen=0)
         self._parent = version
 
@@ -260,7 +269,7 @@ class OnlineModel:
         if layout != _LAYOUT:
             raise ValueError(f"a model was packed in layout {layout}, not {_LAYOUT}")
         model = cls.__new__(cls)
-        model.__dict__.update({**_ADDED, **state})
+        model.__dict__.update({**_ADDED, "_example_rows": ExampleRows(), **state})
         return model
 
     def _is_new(self, example: Example) -> bool:
@@ -280,6 +289,7 @@ class OnlineModel:
         self._calibrator.take(raw, fraud=fraud, sampling_rate=example.sampling_rate)
         weight = example.weight / (example.sampling_rate if self._learner.counts_samples else 1.0)
         self._learner.learn(example.features, fraud, maturity=example.maturity, weight=weight)
+        self._example_rows.take(example.features, fraud=fraud)
         self.examples += 1
         self.frauds += fraud
         if example.label_recorded_at is not None:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from models.arrays import Floats
+    from models.quantiles import Aim
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,9 @@ class Policy(Protocol):
     @property
     def version(self) -> str:
         """Names the policy and its configuration; alerts are told apart by it."""
+
+    def aim(self, aim: Aim) -> None:
+        """Expect the scores of this scorer from now on; called before each batch."""
 
     def decide(self, times: Floats, scores: Floats, subjects: Sequence[str]) -> Decisions:
         """Decide on scores [n] of events at ``times`` [n] (s since 1970), in their order."""
@@ -64,6 +68,9 @@ class FixedThreshold:
         self._review = review
         self._decline = decline
         self.version: Final = version or f"fixed-{review:g}-{decline:g}"
+
+    def aim(self, aim: Aim) -> None:
+        """Do nothing: the thresholds are fixed."""
 
     def decide(self, times: Floats, scores: Floats, subjects: Sequence[str]) -> Decisions:  # noqa: ARG002
         """Compare each score with the two thresholds."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.features import NAMES
+from models.quantiles import Quantiles
 
 if TYPE_CHECKING:
     from models.arrays import Floats, Singles
@@ -86,6 +87,15 @@ TERMS: Final = (
 )
 
 
+QUANTILES: Final = (
+    *(0.007746, 0.02892, 0.1013, 0.7264, 0.9701, 0.9832),
+    *(0.9882, 0.9935, 0.9955, 0.9967, 0.9979, 0.9983),
+)
+"""Scores that `QUANTILE_SHARES` of the transactions reach, of both simulated banks in equal parts over their
+first seven days, when no profile is known yet. Made by `python -m tests.models.prior_quantiles`."""
+_QUANTILES: Final = Quantiles.of_scores(QUANTILES)
+
+
 class PriorModel:
     """The logistic model of ``TERMS``: a ``Scorer`` without state."""
 
@@ -98,6 +108,14 @@ class PriorModel:
         self._weights = np.array([term.weight for term in terms])
         self._most = np.array([term.most for term in terms])
         self._typical = self._scaled(np.array([[term.typical for term in terms]]))
+
+    @property
+    def quantiles(self) -> Quantiles:
+        """Of both simulated banks from their first day on."""
+        return _QUANTILES
+
+    def fault(self) -> None:
+        """Say nothing: it is code, and the core's canary proves it."""
 
     def score(self, values: Singles) -> Floats:
         """Probabilities of fraud [n] of feature rows [n, k].

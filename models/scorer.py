@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from models.arrays import Floats, Singles
+    from models.quantiles import Quantiles
 
 
 class Scorer(Protocol):
@@ -14,6 +15,13 @@ class Scorer(Protocol):
     @property
     def name(self) -> str:
         """``prior``, or the model as ``name@version``."""
+
+    @property
+    def quantiles(self) -> Quantiles:
+        """Of its scores of all transactions, as well as it knows them."""
+
+    def fault(self) -> str | None:
+        """Say how its scores are not what they should be, as far as it can know; None where they are."""
 
     def score(self, values: Singles) -> Floats:
         """Probabilities of fraud [n] in [0, 1] of feature rows [n, k]."""

@@ -50,6 +50,16 @@ class ModelShelf:
         held = self._scorers.get(self._in_force)
         return held and held[1]
 
+    @property
+    def newest(self) -> int:
+        """The newest version that was ever put on it, 0 for none."""
+        return self._newest
+
+    @property
+    def is_fallback(self) -> bool:
+        """Whether the prior model scores although nobody pinned it."""
+        return self._in_force == PRIOR_VERSION != self._pinned
+
     def put(self, snapshot: ModelSnapshot, scorer: Scorer) -> None:
         """Take a newer version.
 

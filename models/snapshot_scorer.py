@@ -10,7 +10,10 @@ import onnxruntime
 from models.calibration import Calibration
 from models.compile import INPUT
 from models.contributions import contributor
+from models.description import fault
 from models.features import FEATURES_VERSION
+from models.prior import PriorModel
+from models.quantiles import Quantiles
 from schemas.errors import ErrorType, InvalidMessage
 
 if TYPE_CHECKING:
@@ -30,7 +33,7 @@ class SnapshotScorer:
 
     Raises:
         InvalidMessage: `FEATURES_MISMATCH`, where the model takes other features; `INVALID_VALUE`, where the
-            bytes are no model of ours or the calibration keeps no order.
+            bytes are no model of ours, or calibration or quantiles keep no order.
     """
 
     def __init__(
@@ -42,7 +45,9 @@ class SnapshotScorer:
                 f"the model takes features of version {snapshot.features_version}, not {features_version}",
             )
         self.name: Final = snapshot.scored_by
+        self._snapshot = snapshot
         try:
+            self.quantiles = _quantiles(snapshot)
             self._calibration = Calibration.of(snapshot.calibration)
             self._contributor = contributor(onnx)
             self._session = _session(onnx)
@@ -50,6 +55,10 @@ class SnapshotScorer:
             raise InvalidMessage(
                 ErrorType.INVALID_VALUE, "the snapshot holds no model that can score"
             ) from error
+
+    def fault(self) -> str | None:
+        """Say how its scores are not as its description says; None where they are."""
+        return fault(self._snapshot, self)
 
     def raw(self, values: Singles) -> Floats:
         """Raw scores [n] in [0, 1] of feature rows [n, k], as the learner gave them."""
@@ -64,6 +73,25 @@ class SnapshotScorer:
     def contributions(self, values: Singles) -> Floats:
         """How much each feature raised the sum behind each score, [n, k]."""
         return self._contributor.contributions(values)
+
+
+def checked_scorer(
+    snapshot: ModelSnapshot, onnx: bytes, features_version: int = FEATURES_VERSION
+) -> SnapshotScorer:
+    """Make the scorer of a snapshot that scores as it says.
+
+    Raises:
+        InvalidMessage: as `SnapshotScorer` does; `UNSOUND_MODEL`, where its scores are others, or all alike.
+    """
+    scorer = SnapshotScorer(snapshot, onnx, features_version)
+    if (sentence := scorer.fault()) is not None:
+        raise InvalidMessage(ErrorType.UNSOUND_MODEL, sentence)
+    return scorer
+
+
+def _quantiles(snapshot: ModelSnapshot) -> Quantiles:
+    """Its own, or the cold-start scorecard's for a snapshot of a release that described none."""
+    return Quantiles.of_scores(snapshot.quantiles) if snapshot.quantiles else PriorModel().quantiles
 
 
 def _session(onnx: bytes) -> onnxruntime.InferenceSession:

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.decoding import decode
-from schemas.message import Message, Number, Probability, Record
+from schemas.message import Message, Number, Probability, Record, Whole
 from schemas.score import Decision, Source
 from schemas.times import Time
 from schemas.tokens import Code
@@ -47,6 +47,8 @@ class Alert(Message):
     """`prior`, or the model as `name@version`."""
     policy_version: str = Field(max_length=128)
     """Decision policy that chose the threshold."""
+    features_version: Whole | None = None
+    """Version of the list of features that was scored; absent in alerts of releases that did not say so."""
     features_complete: bool
     """False where something stood in for what was not known: an amount that no rate brings to the currency of
     the account, a reputation that could not be read, a profile under another key."""

@@ -51,7 +51,7 @@ class _ChosenPolicy(_DecisionPolicy):
     version: Code
     """Name of this setting; alerts carry it."""
     decline: Probability
-    """Score from which a transaction is declined."""
+    """Score from which an alert is a decline."""
 
 
 class FixedThreshold(_ChosenPolicy):
@@ -76,14 +76,13 @@ class AlertBudget(_ChosenPolicy):
     alerts_per_10000: Annotated[float, Strict(), Field(gt=0.0, le=10_000.0, allow_inf_nan=False)]
     """Alerts wanted among 10,000 transactions."""
     floor: Probability
-    """Lowest threshold for review, however few the high scores."""
+    """Lowest threshold for review: below it the budget is not spent."""
     ceiling: Probability
-    """Highest threshold for review, however many the high scores."""
+    """Highest threshold for review: from it on alerts go beyond the budget."""
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
         _check_order("floor", self.floor, "ceiling", self.ceiling)
-        _check_order("ceiling", self.ceiling, "decline", self.decline)
         return self
 
 

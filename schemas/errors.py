@@ -35,6 +35,7 @@ class ErrorType(StrEnum):
     BAD_SIGNATURE = "bad-signature"
     OLD_VERSION = "old-version"
     OLD_CONTROL = "old-control"
+    UNSOUND_MODEL = "unsound-model"
     FEATURES_MISMATCH = "features-mismatch"
     UNREADABLE_BATCH = "unreadable-batch"
     RECORDS_LOST = "records-lost"

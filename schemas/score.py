@@ -58,6 +58,8 @@ class Score(Message):
     """Score from which the decision would have been `review`."""
     scored_by: str = Field(max_length=128)
     """`prior`, or the model as `name@version`."""
+    policy_version: str | None = Field(default=None, max_length=128)
+    """Decision policy that chose the threshold; absent in scores of releases that did not say so."""
     features: tuple[Feature, ...] = Field(max_length=MOST_FEATURES)
     """Inputs of the model, in the order of `features_version`."""
     features_version: Whole
@@ -82,6 +84,7 @@ def encode_score(
     decision: Decision,
     threshold: float,
     scored_by: str,
+    policy_version: str,
     features: Sequence[float] | Any,
     features_version: int,
     features_complete: bool,
@@ -105,6 +108,7 @@ def encode_score(
             "decision": decision,
             "threshold": threshold,
             "scored_by": scored_by,
+            "policy_version": policy_version,
             "features": features,
             "features_version": features_version,
             "features_complete": features_complete,

@@ -1,16 +1,20 @@
 """Topic `models`: what is said of a model; its ONNX bytes are checked against the digest given here."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import Field
 
 from schemas.decoding import decode
-from schemas.message import Message, Number, Record, Whole
+from schemas.message import Message, Number, Probability, Record, Whole
 from schemas.times import Time
 from schemas.tokens import Code
 
 _MOST_DIGITS = 18
 """Of a version: more digits than any log gets to, fewer than Python refuses to read."""
+
+QUANTILE_SHARES: Final = (0.5, 0.2, 0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002, 0.0001)
+"""Shares of transactions whose scores a snapshot gives."""
+MOST_EXAMPLES: Final = 64
 
 Setting = str | bool | int | float | None
 """A learner's parameter, as JSON has it."""
@@ -27,6 +31,15 @@ class Learner(Record):
     """Seed of its random numbers."""
     code_version: Annotated[str, Field(min_length=1, max_length=64)]
     """Version of this service that learnt."""
+
+
+class ExampleRow(Record):
+    """A learned row, without its transaction, and what the model gives for it."""
+
+    features: tuple[Number, ...]
+    """As they were scored, float32."""
+    score: Probability
+    """Probability of fraud by this model."""
 
 
 class ModelSnapshot(Message):
@@ -52,6 +65,10 @@ class ModelSnapshot(Message):
     """Measures so far, each row scored before it was learnt: `auc`, `average_precision` ..."""
     calibration: dict[Code, Number]
     """Parameters that turn the model's output into a probability."""
+    quantiles: Annotated[tuple[Probability, ...], Field(max_length=len(QUANTILE_SHARES))] = ()
+    """Score that each share (0.5, 0.2, 0.1, 0.05 ... 0.0001) of all transactions reaches, ascending."""
+    examples: Annotated[tuple[ExampleRow, ...], Field(max_length=MOST_EXAMPLES)] = ()
+    """Rows by which whoever scores checks that the model is the one described."""
     labels_recorded: tuple[Number, ...] = ()
     """Kafka timestamps (s since 1970) of the labels learnt since the version before, the newest 1,000."""
     onnx_size: Whole

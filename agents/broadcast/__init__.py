@@ -12,7 +12,6 @@ from agents.broadcast.handlers import (
     pin_handler,
     policy_factory,
     refuse_controls,
-    refuse_snapshots,
     reputation_handler,
 )
 from agents.broadcast.published import PublishedVersions
@@ -28,6 +27,5 @@ __all__ = [
     "pin_handler",
     "policy_factory",
     "refuse_controls",
-    "refuse_snapshots",
     "reputation_handler",
 ]

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from models import alert_budget, policy
 from models.rates import Rates
 from models.signing import unseal
-from models.snapshot_scorer import SnapshotScorer
+from models.snapshot_scorer import checked_scorer
 from schemas import control
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.reputation import decode_reputation, split_key
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from models.controls import Controls
     from models.policy import Policy
     from models.reputation import ReputationStore
+    from models.scorer import Scorer
     from models.shelf import ModelShelf
     from schemas.control import ModelPin
+    from schemas.snapshot import ModelSnapshot
 
     PolicyFactory = Callable[[], Policy]
 
@@ -104,49 +106,74 @@ class SnapshotHandler:
 
     Args:
         shelf: chooses what scores.
-        key: that models must be signed with.
+        key: that models must be signed with; None refuses every model.
         features_version: that they must take.
     """
 
-    def __init__(self, shelf: ModelShelf, key: bytes, features_version: int) -> None:
+    def __init__(self, shelf: ModelShelf, key: bytes | None, features_version: int) -> None:
         self._shelf = shelf
         self._key = key
         self._features_version = features_version
+        self.refused: Final[dict[int, str]] = {}
+        """Versions of the model that are on the topic and not on the shelf, and why, as a sentence's end."""
 
     def prepare(self, key: bytes | None, value: bytes | None) -> Callable[[], None]:
-        """Check a record and make its model ready, in any thread; gives what puts it on the shelf.
-
-        Raises:
-            InvalidMessage: the record is refused.
-        """
+        """Check a record and make its model ready, in any thread; gives the step that takes or refuses it."""
+        version = version_of(key, self._shelf.name)
         if value is None:
-            version = version_of(key, self._shelf.name)
-            return _pass_over if version is None else partial(self._shelf.remove, version)
+            return _pass_over if version is None else partial(self._remove, version)
+        try:
+            return self._opened(key, value)
+        except InvalidMessage as refusal:
+            return partial(self._refuse, version, refusal)
+
+    def _opened(self, key: bytes | None, value: bytes) -> Callable[[], None]:
+        if self._key is None:
+            raise InvalidMessage(ErrorType.BAD_SIGNATURE, _NO_KEY)
         snapshot, onnx = unseal(value, self._key)
         _check_key(key, snapshot.scored_by)
         if snapshot.name != self._shelf.name:
             return _pass_over
-        scorer = SnapshotScorer(snapshot, onnx, self._features_version)
-        return partial(self._shelf.put, snapshot, scorer)
+        scorer = checked_scorer(snapshot, onnx, self._features_version)
+        return partial(self._put, snapshot, scorer)
+
+    def _put(self, snapshot: ModelSnapshot, scorer: Scorer) -> None:
+        self._shelf.put(snapshot, scorer)
+        self.refused.pop(snapshot.version, None)
+
+    def _refuse(self, version: int | None, refusal: InvalidMessage) -> None:
+        if version is not None and version > self._shelf.newest:
+            self.refused[version] = refusal.reason
+            if len(self.refused) > _MOST_REFUSED:
+                del self.refused[min(self.refused)]
+        raise refusal
+
+    def _remove(self, version: int) -> None:
+        self._shelf.remove(version)
+        self.refused.pop(version, None)
+
+
+_MOST_REFUSED: Final = 100
+"""Refused versions that are remembered, the highest: whoever may write to the topic may write any number."""
 
 
 def _pass_over() -> None:
     """Do nothing: the record is of another model, which others may score by."""
 
 
-def _refusing(consequence: str) -> Handler:
-    def take(_key: bytes | None, _value: bytes | None) -> None:
-        raise InvalidMessage(
-            ErrorType.BAD_SIGNATURE, f"FRAUDSTREAM_LEARNING__SIGNING_KEY is not set, so {consequence}"
-        )
-
-    return take
+_NO_KEY: Final = "FRAUDSTREAM_LEARNING__SIGNING_KEY is not set, so no model can be trusted"
 
 
-refuse_snapshots: Final = _refusing("no model can be trusted and the prior one scores")
-"""Refuses every model: for a worker that has no key to tell a true one by."""
-refuse_controls: Final = _refusing("no control can be trusted and the settings hold")
-"""Refuses every control, likewise."""
+def refuse_controls(_key: bytes | None, _value: bytes | None) -> None:
+    """Refuse every control: for a worker that has no key to tell a true one by.
+
+    Raises:
+        InvalidMessage: `BAD_SIGNATURE`, always.
+    """
+    raise InvalidMessage(
+        ErrorType.BAD_SIGNATURE,
+        "FRAUDSTREAM_LEARNING__SIGNING_KEY is not set, so no control can be trusted and the settings hold",
+    )
 
 
 def policy_factory(chosen: control.FixedThreshold | control.AlertBudget) -> PolicyFactory:

@@ -66,12 +66,16 @@ class Telemetry(LearningTelemetry):
         reputations: Callable[[], float],
         broadcast_staleness: Callable[[], float],
         model_age: Callable[[], float],
+        refused_models: Callable[[], float],
+        scorecard_fallback: Callable[[], float],
     ) -> None:
         """Read these, too, in a worker that scores."""
         self.metrics.profiles.set_function(profiles)
         self.metrics.reputations.set_function(reputations)
         self.metrics.broadcast_staleness.set_function(broadcast_staleness)
         self.metrics.model_age.set_function(model_age)
+        self.metrics.refused_models.set_function(refused_models)
+        self.metrics.scorecard_fallback.set_function(scorecard_fallback)
 
     def reads(self, topics: Iterable[str]) -> None:
         """Agents read these topics: begin with a zero for each way to refuse a message of theirs."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from models.labelling import Emission
     from models.quality_live import LiveQuality
+    from schemas.errors import InvalidMessage
     from schemas.example import Maturity
     from schemas.label import Outcome
     from schemas.snapshot import ModelSnapshot
@@ -110,6 +111,11 @@ class LearningTelemetry(DeliveryTelemetry):
         """The learner could not make a snapshot; the one before stays."""
         self.metrics.snapshots_failed.inc()
         self.log.error("a snapshot could not be made; the one before stays in force", failure=failure)
+
+    def snapshot_withheld(self, snapshot: ModelSnapshot, refusal: InvalidMessage) -> None:
+        """The learner made a snapshot that scorers would refuse, and keeps it to itself."""
+        self.metrics.snapshots_withheld.inc()
+        self.log.error("snapshot withheld", scored_by=snapshot.scored_by, reason=refusal.reason)
 
     def labels_learnt(self, recorded: Sequence[float], now: float) -> None:
         """The first transaction was scored by a model that has learnt labels recorded then (epoch s)."""

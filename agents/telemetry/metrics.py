@@ -234,6 +234,10 @@ class Metrics:
         self.snapshots_failed = self._counter(
             "fraudstream_snapshots_failed_total", "Snapshots that could not be made; the one before stays."
         )
+        self.snapshots_withheld = self._counter(
+            "fraudstream_snapshots_withheld_total",
+            "Snapshots that the learner did not publish, as scorers would refuse them.",
+        )
         self.snapshot_bytes = self._gauge("fraudstream_snapshot_bytes", "Size of the newest snapshot.")
         self.snapshot_seconds = self._histogram(
             "fraudstream_snapshot_seconds", "Time to compile and sign a snapshot.", LATENCY_BUCKETS
@@ -259,6 +263,14 @@ class Metrics:
         )
         self.model_age = self._gauge(
             "fraudstream_model_age_seconds", "Time since the model in force was made; 0 for the prior model."
+        )
+        self.refused_models = self._gauge(
+            "fraudstream_refused_models",
+            "Versions of the model on topic models that this worker refuses, newer than any that it took.",
+        )
+        self.scorecard_fallback = self._gauge(
+            "fraudstream_scorecard_fallback",
+            "1 while the cold-start scorecard scores here only because each model on the topic is refused.",
         )
 
     def _define_commits(self) -> None:

@@ -50,9 +50,9 @@ def fixed_threshold(review: Score, decline: Score, *, remark: Remark = None) -> 
 @policy.command("alert-budget")
 def alert_budget(
     alerts_per_10000: Annotated[float, typer.Option(min=0, max=10_000)],
-    floor: Score,
-    ceiling: Score,
-    decline: Score,
+    floor: Score = 0.0,
+    ceiling: Score = 1.0,
+    decline: Score = 0.9,
     *,
     remark: Remark = None,
 ) -> None:

@@ -48,6 +48,7 @@ HOW_TO_MEND: Final[Mapping[ErrorType, str]] = {
     ErrorType.EMPTY_KEY: "Have the sender set the key; then replay it with `--key TOKEN`.",
     ErrorType.KEY_MISMATCH: "Have the sender set the key right; then replay it with `--key TOKEN`.",
     ErrorType.BAD_SIGNATURE: "Its writer has another signing key, or is none of ours: find out who wrote it.",
+    ErrorType.UNSOUND_MODEL: "The model does not score as it says: nothing is lost, so leave it.",
     ErrorType.OLD_VERSION: "It was written before what is in force: nothing is lost, so leave it.",
     ErrorType.OLD_CONTROL: "It was signed before what is in force: nothing is lost, so leave it.",
     ErrorType.FEATURES_MISMATCH: "It is of another release's features: nothing is lost, so leave it.",

@@ -14,27 +14,11 @@ if TYPE_CHECKING:
 
     from fraudstream.demo.options import DemoOptions
 
-ALERTS_PER_10000: Final = 100
-"""The alert budget: about as many as there are frauds, so that the best of models could alert each."""
-
-# Alerts keep to the budget whatever scores, so what changes is what they catch: probabilities of one in a
-# hundred may be the highest of a day, and hardly any is so high that it is an alert beyond the budget.
-_SCORING: Final = {
-    "FRAUDSTREAM_SCORING__POLICY": "budget",
-    "FRAUDSTREAM_SCORING__ALERTS_PER_10000": str(ALERTS_PER_10000),
-    "FRAUDSTREAM_SCORING__BUDGET_FLOOR": "0.005",
-    "FRAUDSTREAM_SCORING__BUDGET_CEILING": "0.98",
-    "FRAUDSTREAM_SCORING__DECLINE_THRESHOLD": "0.98",
-}
 _LEARNING: Final = {"FRAUDSTREAM_WORKER__AGENTS": "labelling,reputation,learning"}
 
 
 def demo_topics(options: DemoOptions) -> TopicSettings:
-    """Topics with a partition for each worker.
-
-    No more than that, since the budget is kept in each partition: the more transactions it sees, the sooner
-    its threshold follows a model whose scores lie elsewhere.
-    """
+    """Topics with a partition for each worker."""
     return TopicSettings(
         partitions=options.workers, score_partitions=options.workers, reputation_partitions=options.workers
     )
@@ -66,7 +50,7 @@ def worker_environment(
     """What one worker gets."""
     return {
         **common,
-        **(_LEARNING if learns else _SCORING),
+        **(_LEARNING if learns else {}),
         "FRAUDSTREAM_WORKER__SLOT": slot,
         "FRAUDSTREAM_WORKER__FOLDER": str(folder / slot),
         "FRAUDSTREAM_WEB__PORT": str(port),

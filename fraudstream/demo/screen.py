@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fraudstream.demo import words
-from fraudstream.demo.environment import ALERTS_PER_10000
+from fraudstream.settings.sections import ScoringSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +84,7 @@ def _learning(catches: Catches, lessons: Lessons) -> Iterator[tuple[str, str]]:
     )
     yield "frauds caught", f"{words.share(catches.now.caught_share):>5}  {words.bars(caught)}"
     yield "alerts right", f"{words.share(catches.now.right_share):>5}  {words.bars(right)}"
-    yield "", f"of seven days each, by {ALERTS_PER_10000} alerts in 10,000 transactions"
+    yield "", f"of seven days each, by {ScoringSettings().alerts_per_10000:g} alerts in 10,000 transactions"
 
 
 def _total(count: int, parts: str) -> str:

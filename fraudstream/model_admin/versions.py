@@ -9,6 +9,7 @@ from fraudstream.model_admin.controls import read_controls
 from fraudstream.model_admin.reading import ModelRefused, expect_topics, log, signing_key
 from models.shelf import PRIOR_VERSION
 from models.signing import unseal
+from models.snapshot_scorer import checked_scorer
 from schemas.control import MODEL, ModelPin
 from schemas.errors import InvalidMessage
 from schemas.snapshot import version_of
@@ -30,8 +31,7 @@ class Published:
     Attributes:
         version: as the record's key says.
         size: bytes of the record's value.
-        snapshot: what it says of itself; None where the signature is not right, since anybody may have
-            written it then.
+        snapshot: what it says of itself; None where it is refused, which may be anybody's words.
         fault: why it is refused, as a sentence without a full stop; None where it is not.
     """
 
@@ -82,7 +82,7 @@ class Versions:
         """One version that scorers take.
 
         Raises:
-            ModelRefused: it is not on the topic, or not rightly signed.
+            ModelRefused: it is not on the topic, or refused.
         """
         for each in self.published:
             if each.version == version and each.snapshot is None:
@@ -134,9 +134,10 @@ def pin_of(controls: Controls, name: str) -> ModelPin | None:
 
 def _published(version: int, scored_by: str, value: bytes, key: bytes) -> Published:
     try:
-        snapshot, _ = unseal(value, key)
+        snapshot, onnx = unseal(value, key)
+        if snapshot.scored_by != scored_by:
+            return Published(version, len(value), None, "its record has the key of another version")
+        checked_scorer(snapshot, onnx, snapshot.features_version)
     except InvalidMessage as refusal:
         return Published(version, len(value), None, refusal.reason)
-    if snapshot.scored_by != scored_by:
-        return Published(version, len(value), None, "its record has the key of another version")
     return Published(version, len(value), snapshot, None)

@@ -12,8 +12,8 @@ from fraudstream.settings.section import Section
 Probability = Annotated[float, Field(ge=0, le=1)]
 # What each policy compares; the settings of the other may stand as they are.
 _ASCENDING = {
-    "fixed": (("review_threshold", "decline_threshold"),),
-    "budget": (("budget_floor", "budget_ceiling"), ("budget_ceiling", "decline_threshold")),
+    "fixed": ("review_threshold", "decline_threshold"),
+    "budget": ("budget_floor", "budget_ceiling"),
 }
 AgentName = Literal["scoring", "intake", "labelling", "reputation", "learning"]
 LEARNING_SIDE: Final = frozenset({"labelling", "reputation", "learning"})
@@ -100,31 +100,36 @@ class DeliverySettings(Section):
 class ScoringSettings(Section):
     """How a score becomes a decision, and what a transaction may be."""
 
-    policy: Literal["fixed", "budget"] = "fixed"
-    """Alert above fixed thresholds, or as many alerts as analysts can look at."""
+    policy: Literal["fixed", "budget"] = "budget"
+    """As many alerts as analysts can look at, or alerts from fixed scores on."""
     review_threshold: Probability = 0.5
     """Scores from here on are reviewed (policy fixed)."""
     decline_threshold: Probability = 0.9
-    """Scores from here on are declined (policy fixed)."""
+    """Alerts whose score is at least this are declined."""
     alerts_per_10000: Annotated[float, Field(gt=0, le=10_000)] = 50
     """Alerts in 10,000 transactions (policy budget)."""
-    budget_floor: Probability = 0.01
-    """Scores below are never alerts, however few the high ones (policy budget)."""
-    budget_ceiling: Probability = 0.9
-    """Scores from here on are always alerts, however many (policy budget)."""
+    budget_floor: Probability = 0.0
+    """Scores below are never alerts, even if the budget allows more (policy budget)."""
+    budget_ceiling: Probability = 1.0
+    """Scores from here on are always alerts, even beyond the budget (policy budget)."""
     future_skew_seconds: PositiveFloat = 300
     """A transaction whose event time is further ahead of its record's Kafka time is a dead letter."""
     key_mismatch: Literal["dead-letter", "score"] = "dead-letter"
     """What becomes of a record whose key is not its subject: refused, or scored and marked incomplete."""
 
     @model_validator(mode="after")
-    def _thresholds_ascend(self) -> Self:
-        for lower, higher in _ASCENDING[self.policy]:
-            if getattr(self, lower) > getattr(self, higher):
-                raise ValueError(
-                    f"FRAUDSTREAM_SCORING__{lower.upper()} must not be above "
-                    f"FRAUDSTREAM_SCORING__{higher.upper()}"
-                )
+    def _thresholds_fit(self) -> Self:
+        if "policy" not in self.model_fields_set and "review_threshold" in self.model_fields_set:
+            raise ValueError(  # it chose the policy once, when fixed thresholds were the default
+                "FRAUDSTREAM_SCORING__REVIEW_THRESHOLD goes with FRAUDSTREAM_SCORING__POLICY=fixed, and the "
+                "default is an alert budget: set the policy, or FRAUDSTREAM_SCORING__ALERTS_PER_10000 instead"
+            )
+        lower, higher = _ASCENDING[self.policy]
+        if getattr(self, lower) > getattr(self, higher):
+            raise ValueError(
+                f"FRAUDSTREAM_SCORING__{lower.upper()} must not be above "
+                f"FRAUDSTREAM_SCORING__{higher.upper()}"
+            )
         return self
 
 

@@ -46,6 +46,7 @@ def score(
         decision=Decision.APPROVE,
         threshold=0.5,
         scored_by="prior",
+        policy_version="budget-50",
         features=features,
         features_version=2,
         features_complete=True,

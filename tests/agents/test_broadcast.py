@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from structlog.testing import capture_logs
 
-from agents.broadcast import Broadcast, BroadcastUnavailable, Handler, refuse_snapshots
+from agents.broadcast import Broadcast, BroadcastUnavailable, Handler, refuse_controls
 from agents.broadcast import reader as reader_module
 from agents.broadcast.reader import leaders_talk
 from agents.runtime import DeliveryOptions
@@ -168,7 +168,7 @@ async def test_who_waits_is_told_that_reading_goes_on(kafka: MockKafka) -> None:
 
 async def test_models_without_a_reader_are_refused_and_do_not_hinder_readiness(kafka: MockKafka) -> None:
     with capture_logs() as lines:
-        async with broadcast(kafka.servers, {"models": refuse_snapshots}) as reader:
+        async with broadcast(kafka.servers, {"models": refuse_controls}) as reader:
             await asyncio.wait_for(reader.wait_caught_up(), 10)
     assert [line["offset"] for line in lines if line["event"] == "broadcast record refused"] == [0, 1, 2]
 
@@ -180,7 +180,7 @@ async def test_a_missing_topic_is_told_by_name(kafka: MockKafka) -> None:
             BroadcastUnavailable, match=r"the topic absent cannot be read: .*Unknown topic"
         ) as told,
     ):
-        await broadcast(kafka.servers, {"absent": refuse_snapshots}).start()
+        await broadcast(kafka.servers, {"absent": refuse_controls}).start()
     assert [line["reason"] for line in lines if line["event"] == "worker leaves"] == [str(told.value)]
 
 
@@ -188,7 +188,7 @@ async def test_brokers_that_do_not_answer_are_told_after_the_time_they_have() ->
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         servers = f"127.0.0.1:{deaf.getsockname()[1]}"
         with pytest.raises(KafkaUnavailable, match=r"no broker told about the topic some within [12] s"):
-            await broadcast(servers, {"some": refuse_snapshots}, timeout=1.0).start()
+            await broadcast(servers, {"some": refuse_controls}, timeout=1.0).start()
 
 
 def test_staleness_grows_until_the_brokers_confirm() -> None:

@@ -17,14 +17,15 @@ from agents.broadcast import (
     SnapshotHandler,
     control_handler,
     pin_handler,
-    refuse_snapshots,
 )
+from agents.model_in_force import ModelInForce, is_fallback
 from agents.runtime import DeliveryOptions
 from agents.telemetry import Telemetry
 from models.controls import Controls
 from models.learner import make_learner
 from models.online_model import OnlineModel
 from models.policy import FixedThreshold
+from models.prior import PriorModel
 from models.shelf import ModelShelf
 from models.signing import seal
 from models.snapshot_scorer import SnapshotScorer
@@ -35,13 +36,15 @@ from tests.models.model_cases import (
     N_FEATURES,
     NAME,
     START,
-    example,
     pin,
     sealed,
     signed,
     snapshot,
+    sound,
+    telling_example,
     unpin,
 )
+from tests.models.unsound_models import ALIKE, UNSOUND
 
 if TYPE_CHECKING:
     from agents.broadcast import Handler
@@ -54,17 +57,17 @@ def learnt(count: int, *, name: str = NAME, features_version: int = FEATURES_VER
     learner = make_learner("logistic", N_FEATURES, 1)
     model = OnlineModel(name, learner, features_version=features_version, seed=1, code_version="0.1.0")
     for number in range(count):
-        model.fold(example(number, fraud=number % 3 == 0, features_version=features_version), number)
+        model.fold(telling_example(number, features_version=features_version, weight=20.0), number)
     return seal(*model.snapshot(START), KEY)
 
 
 class Scoring:
     """A shelf, its handler, and what scores."""
 
-    def __init__(self) -> None:
+    def __init__(self, key: bytes | None = KEY) -> None:
         self.scorers: list[Scorer] = []
         self.shelf = ModelShelf(NAME, self.scorers.append)
-        self.handler = SnapshotHandler(self.shelf, KEY, FEATURES_VERSION)
+        self.handler = SnapshotHandler(self.shelf, key, FEATURES_VERSION)
 
     def take(self, key: bytes | None, value: bytes | None) -> None:
         self.handler.prepare(key, value)()
@@ -111,7 +114,7 @@ BAD = [
     pytest.param(b"forest@10", learnt(9), ErrorType.KEY_MISMATCH, id="key of another version"),
     pytest.param(None, learnt(9), ErrorType.EMPTY_KEY, id="no key"),
     pytest.param(b"forest@9", learnt(9, features_version=2), ErrorType.FEATURES_MISMATCH, id="features"),
-    pytest.param(b"forest@9", sealed(9), ErrorType.INVALID_VALUE, id="signed, but no model"),
+    pytest.param(b"forest@9", sealed(9, onnx=b"onnx"), ErrorType.INVALID_VALUE, id="signed, but no model"),
     pytest.param(b"forest@5", learnt(5), ErrorType.OLD_VERSION, id="older"),
     pytest.param(b"forest@7", learnt(7), ErrorType.OLD_VERSION, id="the same again"),
 ]
@@ -149,9 +152,83 @@ def test_a_version_that_is_taken_back_while_it_scores_goes_on_scoring(
 
 
 def test_a_worker_without_a_key_refuses_every_model() -> None:
+    scoring = Scoring(key=None)
     with pytest.raises(InvalidMessage, match="FRAUDSTREAM_LEARNING__SIGNING_KEY is not set") as refused:
-        refuse_snapshots(b"forest@9", learnt(9))
+        scoring.take(b"forest@9", learnt(9))
     assert refused.value.error_type is ErrorType.BAD_SIGNATURE
+
+
+# -- models that are rightly signed and do not score as they say
+
+
+@pytest.mark.parametrize("changes", UNSOUND.values(), ids=UNSOUND)
+def test_a_model_that_is_rightly_signed_and_does_not_score_as_it_says_is_refused(
+    scoring: Scoring, changes: dict[str, Any]
+) -> None:
+    scoring.take(b"forest@7", sealed(7))
+    with pytest.raises(InvalidMessage, match=r"^forest@9 ") as refused:
+        scoring.take(b"forest@9", sealed(9, **changes))
+    assert refused.value.error_type is ErrorType.UNSOUND_MODEL
+    assert scoring.names == ["forest@7"]
+    assert scoring.handler.refused == {9: str(refused.value)}
+
+
+# -- what a worker says of the model in force
+
+
+def test_a_first_start_without_any_model_is_no_fault(scoring: Scoring) -> None:
+    in_force = ModelInForce(PriorModel(), START.timestamp)
+    assert in_force.failure(scoring.shelf, scoring.handler.refused) is None
+    assert in_force.note() == "the cold-start scorecard (prior) in force since 2026-03-01T00:00:00Z"
+
+
+def test_a_worker_whose_peers_use_a_model_that_it_refuses_says_so(scoring: Scoring) -> None:
+    in_force = ModelInForce(PriorModel(), START.timestamp)
+    with pytest.raises(InvalidMessage):
+        scoring.take(b"forest@9", sealed(9, b"another key altogether"))
+    failure = in_force.failure(scoring.shelf, scoring.handler.refused)
+    assert failure is not None
+    assert "1 version(s) of forest are refused" in failure
+    assert "FRAUDSTREAM_LEARNING__SIGNING_KEY" in failure
+    assert is_fallback(scoring.shelf, scoring.handler.refused)
+
+
+@pytest.mark.parametrize("cure", ["taken back", "pinned to the prior model", "a model that is taken"])
+def test_a_worker_that_refused_models_is_well_once_they_are_not_its_peers_either(
+    scoring: Scoring, cure: str
+) -> None:
+    in_force = ModelInForce(PriorModel(), START.timestamp)
+    with pytest.raises(InvalidMessage):
+        scoring.take(b"forest@9", sealed(9, b"another key altogether"))
+    if cure == "taken back":
+        scoring.take(b"forest@9", None)
+    elif cure == "pinned to the prior model":
+        scoring.shelf.pin(pin(0))
+    else:
+        scoring.take(b"forest@9", sealed(9))
+    assert in_force.failure(scoring.shelf, scoring.handler.refused) is None
+    assert not is_fallback(scoring.shelf, scoring.handler.refused)
+
+
+def test_any_number_of_refused_versions_takes_no_more_memory(scoring: Scoring) -> None:
+    for version in range(1, 300):
+        with pytest.raises(InvalidMessage):
+            scoring.take(b"forest@%d" % version, b"junk")
+    assert [*scoring.handler.refused] == [*range(200, 300)]
+
+
+def test_the_canary_of_the_model_in_force_sees_that_it_scores_otherwise_than_it_says(
+    scoring: Scoring,
+) -> None:
+    scoring.take(b"forest@7", sealed(7))
+    in_force = ModelInForce(scoring.scorers[0], START.timestamp)
+    assert in_force.failure(scoring.shelf, {}) is None
+    assert in_force.note() == "forest@7 in force since 2026-03-01T00:00:00Z"
+    broken = snapshot(7, calibration=ALIKE)
+    in_force.use(SnapshotScorer(broken, sound()[1], FEATURES_VERSION))
+    failure = in_force.failure(scoring.shelf, {})
+    assert failure is not None
+    assert failure.startswith("forest@7 gives 24 of its 24 example rows other scores than it describes: ")
 
 
 # -- pins

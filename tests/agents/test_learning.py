@@ -63,6 +63,7 @@ class Life:
     checkpoint: float = 0.0
     now: float = 0.0
     new_model: Callable[[], OnlineModel] = new_model
+    examine: Callable[[ModelSnapshot, bytes], object] = lambda *_: None
 
     def __post_init__(self) -> None:
         self.app = FakeApp()
@@ -78,6 +79,7 @@ class Life:
             published=self.published,
             prepared=self._prepared,
             log=self._log,
+            examine=self.examine,
             clock=START.timestamp,
             monotonic=lambda: self.now,
         )

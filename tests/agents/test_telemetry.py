@@ -25,7 +25,7 @@ from models.features import NAMES, FeatureMatrix
 from models.policy import Decisions
 from models.profile_fold import VIEW
 from models.quality_live import LiveQuality
-from schemas.errors import ErrorType
+from schemas.errors import ErrorType, InvalidMessage
 from schemas.example import Maturity
 from schemas.label import Outcome
 from schemas.score import Decision
@@ -104,6 +104,8 @@ def tell_everything(telemetry: Telemetry) -> None:
         reputations=lambda: 9.0,
         broadcast_staleness=lambda: 1.5,
         model_age=lambda: 2.5,
+        refused_models=lambda: 2.0,
+        scorecard_fallback=lambda: True,
     )
     with telemetry.stage("decode"):
         pass
@@ -150,6 +152,7 @@ def tell_of_learning(telemetry: Telemetry) -> None:
     telemetry.example_passed_over()
     telemetry.snapshot_published(snapshot(), 10_000, 0.01)
     telemetry.snapshot_failed(ValueError("singular matrix"))
+    telemetry.snapshot_withheld(snapshot(), InvalidMessage(ErrorType.UNSOUND_MODEL, "scores all alike"))
     telemetry.labels_learnt([100.0], 102.0)
 
 
@@ -238,11 +241,11 @@ def test_what_is_read_at_scrape_is_the_value_of_that_moment(
     tell_everything(telemetry)
     names = (
         *("producer_queue_records", "progress_age_seconds", "profiles", "reputations"),
-        *("broadcast_staleness_seconds", "model_age_seconds"),
+        *("broadcast_staleness_seconds", "model_age_seconds", "refused_models", "scorecard_fallback"),
         *("labelling_transactions", "labelling_disk_bytes", "labelling_free_bytes"),
     )
     values = [registry.get_sample_value(f"fraudstream_{name}") for name in names]
-    assert values == [3.0, 0.5, 7.0, 9.0, 1.5, 2.5, 11.0, 4_096.0, 8_192.0]
+    assert values == [3.0, 0.5, 7.0, 9.0, 1.5, 2.5, 2.0, 1.0, 11.0, 4_096.0, 8_192.0]
 
 
 def test_versions_and_place_are_labels_of_an_info(registry: CollectorRegistry, telemetry: Telemetry) -> None:

@@ -182,6 +182,7 @@ def _own_settings(scenario: Scenario, mode: Mode, brokers: Brokers, prefix: str)
         "TOPICS__REPUTATION_PARTITIONS": str(PARTITIONS),
         "WORKER__GROUP": f"{prefix}workers",
         "DELIVERY__MODE": mode,
+        "SCORING__POLICY": "fixed",
         "SCORING__REVIEW_THRESHOLD": "0.2",
         "LABELLING__HORIZON_DAYS": "2",
         "LABELLING__KEEP_DAYS": str(DAYS),  # a day of the bank is a second here, so an outage is long

@@ -150,7 +150,8 @@ def test_tls_and_sasl_reach_every_client_of_the_worker(tmp_path: Path) -> None:
 
 
 def test_the_policy_is_the_one_that_the_settings_choose() -> None:
-    fixed = policy_factory(Settings(scoring={"review_threshold": 0.2, "decline_threshold": 0.8}))()
+    thresholds = {"policy": "fixed", "review_threshold": 0.2, "decline_threshold": 0.8}
+    fixed = policy_factory(Settings(scoring=thresholds))()
     assert isinstance(fixed, FixedThreshold)
     assert fixed.version == FixedThreshold(0.2, 0.8).version
     chosen = {"policy": "budget", "alerts_per_10000": 20, "budget_floor": 0.2, "budget_ceiling": 0.7}

@@ -66,7 +66,12 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
             "must be less than FRAUDSTREAM_DELIVERY__TRANSACTION_TIMEOUT",
         ),
         ({"DELIVERY__STALL_TIMEOUT_SECONDS": "inf"}, "is 'inf': it must be a finite number."),
-        ({"SCORING__REVIEW_THRESHOLD": "0.95"}, "must not be above FRAUDSTREAM_SCORING__DECLINE_THRESHOLD."),
+        (
+            {"SCORING__POLICY": "fixed", "SCORING__REVIEW_THRESHOLD": "0.95"},
+            "must not be above FRAUDSTREAM_SCORING__DECLINE_THRESHOLD.",
+        ),
+        ({"SCORING__REVIEW_THRESHOLD": "0.4"}, "goes with FRAUDSTREAM_SCORING__POLICY=fixed"),
+        ({"SCORING__BUDGET_FLOOR": "0.4", "SCORING__BUDGET_CEILING": "0.3"}, "BUDGET_CEILING"),
         ({"SCORING__DECLINE_THRESHOLD": "1.5"}, "it must be less than or equal to 1."),
         (
             {"WORKER__AGENTS": "scorign"},
@@ -139,6 +144,6 @@ def test_a_missing_file_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None
 def test_thresholds_of_the_policy_that_is_not_chosen_may_stand_as_they_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert load(monkeypatch, SCORING__DECLINE_THRESHOLD="0.8").scoring.budget_ceiling == 0.9
-    sentence = refusal(monkeypatch, SCORING__POLICY="budget")
-    assert "FRAUDSTREAM_SCORING__BUDGET_CEILING must not be above" in sentence
+    assert load(monkeypatch, SCORING__DECLINE_THRESHOLD="0.4").scoring.review_threshold == 0.5
+    sentence = refusal(monkeypatch, SCORING__POLICY="fixed")
+    assert "FRAUDSTREAM_SCORING__REVIEW_THRESHOLD must not be above" in sentence

@@ -63,7 +63,8 @@ def test_scoring_accounts_for_every_record_of_every_batch(payments: list[bytes])
     assert min(ledger.passed, ledger.alerts, ledger.repeats, ledger.refused.total()) > 0
     of_transactions = {*ErrorType} - {
         *(ErrorType.BAD_SIGNATURE, ErrorType.OLD_VERSION, ErrorType.OLD_CONTROL),
-        *(ErrorType.FEATURES_MISMATCH, ErrorType.AMBIGUOUS_LABEL, ErrorType.INTERNAL_ERROR),
+        *(ErrorType.FEATURES_MISMATCH, ErrorType.AMBIGUOUS_LABEL, ErrorType.UNSOUND_MODEL),
+        *(ErrorType.INTERNAL_ERROR, ErrorType.RECORDS_LOST, ErrorType.UNREADABLE_BATCH),
     }
     assert ledger.refused.keys() == of_transactions, "the mutations reach every way to refuse"
 

@@ -42,6 +42,7 @@ OF_MODELS = {
     ErrorType.OLD_VERSION,
     ErrorType.OLD_CONTROL,
     ErrorType.FEATURES_MISMATCH,
+    ErrorType.UNSOUND_MODEL,
 }
 CAUSED_BY_MUTATIONS = (
     set(ErrorType) - {ErrorType.INTERNAL_ERROR, ErrorType.TOO_LARGE, ErrorType.TOO_DEEP} - OF_MODELS

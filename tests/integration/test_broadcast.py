@@ -14,7 +14,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, NewTopic
 from prometheus_client import CollectorRegistry
 
-from agents.broadcast import Broadcast, Handler, control_handler, refuse_snapshots, reputation_handler
+from agents.broadcast import Broadcast, Handler, control_handler, refuse_controls, reputation_handler
 from agents.runtime import DeliveryOptions
 from agents.telemetry import Telemetry
 from models.controls import Controls
@@ -105,7 +105,7 @@ async def test_reads_all_partitions_to_their_ends_behind_markers_and_aborted_rec
 
 async def test_an_empty_topic_is_read_to_its_end(servers: str) -> None:
     topic = Topic(servers, PARTITIONS)
-    async with broadcast(servers, {topic.name: refuse_snapshots}) as reader:
+    async with broadcast(servers, {topic.name: refuse_controls}) as reader:
         await asyncio.wait_for(reader.wait_caught_up(), LIMIT)
 
 
@@ -148,7 +148,7 @@ async def test_an_operators_control_reaches_a_running_worker_and_a_bad_one_does_
 
 async def test_the_brokers_confirm_that_nothing_is_left_to_read(servers: str) -> None:
     topic = Topic(servers)
-    async with broadcast(servers, {topic.name: refuse_snapshots}) as reader:
+    async with broadcast(servers, {topic.name: refuse_controls}) as reader:
         await asyncio.wait_for(reader.wait_caught_up(), LIMIT)
         before = reader._confirmed
         await until(lambda: reader._confirmed > before)

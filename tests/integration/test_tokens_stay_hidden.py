@@ -103,6 +103,7 @@ def test_no_surface_but_the_topics_shows_a_token(kafka: Any, tmp_path: Path) -> 
     with service(
         kafka.bootstrap_servers,
         tmp_path,
+        SCORING__POLICY="fixed",
         SCORING__REVIEW_THRESHOLD="0",
         LABELLING__GENUINE_SHARE="1",
     ) as running:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import numpy as np
 
 from models.controls import sign
+from models.learner import make_learner
 from models.online_model import OnlineModel
 from models.signing import digest, seal
 from schemas.control import Control, ModelPin, ModelUnpin
@@ -77,8 +79,29 @@ def contents(model: OnlineModel) -> tuple[ModelSnapshot, bytes, list[int]]:
     return *copy.snapshot(START), list(copy._last)
 
 
-def snapshot(version: int, onnx: bytes = b"onnx", **changes: Any) -> ModelSnapshot:
+@cache
+def sound() -> tuple[ModelSnapshot, bytes]:
+    """A small model of the plainest learner that scores as it says."""
+    learner = make_learner("logistic", N_FEATURES, 1)
+    model = OnlineModel(NAME, learner, features_version=FEATURES_VERSION, seed=1, code_version="0.1.0")
+    for number in range(60):
+        model.fold(telling_example(number), number)
+    return model.snapshot(START)
+
+
+def telling_example(number: int, **changes: Any) -> Example:
+    """The example of transaction `number`, every third a fraud that its features give away."""
+    is_fraud = number % 3 == 0
+    return example(number, fraud=is_fraud, features=(float(number % 7) + 20.0 * is_fraud, 1.0), **changes)
+
+
+def snapshot(version: int, onnx: bytes | None = None, **changes: Any) -> ModelSnapshot:
+    """Describe these ONNX bytes; those of the sound model unless others are given."""
+    described, its_onnx = sound()
+    onnx = its_onnx if onnx is None else onnx
     fields = {
+        "quantiles": described.quantiles,
+        "examples": described.examples,
         "name": NAME,
         "version": version,
         "features_version": FEATURES_VERSION,
@@ -86,7 +109,7 @@ def snapshot(version: int, onnx: bytes = b"onnx", **changes: Any) -> ModelSnapsh
         "created_at": START,
         "learner": Learner(algorithm="logistic", parameters={}, seed=7, code_version="0.1.0"),
         "quality": {"examples": 900.0, "frauds": 60.0, "average_precision": 0.7312},
-        "calibration": {},
+        "calibration": described.calibration,
         "onnx_size": len(onnx),
         "onnx_sha256": digest(onnx),
     }
@@ -94,7 +117,7 @@ def snapshot(version: int, onnx: bytes = b"onnx", **changes: Any) -> ModelSnapsh
 
 
 def sealed(version: int, key: bytes = KEY, **changes: Any) -> bytes:
-    return seal(snapshot(version, **changes), changes.get("onnx", b"onnx"), key)
+    return seal(snapshot(version, **changes), changes.get("onnx", sound()[1]), key)
 
 
 def pin(version: int, name: str = NAME, minutes: int = 0) -> ModelPin:

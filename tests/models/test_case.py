@@ -127,6 +127,7 @@ def message(**changes: object) -> bytes:
         "features": [1.0] * len(NAMES),
         "features_version": FEATURES_VERSION,
         "features_complete": True,
+        "policy_version": "budget-50",
         "source": Source("transactions", 0, 0),
         "scored_at": NOON,
     }
@@ -158,6 +159,7 @@ def test_a_row_from_a_message_of_scores_is_the_row_that_the_core_made(review: fl
         decision=scored.decision,
         threshold=scored.threshold,
         scored_by=scored.scored_by,
+        policy_version=scored.policy_version,
         features=scored.features,
         features_version=FEATURES_VERSION,
         features_complete=scored.complete,

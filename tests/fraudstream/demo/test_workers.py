@@ -17,6 +17,7 @@ from fraudstream.demo.errors import DemoFailed
 from fraudstream.demo.options import DemoOptions, Mode
 from fraudstream.demo.scrape import fetch, learner_figures, worker_figures
 from fraudstream.demo.workers import Worker, Workers, free_ports
+from fraudstream.settings import Settings
 from fraudstream.settings.load import load_settings
 from schemas.example import Maturity
 from schemas.label import Outcome
@@ -63,7 +64,7 @@ def test_the_service_accepts_the_settings_of_either_side(
         monkeypatch.setenv(name, value)
     settings = load_settings()
     assert settings.worker.learns is learns
-    assert settings.scoring.policy == ("fixed" if learns else "budget")
+    assert settings.scoring == Settings().scoring, "the demo decides as the service does by default"
     assert settings.topics == demo_topics(options)
     assert settings.worker.folder == tmp_path / "demo-1"
     assert settings.web.port == 6066

@@ -23,6 +23,7 @@ OF_BROADCAST = {
     ErrorType.OLD_VERSION,
     ErrorType.OLD_CONTROL,
     ErrorType.FEATURES_MISMATCH,
+    ErrorType.UNSOUND_MODEL,
 }
 
 
