@@ -35,7 +35,7 @@ from schemas.outcome import OutcomeEvent
 from schemas.reputation import SUBJECT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Sequence
 
     from models.rows import Rows
     from schemas.label import Label
@@ -270,22 +270,31 @@ class LabellingCore:
             else:
                 left.waiting.append(label)
         for case in cases.cases:
-            part = Emission()
-            try:
-                self._settle(case, labels.get(id(case), []), now, part)
-            except (OSError, MemoryError):
-                raise  # of the machine, and of no row
-            except Exception as failure:  # noqa: BLE001 - whatever it is, others go on
-                emission.set_apart.append(_cannot_mature(case.row, failure))
+            if not self._settled(case, labels.get(id(case), ()), now, emission):
                 continue
-            emission.add(part)
             if now < case.row.event_time + self._rules.keep:
                 left.cases.append(case)
         # A label goes with its transaction; one whose transaction has not come stays.
         left.waiting = [each for each in left.waiting if left.fitting(each) or not cases.fitting(each)]
         self._keep(key, left)
 
-    def _settle(self, case: Case, labels: Iterable[KnownLabel], now: float, emission: Emission) -> None:
+    def _settled(self, case: Case, labels: Sequence[KnownLabel], now: float, emission: Emission) -> bool:
+        """Bring to light what is due of one transaction, all of it or nothing; false where that cannot be."""
+        is_due = case.row.event_time + self._rules.horizon <= now and not case.is_matured
+        if not is_due and not labels:
+            return True
+        part = Emission()
+        try:
+            self._settle(case, labels, now, part)
+        except (OSError, MemoryError):
+            raise  # of the machine, and of no row
+        except Exception as failure:  # noqa: BLE001 - whatever it is, others go on
+            emission.set_apart.append(_cannot_mature(case.row, failure))
+            return False
+        emission.add(part)
+        return True
+
+    def _settle(self, case: Case, labels: Sequence[KnownLabel], now: float, emission: Emission) -> None:
         """Learn of one transaction what its labels say that are due, and its outcome if that is due."""
         matures = case.row.event_time + self._rules.horizon
         for label in labels:

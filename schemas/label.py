@@ -39,9 +39,9 @@ class Label(Message):
     origin: LabelOrigin
     """Who says so."""
     label_time: Time
-    """When the outcome became known."""
+    """When the outcome became known; at most a day ahead of the service's clock."""
     event_time: Time | None = None
-    """When the transaction happened, if the origin knows."""
+    """When the transaction happened, as it said; needed where several of the subject have this id."""
     reason: Text | None = None
     """A chargeback's reason code, an analyst's remark."""
 

@@ -113,6 +113,68 @@ def test_a_learning_worker_that_lost_its_disk_goes_on_as_if_it_had_not(kafka: An
         assert_right(running, records, repeats_allowed=False)
 
 
+def test_labelling_and_reputation_go_on_while_learning_rests_and_it_learns_what_it_missed(
+    kafka: Any, tmp_path: Path
+) -> None:
+    """The learner's checkpoint is of another key, and others wrote to the topics of the service."""
+    records = bank()
+    half = len(records) // 2
+    with service(kafka.bootstrap_servers, tmp_path, **SETTINGS) as running:
+        running.start()
+        first = running.start_learning(WORKER__SLOT="learner")
+        produce(records[:half], BothTopics(running), 0)
+        finish(running, records[:half])
+        first.terminate()
+        assert first.wait() == 0
+        topics = running.topics
+        for topic, changes in (
+            (topics.examples, {"sampling_rate": 1e-300}),
+            (topics.scores, {"features": [1.0]}),
+        ):
+            good = read_committed(running.servers, topic)[-1]
+            bad = orjson.dumps(orjson.loads(good.value) | changes | {"transaction_id": "poison"})
+            running.produce([(good.key, bad)], topic)
+        resting = running.start_learning(
+            WORKER__SLOT="learner", LEARNING__SIGNING_KEY="the key of another shell"
+        )
+        produce(records[half:], BothTopics(running), 0)
+        wait_until(lambda: running.lag() == 0, 120, running.logs)
+        for topic in (topics.scores, topics.labels_keyed, topics.outcomes, topics.examples):
+            wait_until(
+                lambda topic=topic: running.has_learnt(read_committed(running.servers, topic)),
+                60,
+                running.logs,
+            )
+        assert resting.poll() is None, running.logs()
+        assert running.metric(resting, 'fraudstream_readiness_check{check="learning"}') == 0
+        assert "is not signed with FRAUDSTREAM_LEARNING__SIGNING_KEY" in running.logs()
+        refused = [dict(each.headers) for each in read_committed(running.servers, topics.dead_letters)]
+        assert {each["__connect.errors.topic"].decode() for each in refused} == {
+            topics.scores,
+            topics.examples,
+        }
+        assert len(refused) == 2
+        resting.terminate()
+        assert resting.wait() == 0
+        last = running.start_learning(WORKER__SLOT="learner")
+        wait_until(lambda: newest_offset(running) == examples_of(running)[-1].offset, 60, running.logs)
+        assert running.metric(last, 'fraudstream_readiness_check{check="learning"}') == 1
+        assert_reputations_are_the_fold_of_outcomes(running)
+        assert_model_is_the_fold_of_examples(running, examples_of(running))
+
+
+def examples_of(running: Service) -> list[Any]:
+    """The records of `examples` but the poison."""
+    found = read_committed(running.servers, running.topics.examples)
+    return [each for each in found if b'"poison"' not in each.value]
+
+
+def newest_offset(running: Service) -> int:
+    """Offset of the last example that the newest version learned; -1 while there is none."""
+    models = [each for each in read_committed(running.servers, running.topics.models) if each.value]
+    return unseal(models[-1].value, SIGNING_KEY.encode())[0].examples_offset if models else -1
+
+
 def finish(running: Service, records: list[StreamRecord]) -> None:
     """Wait until all that follows from the records is on the topics."""
     transactions = sum(each.kind is RecordKind.TRANSACTION for each in records)
