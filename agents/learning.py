@@ -395,18 +395,18 @@ class LearningAgent:
         began = self._published_at = self._monotonic()
         try:
             snapshot, onnx = state.model.snapshot(datetime.fromtimestamp(self._clock(), UTC))
-            self._examine(snapshot, onnx)
             value = seal(snapshot, onnx, self._publication.key)
-        except InvalidMessage as refusal:
-            state.model.goes_on_from(self._published.newest or None)
-            self._telemetry.snapshot_withheld(snapshot, refusal)
-            return
+            refusal = self._refused(snapshot, onnx)
         except Exception as failure:  # noqa: BLE001 - the version before goes on scoring
             self._unmade = (
                 f"the last snapshot could not be made ({type(failure).__name__}): if that goes on, remove "
                 "the learner's checkpoint to learn again from the examples"
             )
             self._telemetry.snapshot_failed(failure)
+            return
+        if refusal is not None:
+            state.model.goes_on_from(self._published.newest or None)
+            self._telemetry.snapshot_withheld(snapshot, refusal)
             return
         self._unmade = None
         self._outbox.put(self._topics.models, snapshot.scored_by.encode(), value)
@@ -415,6 +415,14 @@ class LearningAgent:
         self._rows, self._has_fraud = 0, False
         self._published_at = self._monotonic()
         self._telemetry.snapshot_published(snapshot, len(value), self._published_at - began)
+
+    def _refused(self, snapshot: ModelSnapshot, onnx: bytes) -> InvalidMessage | None:
+        """Say why scorers would refuse a snapshot; None where they would take it."""
+        try:
+            self._examine(snapshot, onnx)
+        except InvalidMessage as refusal:
+            return refusal
+        return None
 
 
 def bind(
