@@ -144,12 +144,12 @@ class AlertBudget:
             raise ValueError(f"a packed alert budget of {len(payload)} bytes cannot be read") from error
         if not (
             abs(log_odds) <= _MOST_LOG_ODDS
-            and 0.0 <= level <= _MOST_LOG_ODDS
+            and (level is None or 0.0 <= level <= _MOST_LOG_ODDS)
             and all(0.0 <= score <= 1.0 for _, _, score in alerts)
         ):
             raise ValueError("a packed alert budget holds numbers that no scores can give")
         self._log_odds, self._aimed = log_odds, aimed
-        self._level = self._level_within(level)
+        self._level = self._level_within(-math.log(self._rate) if level is None else level)
         self._alerts = {subject: (time, score) for subject, time, score in alerts}
 
     def forget(self, subject: str) -> None:
@@ -196,8 +196,10 @@ class AlertBudget:
         return min(max(level, own - MOST_CORRECTION, 0.0), own + MOST_CORRECTION)
 
 
-def _unpacked(payload: bytes) -> tuple[float, float, tuple[bytes, int], list[tuple[int, float, float]]]:
-    """Threshold, level, scorer and rows that it was aimed by, and alerts.
+def _unpacked(
+    payload: bytes,
+) -> tuple[float, float | None, tuple[bytes, int], list[tuple[int, float, float]]]:
+    """Threshold, level if it was known, scorer and rows that it was aimed by, and alerts.
 
     Raises:
         IndexError: the payload is empty.
@@ -205,7 +207,7 @@ def _unpacked(payload: bytes) -> tuple[float, float, tuple[bytes, int], list[tup
     """
     if payload[0] == _UNAIMED_LAYOUT:
         _, log_odds = _UNAIMED_HEAD.unpack_from(payload)
-        return log_odds, 0.0, (b"", 0), [*_ALERT.iter_unpack(payload[_UNAIMED_HEAD.size :])]
+        return log_odds, None, (b"", 0), [*_ALERT.iter_unpack(payload[_UNAIMED_HEAD.size :])]
     layout, log_odds, level, rows, size = _HEAD.unpack_from(payload)
     if layout != _LAYOUT:
         raise struct.error
