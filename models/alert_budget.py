@@ -54,6 +54,9 @@ REPEAT_MARGIN: Final = 0.5
 REMEMBERED_ALERTS: Final = 256
 """Subjects with an alert that are remembered; the one alerted longest ago is forgotten first."""
 
+OPENING: Final = 10.0
+"""Times as fast that a threshold falls until its first alert, where it was aimed by the scorer's own table.
+That may be of another bank."""
 MOST_CORRECTION: Final = 3.0
 """Most that the level is off the budget's own: a floor that is met for days leaves no more behind."""
 UNAIMED: Final = 0.5
@@ -63,7 +66,7 @@ _SMALLEST: Final = 1e-6
 _MOST_LOG_ODDS: Final = 14.0
 """More than those of ``1 - _SMALLEST``."""
 _LAYOUT: Final = 2
-_HEAD: Final = struct.Struct("<BddHB")
+_HEAD: Final = struct.Struct("<Bdd?B")
 _UNAIMED_LAYOUT: Final = 1
 """Of releases whose thresholds were of no scorer in particular."""
 _UNAIMED_HEAD: Final = struct.Struct("<Bd")
@@ -101,16 +104,16 @@ class AlertBudget:
         self._floor, self._ceiling, self._decline = floor, ceiling, decline
         self._log_odds = self._within(_log_odds(UNAIMED))
         self._level = -math.log(self._rate)
-        self._aimed = (b"", 0)
+        self._aimed = b""
+        self._is_opening = False
         self._alerts: dict[int, tuple[float, float]] = {}
         self.version: Final = version or f"budget-{alerts_per_10000:g}-{floor:g}-{ceiling:g}-{decline:g}"
 
     def aim(self, aim: Aim) -> None:
-        """Take the threshold from a scorer's quantiles, unless it is of that scorer, and of as many rows."""
-        scorer, rows = self._aimed
-        if (name := aim.scorer.encode()) == scorer and rows >= aim.rows:
+        """Take the threshold from a scorer's quantiles, unless it is of that scorer already."""
+        if (name := aim.scorer.encode()) == self._aimed:
             return
-        self._aimed = name, aim.rows
+        self._aimed, self._is_opening = name, not aim.is_seen
         self._log_odds = self._within(aim.quantiles.at(math.exp(-self._level)))
 
     def decide(self, times: Floats, scores: Floats, subjects: Sequence[str]) -> Decisions:
@@ -127,8 +130,8 @@ class AlertBudget:
 
     def pack(self) -> bytes:
         """Threshold, whose it is, level and remembered alerts."""
-        scorer, rows = self._aimed
-        head = _HEAD.pack(_LAYOUT, self._log_odds, self._level, rows, len(scorer))
+        scorer = self._aimed
+        head = _HEAD.pack(_LAYOUT, self._log_odds, self._level, self._is_opening, len(scorer))
         alerts = (_ALERT.pack(subject, *alert) for subject, alert in self._alerts.items())
         return head + scorer + b"".join(alerts)
 
@@ -139,17 +142,17 @@ class AlertBudget:
             ValueError: the payload is none of an alert budget of a known layout.
         """
         try:
-            log_odds, level, aimed, alerts = _unpacked(payload)
+            log_odds, level, is_opening, scorer, alerts = _unpacked(payload)
         except (IndexError, struct.error) as error:
             raise ValueError(f"a packed alert budget of {len(payload)} bytes cannot be read") from error
         if not (
             abs(log_odds) <= _MOST_LOG_ODDS
-            and 0.0 <= level <= _MOST_LOG_ODDS
+            and (level is None or 0.0 <= level <= _MOST_LOG_ODDS)
             and all(0.0 <= score <= 1.0 for _, _, score in alerts)
         ):
             raise ValueError("a packed alert budget holds numbers that no scores can give")
-        self._log_odds, self._aimed = log_odds, aimed
-        self._level = self._level_within(level)
+        self._log_odds, self._is_opening, self._aimed = log_odds, is_opening, scorer
+        self._level = self._level_within(-math.log(self._rate) if level is None else level)
         self._alerts = {subject: (time, score) for subject, time, score in alerts}
 
     def forget(self, subject: str) -> None:
@@ -183,7 +186,8 @@ class AlertBudget:
     def _learn(self, *, alerted: bool) -> None:
         """Move the threshold and the level by one transaction."""
         moved = STEP * (alerted - self._rate)
-        self._log_odds = self._within(self._log_odds + moved)
+        self._is_opening = self._is_opening and not alerted
+        self._log_odds = self._within(self._log_odds + moved * (OPENING if self._is_opening else 1.0))
         self._level = self._level_within(self._level + moved)
 
     def _within(self, log_odds: float) -> float:
@@ -196,8 +200,10 @@ class AlertBudget:
         return min(max(level, own - MOST_CORRECTION, 0.0), own + MOST_CORRECTION)
 
 
-def _unpacked(payload: bytes) -> tuple[float, float, tuple[bytes, int], list[tuple[int, float, float]]]:
-    """Threshold, level, scorer and rows that it was aimed by, and alerts.
+def _unpacked(
+    payload: bytes,
+) -> tuple[float, float | None, bool, bytes, list[tuple[int, float, float]]]:
+    """Threshold, level if it was known, whether it is opening, whose threshold it is, and alerts.
 
     Raises:
         IndexError: the payload is empty.
@@ -205,12 +211,12 @@ def _unpacked(payload: bytes) -> tuple[float, float, tuple[bytes, int], list[tup
     """
     if payload[0] == _UNAIMED_LAYOUT:
         _, log_odds = _UNAIMED_HEAD.unpack_from(payload)
-        return log_odds, 0.0, (b"", 0), [*_ALERT.iter_unpack(payload[_UNAIMED_HEAD.size :])]
-    layout, log_odds, level, rows, size = _HEAD.unpack_from(payload)
+        return log_odds, None, False, b"", [*_ALERT.iter_unpack(payload[_UNAIMED_HEAD.size :])]
+    layout, log_odds, level, is_opening, size = _HEAD.unpack_from(payload)
     if layout != _LAYOUT:
         raise struct.error
     scorer = payload[_HEAD.size : _HEAD.size + size]
-    return log_odds, level, (scorer, rows), [*_ALERT.iter_unpack(payload[_HEAD.size + size :])]
+    return log_odds, level, is_opening, scorer, [*_ALERT.iter_unpack(payload[_HEAD.size + size :])]
 
 
 def _key(subject: str) -> int:

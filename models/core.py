@@ -20,7 +20,7 @@ from models.features import feature_matrix
 from models.policy import Decisions
 from models.prior import PriorModel
 from models.profile import Status, fold, runs
-from models.quantiles import FEWEST_ROWS, MOST_ROWS, RecentRows
+from models.quantiles import RecentRows
 from models.rates import NO_RATES
 from models.reasons import explain
 from models.reputation import ReputationStore
@@ -242,7 +242,7 @@ class ScoringCore:
             matrix = feature_matrix(batch, profiles, self._reputations.view(batch))
         with self._timer("score"):
             scores = self._scorer.score(matrix.values)
-            self._remember(matrix.values)
+            self._recent.take(matrix.values)
         with self._timer("decide"):
             decisions = _decide(states, batch, scores)
             reasons = self._reasons(matrix.values, decisions)
@@ -257,13 +257,6 @@ class ScoringCore:
             scored_by=self._scorer.name,
             policy_version=self._policy_version,
         )
-
-    def _remember(self, values: Singles) -> None:
-        """Keep rows for the next change of the model; aim by them when they are first enough."""
-        before = len(self._recent)
-        self._recent.take(values)
-        if any(before < enough <= len(self._recent) for enough in (FEWEST_ROWS, MOST_ROWS)):
-            self._aim = self._recent.aim(self._scorer)
 
     def _reasons(self, values: Singles, decisions: Decisions) -> dict[int, list[Reason]]:
         """Reasons of the alerts, by their row."""

@@ -89,8 +89,8 @@ class Aim(NamedTuple):
     scorer: str
     """Name of the scorer."""
     quantiles: Quantiles
-    rows: int
-    """Rows of this worker that they are of; 0 where they are the scorer's own."""
+    is_seen: bool
+    """Whether they are of rows that this worker scored, not the scorer's own."""
 
 
 class RecentRows:
@@ -115,9 +115,9 @@ class RecentRows:
     def aim(self, scorer: Scorer) -> Aim:
         """What the scorer makes of the rows; its own table while they are too few."""
         if self._rows is None or len(self) < FEWEST_ROWS:
-            return Aim(scorer.name, scorer.quantiles, 0)
+            return Aim(scorer.name, scorer.quantiles, is_seen=False)
         scores = scorer.score(self._rows[: len(self)])
-        return Aim(scorer.name, scorer.quantiles.shifted_to(scores), len(self))
+        return Aim(scorer.name, scorer.quantiles.shifted_to(scores), is_seen=True)
 
 
 def log_odds_of(scores: Floats) -> Floats:

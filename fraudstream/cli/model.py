@@ -156,7 +156,7 @@ def _row(each: Published, versions: Versions) -> dict[str, Any]:
     """One version as an object for programs."""
     row: dict[str, Any] = {"version": each.version, "bytes": each.size, "signature": "right"}
     if each.snapshot is None:
-        return row | {"signature": "wrong", "fault": each.fault}
+        return row | {"signature": "right" if each.is_signed else "wrong", "fault": each.fault}
     quality = each.snapshot.quality
     return row | {
         "made_at": each.snapshot.created_at.isoformat(timespec="seconds"),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _ANSWER_SECONDS = 5.0
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where to ask one that listens there
+_IN_FORCE = re.compile(r"^\[\+\]model ok: (.+)$", re.MULTILINE)
 _BUILD = re.compile(rf'^fraudstream_build_info{{.*\b{DISTRIBUTION}="([^"]+)"', re.MULTILINE)
 
 
@@ -72,7 +73,9 @@ def judge_worker(status: int, checks: str, metrics: str, place: str) -> Iterator
             f"The worker at {place} is fraudstream {build[1]}, and this is {own_version()}: restart it.",
         )
     if status == http.client.OK and not failed:
-        yield well("worker", f"The worker at {place} is ready.")
+        in_force = _IN_FORCE.search(checks)
+        scoring = "" if in_force is None else f", {in_force[1]}"
+        yield well("worker", f"The worker at {place} is ready{scoring}.")
 
 
 def _nobody(web: WebSettings) -> Finding:

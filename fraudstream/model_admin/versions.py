@@ -33,12 +33,14 @@ class Published:
         size: bytes of the record's value.
         snapshot: what it says of itself; None where it is refused, which may be anybody's words.
         fault: why it is refused, as a sentence without a full stop; None where it is not.
+        is_signed: whether its signature is right, though it may be refused for what it is.
     """
 
     version: int
     size: int
     snapshot: ModelSnapshot | None
     fault: str | None
+    is_signed: bool = True
 
 
 @dataclass(frozen=True)
@@ -135,8 +137,12 @@ def pin_of(controls: Controls, name: str) -> ModelPin | None:
 def _published(version: int, scored_by: str, value: bytes, key: bytes) -> Published:
     try:
         snapshot, onnx = unseal(value, key)
-        if snapshot.scored_by != scored_by:
-            return Published(version, len(value), None, "its record has the key of another version")
+    except InvalidMessage as refusal:
+        return Published(version, len(value), None, refusal.reason, is_signed=False)
+    if snapshot.scored_by != scored_by:
+        fault = "its record has the key of another version"
+        return Published(version, len(value), None, fault, is_signed=False)
+    try:
         checked_scorer(snapshot, onnx, snapshot.features_version)
     except InvalidMessage as refusal:
         return Published(version, len(value), None, refusal.reason)

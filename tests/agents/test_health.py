@@ -10,7 +10,7 @@ import faust
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from agents.health import PAGES_OFF, Readiness, expect_progress, expect_score, mount
+from agents.health import PAGES_OFF, NotedCheck, Readiness, expect_progress, expect_score, mount
 from models.core import CANARY_SCORE, ScoringCore
 from models.policy import FixedThreshold
 from models.prior import PriorModel
@@ -94,6 +94,13 @@ def test_a_check_that_raises_has_failed_and_says_no_more_than_the_class() -> Non
 
     [finding] = Readiness({"broken": broken}).findings()
     assert str(finding) == "[-]broken failed: the check itself failed (ZeroDivisionError)"
+
+
+def test_a_check_that_has_something_to_say_says_it_where_all_is_well() -> None:
+    failures: list[str | None] = [None, "it scores all alike"]
+    readiness = Readiness({"model": NotedCheck(lambda: failures.pop(0), lambda: "boost@7 in force")})
+    assert [str(finding) for finding in readiness.findings()] == ["[+]model ok: boost@7 in force"]
+    assert [str(finding) for finding in readiness.findings()] == ["[-]model failed: it scores all alike"]
 
 
 def test_the_canary_proves_that_the_core_scores() -> None:

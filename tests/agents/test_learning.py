@@ -24,6 +24,7 @@ from models.learner import make_learner
 from models.online_model import READY_FRAUDS, READY_GENUINE, OnlineModel
 from models.signing import unseal
 from schemas.dead_letter import ERROR_TYPE_HEADER
+from schemas.errors import ErrorType, InvalidMessage
 from tests.agents.conftest import FakeApp, FakeRecord, Put
 from tests.models.model_cases import (
     FEATURES_VERSION,
@@ -346,6 +347,22 @@ async def test_the_pause_is_kept_and_what_came_in_it_is_published_at_its_end(tmp
     assert [each.version for each in life.snapshots] == [READY], "the pause is not over"
     await asyncio.sleep(0.3)
     assert [each.version for each in life.snapshots] == [READY, READY + 2], "in one snapshot"
+
+
+async def test_a_model_that_scorers_would_refuse_is_withheld_and_the_next_sound_one_is_published(
+    tmp_path: Path,
+) -> None:
+    def examine(snapshot: ModelSnapshot, _onnx: bytes) -> None:
+        if snapshot.version == READY:
+            raise InvalidMessage(ErrorType.UNSOUND_MODEL, "it scores all alike")
+
+    life = Life(tmp_path, examine=examine)
+    life.resume()
+    await life.learn(log(READY))
+    assert life.snapshots == []
+    assert life.registry.get_sample_value("fraudstream_snapshots_withheld_total") == 1
+    await life.learn([value(READY)], READY)
+    assert [(each.version, each.parent) for each in life.snapshots] == [(READY + 1, None)]
 
 
 @pytest.mark.parametrize("pause", [0.0, 0.05])

@@ -92,4 +92,7 @@ def test_the_chart_starts_from_the_service_own_defaults() -> None:
     own = Settings()
     assert DEFAULTS["settings"]["TOPICS__PARTITIONS"] == own.topics.partitions
     assert DEFAULTS["web"]["port"] == own.web.port
+    given = {**DEFAULTS["settings"], **DEFAULTS["scoring"]["settings"]}
+    assert not [name for name in given if name.startswith("SCORING__")]
+    assert own.scoring.policy == "budget"
     assert DEFAULTS["autoscaling"]["maxReplicas"] <= own.topics.partitions

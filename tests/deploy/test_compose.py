@@ -105,6 +105,7 @@ def test_its_settings_with_the_secrets_that_are_made_start_it(
     found = settings(name, monkeypatch, made / "fraudstream.toml")
     assert found.learning.signing_key is not None
     assert found.topics == Settings(topics={"partitions": 8}).topics  # all of one mind
+    assert found.scoring == Settings().scoring, "it decides by the alert budget of the defaults"
     if name in WORKERS:
         assert not found.web.is_local
         assert found.worker.slot == name

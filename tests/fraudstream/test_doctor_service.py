@@ -74,6 +74,13 @@ def test_what_a_worker_says_of_itself_is_passed_on(
         assert found[0][1] == "The worker at 127.0.0.1 port 1 is not ready: broadcast failed: it waits."
 
 
+def test_the_doctor_says_which_model_a_worker_scores_by_and_since_when() -> None:
+    checks = "[+]canary ok\n[+]model ok: boost@7 in force since 2026-05-04T12:00:00Z\n"
+    [finding] = judge_worker(200, checks, BUILD, "127.0.0.1 port 1")
+    said = "The worker at 127.0.0.1 port 1 is ready, boost@7 in force since 2026-05-04T12:00:00Z."
+    assert (finding.severity, finding.sentence) == (Severity.OK, said)
+
+
 @contextmanager
 def server(pages: dict[str, tuple[int, str]], token: str | None = None) -> Iterator[int]:
     """A web server on loopback with these pages, for those who have the token; gives its port."""

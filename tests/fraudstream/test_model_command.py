@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -32,6 +32,7 @@ from tests.models.model_cases import (
     snapshot,
     unpin,
 )
+from tests.models.unsound_models import UNSOUND
 
 if TYPE_CHECKING:
     from schemas.control import ModelPin, ModelUnpin
@@ -99,6 +100,19 @@ def test_what_is_not_rightly_signed_is_told_with_its_fault_and_never_found(key: 
     known = Versions(NAME, (published,), None)
     assert (known.newest, known.in_force) == (0, 0)
     with pytest.raises(ModelRefused, match=r"^Scorers refuse version 9 of forest: .*\.$"):
+        known.find(9)
+
+
+@pytest.mark.parametrize("changes", UNSOUND.values(), ids=UNSOUND)
+def test_a_model_that_does_not_score_as_it_says_is_told_with_its_fault_and_never_found(
+    changes: dict[str, Any],
+) -> None:
+    published = fold_models(
+        [Record(b"forest@9", sealed(9, **changes)), Record(b"forest@5", sealed(5))], NAME, KEY
+    )
+    known = Versions(NAME, published, None)
+    assert (known.newest, published[1].is_signed) == (5, True)
+    with pytest.raises(ModelRefused, match=r"^Scorers refuse version 9 of forest: forest@9 .*\.$"):
         known.find(9)
 
 

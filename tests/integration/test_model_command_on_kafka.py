@@ -116,7 +116,7 @@ def test_list_shows_what_is_on_the_topic_and_whose_signature_is_wrong() -> None:
     assert shown.splitlines()[0].split() == [
         *("version", "made", "at", "examples", "frauds", "AP", "calibration", "KB", "signature")
     ]
-    row = "9 2026-03-01T00:00:00+00:00 900 60 0.731 - 0 right newest, in force"
+    row = "9 2026-03-01T00:00:00+00:00 900 60 0.731 - 3 right newest, in force"
     assert shown.splitlines()[3].split() == row.split()
 
 
@@ -162,9 +162,13 @@ def test_a_missing_topic_is_one_sentence(settings: Settings, monkeypatch: pytest
 def learnt(settings: Settings) -> Settings:
     """A log of 60 examples in three transactions, with what cannot be learnt among them; version 22 of it."""
     topics = settings.topics.names()
-    features = tuple(float(number) for number in range(len(FEATURES)))
     values = [
-        example(n, fraud=n % 3 == 0, features=features, features_version=FEATURES_VERSION).to_json()
+        example(
+            n,
+            fraud=n % 3 == 0,
+            features=tuple(number + 50.0 * (n % 3 == 0) for number in range(len(FEATURES))),
+            features_version=FEATURES_VERSION,
+        ).to_json()
         for n in range(60)
     ]
     values[3], values[5] = b"{", example(5).to_json()  # no example; one of other features

@@ -37,8 +37,12 @@ KEY = SIGNING_KEY.encode()
 
 
 def model(features_version: int = FEATURES_VERSION, name: str = "forest") -> OnlineModel:
+    """A model that has learnt enough to tell the examples of either outcome apart."""
     learner = make_learner("logistic", len(FEATURES), seed=1)
-    return OnlineModel(name, learner, features_version=features_version, seed=1, code_version="test")
+    made = OnlineModel(name, learner, features_version=features_version, seed=1, code_version="test")
+    for offset in range(8):
+        learnt(made, offset)
+    return made
 
 
 def learnt(model: OnlineModel, offset: int) -> OnlineModel:
@@ -54,7 +58,7 @@ def learnt(model: OnlineModel, offset: int) -> OnlineModel:
         features_version=model.features_version,
         outcome=Outcome.FRAUD if fraud else Outcome.GENUINE,
         maturity=Maturity.MATURED,
-        weight=1.0,
+        weight=20.0,
         sampling_rate=1.0,
         learn_time=NOW,
     )
@@ -152,7 +156,8 @@ def test_a_signed_model_scores_from_the_next_transaction_on(scorer: Scorer) -> N
 
 
 @pytest.mark.parametrize(
-    "fault", ["bad-signature", "altered", "unsigned", "old-version", "features-mismatch"]
+    "fault",
+    ["bad-signature", "altered", "unsigned", "old-version", "features-mismatch", "unsound-model"],
 )
 def test_what_is_no_newer_model_signed_by_our_key_is_refused_and_scoring_goes_on(
     scorer: Scorer, fault: str
@@ -167,6 +172,10 @@ def test_what_is_no_newer_model_signed_by_our_key_is_refused_and_scoring_goes_on
         value = value[36:]
     elif fault == "old-version":
         (key, value), error_type = sealed(learnt(model(), 14)), "old-version"
+    elif fault == "unsound-model":  # it is rightly signed, and gives 2e-9 for every row
+        snapshot, onnx = learnt(model(), 999).snapshot(NOW)
+        alike = snapshot.model_copy(update={"calibration": {"a": 1e-9, "b": 1e-9, "c": -20.0}})
+        value, error_type = seal(alike, onnx, KEY), "unsound-model"
     else:
         (key, value), error_type = sealed(learnt(model(FEATURES_VERSION + 1), 999)), "features-mismatch"
     before = scorer.refused(error_type)

@@ -13,8 +13,10 @@ from models.batch import NO_COUNTRY, EventBatch, short_hashes, stable_hashes
 from models.features import feature_matrix
 from models.prior import PriorModel
 from models.profile import ProfileStore
+from models.quantiles import log_odds_of
 from models.reputation import ReputationStore
 from schemas.transaction import decode_transaction
+from tests.models.prior_quantiles import pooled_quantiles
 
 if TYPE_CHECKING:
     from fraudstream.simulate.handbook import Payments
@@ -80,3 +82,8 @@ def test_frauds_on_transfers_are_ranked() -> None:
     assert auc(scores[settled], fraud[settled]) > 0.85
     assert (scores[settled & fraud] >= 0.5).mean() > 0.3
     assert (scores[settled & ~fraud] >= 0.5).mean() < 0.08
+
+
+def test_the_quantiles_that_come_with_the_prior_model_are_still_those_of_the_simulators() -> None:
+    table = log_odds_of(pooled_quantiles(seed=3))
+    assert np.abs(table - PriorModel().quantiles.log_odds).max() < 0.4

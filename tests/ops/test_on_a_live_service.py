@@ -96,6 +96,7 @@ def is_ready(worker: Any) -> bool:
 def watched(kafka: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
     folder = tmp_path_factory.mktemp("watched")
     settings = {"LABELLING__HORIZON_DAYS": "1", "LABELLING__GENUINE_SHARE": "1"}
+    settings["SCORING__ALERTS_PER_10000"] = "500"  # so that the few that are sent have some
     with service(kafka.bootstrap_servers, folder, partitions=2, **settings) as running:
         scorer = running.start(LABELLING__EXAMPLES_PER_SECOND="1000")
         learner = running.start_learning(LABELLING__EXAMPLES_PER_SECOND="1000")
