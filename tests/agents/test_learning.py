@@ -147,7 +147,7 @@ def fold(count: int) -> Any:
 @settings(max_examples=40, deadline=None)
 @given(
     lives=st.lists(
-        st.tuples(st.lists(st.integers(1, 40), max_size=5), st.booleans()), min_size=1, max_size=6
+        st.tuples(st.lists(st.integers(1, 16), max_size=5), st.booleans()), min_size=1, max_size=6
     ),
     committed_lag=st.integers(0, 60),
     checkpoint=st.sampled_from([0.0, 2.0, 1e9]),
@@ -155,7 +155,10 @@ def fold(count: int) -> Any:
 def test_a_learner_that_was_killed_anywhere_is_node_for_node_the_one_that_was_not(
     lives: list[tuple[list[int], bool]], committed_lag: int, checkpoint: float
 ) -> None:
-    """Each life learns some chunks, saves after each if it is time, and is killed or stopped in order."""
+    """Each life learns some chunks, saves after each if it is time, and is killed or stopped in order.
+
+    All are too few to publish, which would be told of the model, too.
+    """
 
     async def live() -> None:
         reached, committed = 0, None
