@@ -10,6 +10,7 @@ behind the labels before it.
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from agents.erasures import Erasures
 from agents.refusals import Refusals
 from schemas.erasure import Entry, Erasure
 from schemas.label import decode_label
+from schemas.privacy import NETWORKS_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Sequence
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from agents.telemetry import Telemetry
     from agents.topics import Topics
     from schemas.label import Label
+    from schemas.privacy import Privacy
 
 NAME = "intake"
 
@@ -33,10 +36,12 @@ NAME = "intake"
 class IntakeAgent:
     """Takes chunks of labels and puts keyed labels and dead letters into the outbox."""
 
-    def __init__(self, app: App, topics: Topics, telemetry: Telemetry, key: bytes | None) -> None:
+    def __init__(
+        self, app: App, topics: Topics, telemetry: Telemetry, key: bytes | None, privacy: Privacy
+    ) -> None:
         self._outbox = app.outbox
         self._erasures = Erasures(key, Entry.LABELS)
-        self._take = self._erasures.beside(_labelled)
+        self._take = self._erasures.beside(partial(_labelled, privacy))
         self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
         self._topics = topics
         self._telemetry = telemetry
@@ -59,12 +64,27 @@ class IntakeAgent:
         return label
 
 
-def _labelled(record: KafkaRecord) -> tuple[Label, int]:
+def _labelled(privacy: Privacy, record: KafkaRecord) -> tuple[Label, int]:
     """The label, and when it was recorded."""
-    return decode_label(record.value() or b""), record.timestamp()[1]
+    return decode_label(record.value() or b"", privacy), record.timestamp()[1]
 
 
-def bind(app: App, topics: Topics, telemetry: Telemetry, *, key: bytes | None = None) -> None:
-    """Run the label intake agent in this app; `key` is what erasures must be signed with."""
-    agent = IntakeAgent(app, topics, telemetry, key)
+def bind(
+    app: App,
+    topics: Topics,
+    telemetry: Telemetry,
+    *,
+    key: bytes | None = None,
+    privacy: Privacy = NETWORKS_ONLY,
+) -> None:
+    """Run the label intake agent in this app.
+
+    Args:
+        app: the worker's.
+        topics: names of the topics.
+        telemetry: is told what happened.
+        key: that erasures must be signed with; without one they are refused.
+        privacy: how card numbers are looked for.
+    """
+    agent = IntakeAgent(app, topics, telemetry, key, privacy)
     app.bind(NAME, topics.labels, agent.process)

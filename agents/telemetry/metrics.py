@@ -131,6 +131,10 @@ class Metrics:
             "Messages refused and kept as dead letters, by the topic that they came from.",
             *("topic", "error_type"),
         )
+        self.card_numbers_passed_over = self._counter(
+            "fraudstream_card_numbers_passed_over_total",
+            "Messages taken without a field that their contract does not know and that held a card number.",
+        )
 
     def _define_broadcast(self) -> None:
         self.broadcast_applied = self._counter(

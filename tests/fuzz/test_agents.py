@@ -64,6 +64,7 @@ def test_scoring_accounts_for_every_record_of_every_batch(payments: list[bytes])
     of_transactions = {*ErrorType} - {
         *(ErrorType.BAD_SIGNATURE, ErrorType.OLD_VERSION, ErrorType.OLD_CONTROL),
         *(ErrorType.FEATURES_MISMATCH, ErrorType.INTERNAL_ERROR),
+        *(ErrorType.UNREADABLE_BATCH, ErrorType.RECORDS_LOST),
     }
     assert ledger.refused.keys() == of_transactions, "the mutations reach every way to refuse"
 
