@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agents.dead_letters import Header, KafkaRecord
+    from agents.dead_letters import KafkaRecord
+    from agents.headers import Header
     from agents.runtime import App, Chunk
     from agents.telemetry import Telemetry
     from agents.topics import Topics

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from prometheus_client import CollectorRegistry
 
-    from agents.dead_letters import Header, KafkaRecord
+    from agents.dead_letters import KafkaRecord
+    from agents.headers import Header
     from models.core import Judged
     from schemas.label import Label
 
