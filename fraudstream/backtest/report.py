@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from fraudstream.backtest.candidates import CANDIDATES
+from fraudstream.backtest.candidates import CANDIDATES, RULES
 from fraudstream.errors import FraudstreamError
 from models.decay import DAY
 from models.evaluation import calibration_error, reliability
 from models.features import FEATURES_VERSION
+from models.online_model import READY_FRAUDS, READY_GENUINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +70,25 @@ def summarise(
         },
         "measures": protocol.measures,
         "published": list(published),
-        "candidates": [_candidate(name, protocol, data, folds, each) for name, each in scores.items()],
+        "candidates": [
+            _candidate(name, protocol, data, folds, each) | _without_model(name, scores)
+            for name, each in scores.items()
+        ],
+    }
+
+
+def _without_model(name: str, scores: Mapping[str, Floats]) -> dict[str, str]:
+    """Say so of a learner that scored like the rules throughout: no model of its own was ever published."""
+    if (
+        name == RULES
+        or RULES not in scores
+        or not np.array_equal(scores[name], scores[RULES], equal_nan=True)
+    ):
+        return {}
+    return {
+        "about": f"{CANDIDATES[name].sentence} Here it never had a model of its own, for which {READY_FRAUDS} "
+        f"frauds and {READY_GENUINE} others must have matured: its figures are those of {RULES}.",
+        "note": "never had a model of its own",
     }
 
 
