@@ -2,7 +2,7 @@
 
 A card number is 12 to 19 digits with a network's first digits, a length that the network issues, and a valid
 check digit; the bank's own prefixes count at every length. Of random 16-digit numbers three in a hundred are
-taken for one, of 15-digit ids of a network one in a thousand (`python -m benchmarks.false_alarms`).
+taken for one, of 15-digit ids of a network fewer than one in a thousand.
 
 Digits stand together, or in groups with one kind of separator between them: a space, a dash, a dot, an
 underscore, a slash or a colon. Full-width and other digits, and Unicode's spaces, count as the ASCII ones.

@@ -78,16 +78,13 @@ def summarise(
 
 
 def _without_model(name: str, scores: Mapping[str, Floats]) -> dict[str, str]:
-    """Say so of a learner that scored like the rules throughout: no model of its own was ever published."""
-    if (
-        name == RULES
-        or RULES not in scores
-        or not np.array_equal(scores[name], scores[RULES], equal_nan=True)
-    ):
+    """Say of a learner that scored like the rules throughout that it had no model of its own."""
+    rules = scores.get(RULES)
+    if name == RULES or rules is None or not np.array_equal(scores[name], rules, equal_nan=True):
         return {}
     return {
-        "about": f"{CANDIDATES[name].sentence} Here it never had a model of its own, for which {READY_FRAUDS} "
-        f"frauds and {READY_GENUINE} others must have matured: its figures are those of {RULES}.",
+        "about": f"{CANDIDATES[name].sentence} It never had a model of its own here: that takes {READY_FRAUDS} "
+        f"frauds and {READY_GENUINE} others that have matured. Its figures are those of {RULES}.",
         "note": "never had a model of its own",
     }
 
