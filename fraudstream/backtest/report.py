@@ -83,7 +83,7 @@ def _without_model(name: str, scores: Mapping[str, Floats]) -> dict[str, str]:
     if name == RULES or rules is None or not np.array_equal(scores[name], rules, equal_nan=True):
         return {}
     return {
-        "about": f"{CANDIDATES[name].sentence} It never had a model of its own here: that takes {READY_FRAUDS} "
+        "about": f"{CANDIDATES[name].sentence} It never had a model of its own: that takes {READY_FRAUDS} "
         f"frauds and {READY_GENUINE} others that have matured. Its figures are those of {RULES}.",
         "note": "never had a model of its own",
     }
