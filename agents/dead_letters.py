@@ -198,7 +198,7 @@ def _storable(record: KafkaRecord, error_type: ErrorType) -> tuple[Outgoing, Seq
 
 def _masked(came: Outgoing, error_type: ErrorType) -> Outgoing:
     """Mask card numbers, or give the very record back where it holds none."""
-    if error_type is ErrorType.PAN:
+    if error_type in {ErrorType.PAN, ErrorType.IBAN}:
         mask = mask_numbers
     elif any(map(contains_pan, _parts(came))):
         mask = mask_pans

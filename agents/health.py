@@ -14,7 +14,7 @@ from aiohttp import web
 from prometheus_client.aiohttp import make_aiohttp_handler
 from prometheus_client.core import GaugeMetricFamily
 
-from agents.web_access import Access, hide_versions, only, unauthorized
+from agents.web_access import Access, bound_connections, hide_versions, only, unauthorized
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -140,6 +140,7 @@ def mount(app: faust.App, registry: CollectorRegistry, readiness: Readiness, acc
     for path, handler in served.items():
         app.web.web_app.router.add_get(path, handler)
     app.web.web_app.middlewares.append(only(served))
+    bound_connections(app.web)
     hide_versions()
 
 

@@ -21,6 +21,7 @@ from models.decay import DAY
 from schemas.erasure import Entry, Erasure
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.label import decode_label
+from schemas.privacy import NETWORKS_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Sequence
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from agents.telemetry import Telemetry
     from agents.topics import Topics
     from schemas.label import Label
+    from schemas.privacy import Privacy
 
 NAME = "intake"
 AHEAD_SECONDS: Final = DAY
@@ -40,11 +42,17 @@ class IntakeAgent:
     """Takes chunks of labels and puts keyed labels and dead letters into the outbox."""
 
     def __init__(
-        self, app: App, topics: Topics, telemetry: Telemetry, key: bytes | None, wall: Callable[[], float]
+        self,
+        app: App,
+        topics: Topics,
+        telemetry: Telemetry,
+        key: bytes | None,
+        wall: Callable[[], float],
+        privacy: Privacy,
     ) -> None:
         self._outbox = app.outbox
         self._erasures = Erasures(key, Entry.LABELS)
-        self._take = self._erasures.beside(partial(_labelled, wall))
+        self._take = self._erasures.beside(partial(_labelled, wall, privacy))
         self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
         self._topics = topics
         self._telemetry = telemetry
@@ -93,9 +101,9 @@ def refuse_ahead(seconds: float, wall: float, field: str) -> None:
         )
 
 
-def _labelled(wall: Callable[[], float], record: KafkaRecord) -> tuple[Label, int]:
+def _labelled(wall: Callable[[], float], privacy: Privacy, record: KafkaRecord) -> tuple[Label, int]:
     """The label, and when it was recorded (ms since 1970)."""
-    label = decode_label(record.value() or b"")
+    label = decode_label(record.value() or b"", privacy)
     return label, round(1_000 * recorded_at(label, record, wall()))
 
 
@@ -106,6 +114,7 @@ def bind(
     *,
     key: bytes | None = None,
     wall: Callable[[], float] = time.time,
+    privacy: Privacy = NETWORKS_ONLY,
 ) -> None:
     """Run the label intake agent in this app.
 
@@ -115,6 +124,7 @@ def bind(
         telemetry: is told what happened.
         key: that erasures must be signed with; without one they are refused.
         wall: gives the seconds since 1970.
+        privacy: how card numbers are looked for.
     """
-    agent = IntakeAgent(app, topics, telemetry, key, wall)
+    agent = IntakeAgent(app, topics, telemetry, key, wall, privacy)
     app.bind(NAME, topics.labels, agent.process)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from models.online_model import OnlineModel
 
@@ -20,6 +20,8 @@ _DIGEST: Final = 32
 
 class ForeignModelError(Exception):
     """A checkpoint was not signed with the key of the settings; the text is one sentence with the fix."""
+
+    is_for_people: ClassVar = True
 
 
 class ModelFile:

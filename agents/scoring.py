@@ -24,6 +24,7 @@ from models.core import SKIPPED, Part
 from models.profile import Status
 from schemas.erasure import Entry, Erasure
 from schemas.errors import ErrorType, InvalidMessage
+from schemas.privacy import NETWORKS_ONLY, Privacy
 from schemas.score import Decision
 from schemas.transaction import decode_transaction
 
@@ -57,10 +58,12 @@ class Admission:
             would make the profile forget all that came before.
         key_mismatch: whether a record whose key is empty or not its subject is refused, or scored and marked
             incomplete.
+        privacy: how card numbers are looked for.
     """
 
     future_skew: float = 300.0
     key_mismatch: Literal["dead-letter", "score"] = "dead-letter"
+    privacy: Privacy = NETWORKS_ONLY
 
     def admit(self, record: KafkaRecord) -> Admitted:
         """Decode and check one record.
@@ -68,7 +71,7 @@ class Admission:
         Raises:
             InvalidMessage: the record is no transaction that may be scored.
         """
-        transaction = decode_transaction(record.value() or b"")
+        transaction = decode_transaction(record.value() or b"", self.privacy)
         time, recorded_at = transaction.event_timestamp, record.timestamp()[1] / 1_000
         if time - recorded_at > self.future_skew:
             raise self._future_time(time - recorded_at)

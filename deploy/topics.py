@@ -18,7 +18,7 @@ import yaml
 
 from fraudstream.rights import Kind, Pattern, Role, rights
 from fraudstream.settings import load_settings
-from fraudstream.topics import needed_config
+from fraudstream.topics import full_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,7 +77,7 @@ def _topic(spec: TopicSpec, copies: int) -> dict[str, Any]:
             "topicName": spec.name,
             "partitions": spec.partitions,
             "replicas": copies,
-            "config": needed_config(spec, copies),
+            "config": full_config(spec, copies),
         },
     }
 

@@ -11,7 +11,7 @@ from agents import intake
 from agents.health import PAGES_OFF, Readiness, expect_progress, mount
 from agents.runtime import App, DeliveryMode, DeliveryOptions
 from agents.telemetry import new_registry
-from fraudstream.compose import bind_learning_side, bind_scoring, signing_key
+from fraudstream.compose import bind_learning_side, bind_scoring, privacy, signing_key
 from fraudstream.kafka_batches import batch_end
 from fraudstream.tracing import new_telemetry
 from fraudstream.web import access, server_tls
@@ -48,7 +48,13 @@ def create_app(settings: Settings) -> App:
         "progress": expect_progress(progress_age, settings.delivery.stall_timeout_seconds / 2),
     }
     if "intake" in settings.worker.agents:
-        intake.bind(app, settings.topics.names(), telemetry, key=signing_key(settings))
+        intake.bind(
+            app,
+            settings.topics.names(),
+            telemetry,
+            key=signing_key(settings),
+            privacy=privacy(settings, telemetry.card_number_passed_over),
+        )
     if "scoring" in settings.worker.agents:
         checks |= bind_scoring(app, settings, telemetry)
     if settings.worker.learns:

@@ -34,6 +34,7 @@ from models.prior import PriorModel
 from models.reputation import ReputationStore
 from models.shelf import ModelShelf
 from models.snapshot_scorer import checked_scorer
+from schemas.privacy import Privacy, UnknownFields, nobody
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,7 +86,7 @@ def bind_scoring(app: App, settings: Settings, telemetry: Telemetry) -> dict[str
         topics,
         core,
         telemetry,
-        admission=admission(settings),
+        admission=admission(settings, telemetry.card_number_passed_over),
         clock=time.time,
         prepared=prepared,
         take_labels=shelf.take_labels,
@@ -192,9 +193,17 @@ def policy_factory(settings: Settings) -> Callable[[], Policy]:
     return partial(FixedThreshold, chosen.review_threshold, chosen.decline_threshold)
 
 
-def admission(settings: Settings) -> Admission:
-    """Say which transactions are scored."""
-    return Admission(settings.scoring.future_skew_seconds, settings.scoring.key_mismatch)
+def admission(settings: Settings, count: Callable[[], None] = nobody) -> Admission:
+    """Say which transactions are scored; `count` as for `privacy`."""
+    chosen = settings.scoring
+    return Admission(chosen.future_skew_seconds, chosen.key_mismatch, privacy(settings, count))
+
+
+def privacy(settings: Settings, count: Callable[[], None] = nobody) -> Privacy:
+    """Say how card numbers are looked for; `count` is called for each one passed over in an unknown field."""
+    chosen = settings.privacy
+    prefixes = tuple(prefix.encode() for prefix in chosen.card_prefixes)
+    return Privacy(prefixes, UnknownFields(chosen.unknown_fields), count)
 
 
 def signing_key(settings: Settings) -> bytes | None:

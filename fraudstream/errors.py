@@ -23,6 +23,7 @@ class FraudstreamError(Exception):
     """Something a person can mend; the text is one sentence, shown without a traceback."""
 
     exit_status: ClassVar[int] = 1
+    is_for_people: ClassVar = True
 
 
 class LocalKafkaError(FraudstreamError):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from kafka.admin import KafkaAdminClient
 from kafka.errors import KafkaError, KafkaTimeoutError
+from kafka.protocol.admin import DescribeClusterRequest
 
 from fraudstream.errors import FraudstreamError
 
@@ -62,6 +63,18 @@ def connect(settings: KafkaSettings, client: Callable[..., Client], **options: A
                 f"Kafka does not answer at {settings.bootstrap_servers} ({reason}): check the "
                 "FRAUDSTREAM_KAFKA__ settings, or start a Kafka with `fraudstream dev kafka`."
             ) from error
+
+
+def describe_cluster(admin: KafkaAdminClient) -> dict[str, Any]:
+    """The brokers, and what these credentials may do with the cluster, on brokers of any version."""
+    try:
+        return dict(admin.describe_cluster())
+    except KeyError:
+        # kafka-python 3.0 takes a field for granted that brokers before Kafka 3.7 do not send.
+        request = DescribeClusterRequest(include_cluster_authorized_operations=True)
+        answer: dict[str, Any] = admin._manager.run(admin._manager.send, request).to_dict()  # noqa: SLF001
+        admin._process_acl_operations(answer)  # noqa: SLF001
+        return answer
 
 
 def word(error: BaseException) -> str:

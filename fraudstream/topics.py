@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kafka.admin import ConfigResource, ConfigResourceType
-from kafka.errors import TopicAlreadyExistsError, for_code
+from kafka.errors import InvalidConfigurationError, TopicAlreadyExistsError, for_code
 
+from agents.topics import FUTURE_LIMIT
 from fraudstream.errors import FraudstreamError
 
 if TYPE_CHECKING:
@@ -46,20 +47,32 @@ def create_topics(admin: KafkaAdminClient, specs: Sequence[TopicSpec], replicati
         TopicsRefused: Kafka refused one (too few brokers, no right to).
     """
     existing = set(admin.list_topics())
-    missing = {
+    missing: dict[str, dict[str, Any]] = {
         spec.name: {
             "num_partitions": spec.partitions,
             "replication_factor": replication_factor,
-            "configs": needed_config(spec, replication_factor),
+            "configs": full_config(spec, replication_factor),
         }
         for spec in specs
         if spec.name not in existing
     }
     if missing:
-        answer = admin.create_topics(missing, raise_errors=False)
-        _raise_refusal(answer["topics"])
+        answers = admin.create_topics(missing, raise_errors=False)["topics"]
+        if older := {each["name"]: missing[each["name"]] for each in answers if _lacks_future_limit(each)}:
+            for topic in older.values():
+                topic["configs"].pop(FUTURE_LIMIT)
+            answers = [each for each in answers if each["name"] not in older]
+            answers += admin.create_topics(older, raise_errors=False)["topics"]
+        _raise_refusal(answers)
         admin.wait_for_topics(list(missing))
     return list(missing)
+
+
+def _lacks_future_limit(answer: Mapping[str, Any]) -> bool:
+    """Whether a topic was refused by a broker before Kafka 3.6 for a configuration that it does not know."""
+    return for_code(answer["error_code"]) is InvalidConfigurationError and FUTURE_LIMIT in (
+        answer["error_message"] or ""
+    )
 
 
 def _raise_refusal(answers: list[dict[str, Any]]) -> None:
@@ -73,8 +86,13 @@ def _raise_refusal(answers: list[dict[str, Any]]) -> None:
 
 
 def needed_config(spec: TopicSpec, replication_factor: int) -> dict[str, str]:
-    """The spec's configuration, and one copy that may be missing when an acknowledged record is written."""
+    """What the service needs, and one copy that may be missing when an acknowledged record is written."""
     return spec.config() | {"min.insync.replicas": str(max(1, replication_factor - 1))}
+
+
+def full_config(spec: TopicSpec, replication_factor: int) -> dict[str, str]:
+    """What a topic is made with: what the service needs, and what protects it."""
+    return needed_config(spec, replication_factor) | spec.protection()
 
 
 def read_topics(admin: KafkaAdminClient, names: Sequence[str]) -> dict[str, TopicState]:
@@ -117,6 +135,18 @@ def differences(
     ]
 
 
+def unprotected(specs: Sequence[TopicSpec], states: Mapping[str, TopicState]) -> list[str]:
+    """One sentence, with its mend, for each protection that a topic lacks; the service works without it."""
+    return [
+        f"Topic {spec.name} has {key}={actual}, where {wanted} protects the service: set it (kafka-configs "
+        "--alter; docs/kafka.md says what it costs)."
+        for spec in specs
+        if spec.name in states
+        for key, wanted in spec.protection().items()
+        if (actual := states[spec.name].config.get(key)) is not None and not _protects(key, actual, wanted)
+    ]
+
+
 def _missing(spec: TopicSpec) -> str:
     return f"Topic {spec.name} is missing: `fraudstream topics create` makes it."
 
@@ -139,6 +169,13 @@ def _differences(spec: TopicSpec, state: TopicState, replication_factor: int) ->
         actual = state.config[key]
         if not _suffices(key, actual, needed):
             yield f"Topic {spec.name} has {key}={actual}: set it to {needed} (kafka-configs --alter)."
+
+
+def _protects(key: str, actual: str, wanted: str) -> bool:
+    """Whether a value protects as well: tighter limits do, and so does no compression."""
+    if key == "compression.type":
+        return actual in {wanted, "uncompressed"}
+    return int(actual) <= int(wanted)
 
 
 def _suffices(key: str, actual: str, needed: str) -> bool:

@@ -7,7 +7,7 @@ bytes are the layout's version; a change of the layout takes a new number, and w
 from __future__ import annotations
 
 from struct import Struct
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import numpy as np
 
@@ -75,6 +75,8 @@ _MOST: Final = 1e34
 
 class UnknownLayoutError(ValueError):
     """A packed profile has a layout that this version cannot read."""
+
+    is_for_people: ClassVar = True
 
 
 def empty_row() -> Records:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from models.case import moment
 from models.decay import DAY, NEVER
@@ -43,6 +43,8 @@ _SHORT: Final = ("early", "unexplained", "early_unexplained", "early_genuine")
 
 class UnknownReputationError(ValueError):
     """A packed reputation has a size that this version cannot read."""
+
+    is_for_people: ClassVar = True
 
 
 class ReputationLedger:

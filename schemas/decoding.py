@@ -16,17 +16,21 @@ from pydantic import ValidationError
 
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.pan import contains_pan
+from schemas.privacy import NETWORKS_ONLY
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pydantic import BaseModel
     from pydantic_core import ErrorDetails
+
+    from schemas.privacy import Privacy
 
 MAX_BYTES = 65_536
 MAX_DEPTH = 32
 _NO_JSON = object()
 
-Decoded = TypeVar("Decoded")
+Decoded = TypeVar("Decoded", bound="BaseModel")
 
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
 _OWN_TYPES = frozenset(ErrorType)
@@ -45,34 +49,51 @@ _SENTENCES = {
 }
 
 
-def decode(validate: Callable[[Any], Decoded], data: bytes, *, tagged: bool = False) -> Decoded:
+def decode(
+    validate: Callable[..., Decoded], data: bytes, *, tagged: bool = False, privacy: Privacy = NETWORKS_ONLY
+) -> Decoded:
     """Decode one message.
 
     Args:
         validate: pydantic's validation of a Python object (of a model or a `TypeAdapter`).
         data: the value of a Kafka record, at most `MAX_BYTES` of JSON nested at most `MAX_DEPTH` deep.
         tagged: the message is a tagged union, whose tag pydantic puts before the path of a field.
+        privacy: how card numbers are looked for.
 
     Raises:
         InvalidMessage: for whatever is wrong; its text holds nothing of the message.
     """
+    if not data:
+        raise InvalidMessage(ErrorType.NO_VALUE, "the record has no value (a tombstone)")
+    if len(data) > MAX_BYTES:  # and nothing looks inside
+        raise InvalidMessage(ErrorType.TOO_LARGE, f"the message is larger than {MAX_BYTES} bytes")
     try:
-        return checked(validate, _parse(data), tagged=tagged)
+        document = _parse(data)
+        message = checked(validate, document, tagged=tagged, privacy=privacy)
+        privacy.look_at_unknown(document, message)
     except InvalidMessage as error:
         refused = error
-    if refused.error_type is not ErrorType.PAN and contains_pan(data):
+    else:
+        return message
+    if refused.error_type is not ErrorType.PAN and contains_pan(data, privacy.card_prefixes):
         refused = InvalidMessage(ErrorType.PAN, "the message holds a card number")
     raise refused
 
 
-def checked(validate: Callable[[Any], Decoded], document: Any, *, tagged: bool = False) -> Decoded:
+def checked(
+    validate: Callable[..., Decoded],
+    document: Any,
+    *,
+    tagged: bool = False,
+    privacy: Privacy = NETWORKS_ONLY,
+) -> Decoded:
     """Validate a parsed document.
 
     Raises:
         InvalidMessage: for the first field at fault, a card number before all others.
     """
     try:
-        return validate(document)
+        return validate(document, context=privacy)
     except ValidationError as error:
         refused = _refusal(error, tagged=tagged)
     # Raised out here, so that no chained exception carries the document along.
@@ -81,8 +102,6 @@ def checked(validate: Callable[[Any], Decoded], document: Any, *, tagged: bool =
 
 def _parse(data: bytes) -> dict[str, Any]:
     """Read one JSON object; orjson refuses invalid UTF-8, a byte order mark, lone surrogates and NaN."""
-    if len(data) > MAX_BYTES:
-        raise InvalidMessage(ErrorType.TOO_LARGE, f"the message is larger than {MAX_BYTES} bytes")
     if data.count(b"{") + data.count(b"[") > MAX_DEPTH and _depth(_outside_strings(data)) > MAX_DEPTH:
         raise InvalidMessage(ErrorType.TOO_DEEP, f"the message is nested deeper than {MAX_DEPTH}")
     try:

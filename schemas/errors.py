@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic_core import core_schema
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 class ErrorType(StrEnum):
     """Why a message was refused; the whole list, so that it may label a metric."""
 
+    NO_VALUE = "no-value"
     NOT_JSON = "not-json"
     TOO_LARGE = "too-large"
     TOO_DEEP = "too-deep"
@@ -30,6 +31,7 @@ class ErrorType(StrEnum):
     INVALID_TIME = "invalid-time"
     FUTURE_TIME = "future-time"
     PAN = "pan"
+    IBAN = "iban"
     EMPTY_KEY = "empty-key"
     KEY_MISMATCH = "key-mismatch"
     BAD_SIGNATURE = "bad-signature"
@@ -51,6 +53,9 @@ class InvalidMessage(ValueError):
         field: dotted path of the field at fault, None where the whole message is.
         reason: one sentence that never contains the refused value.
     """
+
+    is_for_people: ClassVar = True
+    """Its text is a sentence for people, and never quotes a message."""
 
     def __init__(self, error_type: ErrorType, reason: str, field: str | None = None) -> None:
         super().__init__(reason if field is None else f"{field}: {reason}")

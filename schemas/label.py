@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from schemas.decoding import decode
 from schemas.message import Message
+from schemas.privacy import NETWORKS_ONLY, Privacy
 from schemas.times import Time
 from schemas.tokens import Identifier, Text, Token
 
@@ -46,10 +47,14 @@ class Label(Message):
     """A chargeback's reason code, an analyst's remark."""
 
 
-def decode_label(data: bytes) -> Label:
-    """Decode a value of topic `labels`.
+def decode_label(data: bytes, privacy: Privacy = NETWORKS_ONLY) -> Label:
+    """Decode a value of topic `labels` or `labels.keyed`.
+
+    Args:
+        data: the value.
+        privacy: how card numbers are looked for.
 
     Raises:
         InvalidMessage: for whatever is wrong with it.
     """
-    return decode(Label.model_validate, data)
+    return decode(Label.model_validate, data, privacy=privacy)

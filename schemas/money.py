@@ -27,14 +27,17 @@ test codes have none in ISO 4217 and are no money."""
 
 Amount = Annotated[
     str,
-    StringConstraints(strict=True, pattern=r"^(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,4})?$"),
+    StringConstraints(strict=True, pattern=r"^(?:0|[1-9][0-9]{0,11})(?:\.[0-9]{1,18})?$"),
     Refusal(
         ErrorType.INVALID_AMOUNT,
         'must be a decimal string such as "12.50" (a JSON number loses digits), not negative, '
         "with at most 12 digits before the point and no leading zeros",
     ),
 ]
-"""Decimal string in major units; its decimals are checked against the currency by `check_minor_units`."""
+"""Decimal string in major units, as a column of a database has it: `3000.00` is an amount in yen.
+
+`check_minor_units` checks the decimals that are no zeros at its end against the currency.
+"""
 
 CurrencyCode = Annotated[
     str,
@@ -56,12 +59,12 @@ def decimals(amount: str) -> int:
 
 
 def check_minor_units(field: str, amount: str, currency: str) -> None:
-    """Check that an amount has no more decimals than its currency.
+    """Check that an amount has no more decimals than its currency, but for zeros at its end.
 
     Raises:
         PydanticCustomError: type `invalid-amount`, naming the field.
     """
-    if decimals(amount) > MINOR_UNITS[currency]:
+    if decimals(amount.rstrip("0")) > MINOR_UNITS[currency]:
         context: dict[str, Any] = {"field": field, "currency": currency, "decimals": MINOR_UNITS[currency]}
         raise PydanticCustomError(
             ErrorType.INVALID_AMOUNT, "has more decimals than the {decimals} of {currency}", context
@@ -71,11 +74,11 @@ def check_minor_units(field: str, amount: str, currency: str) -> None:
 def to_minor_units(amount: str, currency: str) -> int:
     """Convert an amount to whole minor units, exactly.
 
-    >>> to_minor_units("12.5", "EUR"), to_minor_units("3000", "JPY"), to_minor_units("1.234", "KWD")
+    >>> to_minor_units("12.5", "EUR"), to_minor_units("3000.00", "JPY"), to_minor_units("1.234", "KWD")
     (1250, 3000, 1234)
     """
     whole, _, fraction = amount.partition(".")
-    return int(whole + fraction.ljust(MINOR_UNITS[currency], "0"))
+    return int(whole + fraction.rstrip("0").ljust(MINOR_UNITS[currency], "0"))
 
 
 def from_minor_units(units: int, currency: str) -> str:

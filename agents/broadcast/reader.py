@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import confluent_kafka as ck
 import mode
@@ -48,6 +48,8 @@ _LOOK_SECONDS = 1.0
 
 class BroadcastUnavailable(Exception):
     """A compacted topic cannot be read, because it does not exist or this worker may not read it."""
+
+    is_for_people: ClassVar = True
 
 
 class Broadcast(mode.Service):

@@ -18,7 +18,7 @@ commit.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from confluent_kafka import KafkaError as Code
 from confluent_kafka import KafkaException
@@ -44,6 +44,8 @@ _TRANSIENT = frozenset(
 
 class DeliveryError(Exception):
     """A promise of the delivery engine can no longer be kept by this process."""
+
+    is_for_people: ClassVar = True
 
 
 class Fenced(DeliveryError):
@@ -86,7 +88,16 @@ def is_transient(error: KafkaError) -> bool:
 def sentence(failure: BaseException) -> str:
     """Say in one line what happened.
 
-    Of an error that is neither ours nor Kafka's only the class is told: its text may quote a message.
+    Of an error that is not for people only the class is told: its text may quote a message.
     """
     name = type(failure).__name__
-    return f"{name}: {failure}" if isinstance(failure, DeliveryError | KafkaException | OSError) else name
+    return f"{name}: {failure}" if is_for_people(failure) else name
+
+
+def is_for_people(failure: BaseException) -> bool:
+    """Tell whether an error's text is a sentence for people that never quotes a message.
+
+    Ours say so by a class attribute `is_for_people`; those of Kafka and of the system name topics, addresses
+    and files.
+    """
+    return getattr(failure, "is_for_people", False) or isinstance(failure, KafkaException | OSError)

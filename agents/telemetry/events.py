@@ -170,6 +170,11 @@ class Telemetry(LearningTelemetry):
         self.metrics.unaccounted.labels(topic).inc(count)
         self.log.error("records are unaccounted for: a fault of this service", topic=topic, count=count)
 
+    def card_number_passed_over(self) -> None:
+        """A message was taken without an unknown field, in which a card number stood."""
+        self.metrics.card_numbers_passed_over.inc()
+        self.log.warning("card number in an unknown field", mend="have the sender leave the field out")
+
     def model_loaded(self, scored_by: str) -> None:
         """Another model scores from now on: `prior`, or `name@version`."""
         name, _, version = scored_by.partition("@")

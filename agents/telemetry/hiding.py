@@ -12,19 +12,14 @@ import traceback
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-import confluent_kafka as ck
-
-from agents.runtime.errors import DeliveryError
+from agents.runtime.errors import is_for_people
 from models.signing import derived_key
-from schemas.errors import InvalidMessage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from structlog.typing import EventDict
 
-_SHOWN: Final = (DeliveryError, InvalidMessage, ck.KafkaException, OSError)
-"""Errors whose texts name topics, addresses, files and rules, and never a value of a message."""
 _HASH_CHARACTERS: Final = 12
 
 
@@ -45,7 +40,7 @@ class Hiding:
     def named(self, error: BaseException) -> str:
         """An error in one line: its class, and its text or the hash of that."""
         text = str(error)
-        if text and not isinstance(error, _SHOWN):
+        if text and not is_for_people(error):
             text = self.hashed(text)
         name = type(error).__qualname__
         return f"{name}: {text}" if text else name

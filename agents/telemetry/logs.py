@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import structlog
 
 from agents.telemetry.hiding import HideErrors, Hiding
-from schemas.tokens import mask_pans
+from schemas.pan import mask_pans
 
 if TYPE_CHECKING:
     from types import TracebackType

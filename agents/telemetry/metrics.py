@@ -159,6 +159,10 @@ class Metrics:
             "Offsets passed over unread: deleted by the broker, unreadable, or deadly to workers.",
             *("topic", "error_type"),
         )
+        self.card_numbers_passed_over = self._counter(
+            "fraudstream_card_numbers_passed_over_total",
+            "Messages taken without a field that their contract does not know and that held a card number.",
+        )
 
     def _define_broadcast(self) -> None:
         self.broadcast_applied = self._counter(

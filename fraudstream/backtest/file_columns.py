@@ -48,7 +48,9 @@ def read_amounts(column: Any, path: Path) -> Floats:
     try:
         amounts: Floats = column.cast(pa.float64()).to_numpy()
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        raise FraudstreamError(f"{path} has an amount that is no number.") from None
+        raise FraudstreamError(
+            f"{path} has an amount that is no number: write decimals with a point, and thousands together."
+        ) from None
     if not (np.isfinite(amounts) & (amounts >= 0.0)).all():
         raise FraudstreamError(f"{path} has an amount that is negative or no number: leave refunds out.")
     return amounts
@@ -62,7 +64,9 @@ def read_frauds(column: Any, path: Path) -> Flags:
     """
     values = compute.utf8_lower(column.cast(pa.string()))
     if unknown := set(values.unique().to_pylist()) - _TRUTHS.keys():
-        raise FraudstreamError(f"{path} has a fraud of {min(unknown)!r}: it must be true or false, 1 or 0.")
+        raise FraudstreamError(
+            f"{path} has {len(unknown)} kinds of value in fraud that are neither true nor false, 1 nor 0."
+        )
     return np.array([_TRUTHS[value] for value in values.to_pylist()], dtype=np.bool_)
 
 

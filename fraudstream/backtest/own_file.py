@@ -7,7 +7,7 @@
 | `subject` | card or debtor account |
 | `counterparty` | terminal, merchant or creditor account |
 | `fraud` | the truth: true or false, 1 or 0 |
-| `transaction_id` | optional; of rows with the same one the first in time counts |
+| `transaction_id` | optional; of rows with the same one the first in time counts, each without one counts |
 | `label_time` | optional: when the outcome became known, empty where nobody said anything |
 | `merchant_category`, `country`, `channel`, `payment_type` | optional: whatever else is known |
 
@@ -16,13 +16,14 @@ A field whose column has the same name need not be mapped. All ids are replaced 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
-from pyarrow import csv, parquet
+from pyarrow import compute, csv, parquet
 
 from fraudstream.backtest.dataset import NEVER_LABELLED, Dataset, Names, whole_ticks
 from fraudstream.backtest.file_columns import (
@@ -50,6 +51,9 @@ DIMENSIONS: Final = {
 }
 """Optional fields and the kinds of reputation that they become."""
 _NO_TEXT: Final = {"event_time", "label_time", "amount", "fraud"}
+_NAME: Final = re.compile(r"(?!.*[0-9]{5})[A-Za-z_][\w .-]{0,40}", re.ASCII)
+_COUNTS: Final = re.compile(r"Expected (\d+) columns, got (\d+)")
+_COLUMN: Final = re.compile(r"In CSV column #(\d+)")
 FIELDS: Final = (*REQUIRED, "transaction_id", "label_time", *DIMENSIONS)
 
 
@@ -157,7 +161,10 @@ def _pairs(columns: str) -> Iterator[tuple[str, str]]:
 
 
 def _listed(names: Any) -> str:
-    return ", ".join(names)
+    """Names of columns; what is none, as in a file without a header, is not shown."""
+    return ", ".join(
+        name if _NAME.fullmatch(name) else f"column {place}" for place, name in enumerate(names, 1)
+    )
 
 
 def _header(path: Path) -> list[str]:
@@ -168,7 +175,7 @@ def _header(path: Path) -> list[str]:
         with csv.open_csv(path) as reader:
             return list(reader.schema.names)
     except (pa.ArrowInvalid, OSError) as error:
-        raise FraudstreamError(f"{path} cannot be read: {_first_line(error)}.") from error
+        raise _unreadable(path, error) from None
 
 
 def _read(path: Path, columns: dict[str, str]) -> Any:
@@ -186,8 +193,17 @@ def _read(path: Path, columns: dict[str, str]) -> Any:
         else:
             table = csv.read_csv(path, convert_options=options)
     except (pa.ArrowInvalid, OSError) as error:
-        raise FraudstreamError(f"{path} cannot be read: {_first_line(error)}.") from error
-    return pa.table({field: table.column(column) for field, column in columns.items()})
+        raise _unreadable(path, error) from None
+    chosen = {field: table.column(column) for field, column in columns.items()}
+    return pa.table({field: _without_blanks(column) for field, column in chosen.items()})
+
+
+def _without_blanks(column: Any) -> Any:
+    """A column in which an empty text is no value, as in a CSV file it is none."""
+    if not pa.types.is_string(column.type):
+        return column
+    is_blank = compute.equal(compute.utf8_trim_whitespace(column), "")
+    return compute.if_else(is_blank, pa.scalar(None, pa.string()), column)
 
 
 def _column(table: Any, path: Path, field: str) -> Any:
@@ -207,8 +223,11 @@ def _rows_in_order(times: Floats, table: Any) -> Integers:
     order: Integers = np.argsort(times, kind="stable").astype(np.int64)
     if "transaction_id" not in table.column_names:
         return order
-    codes = table.column("transaction_id").combine_chunks().dictionary_encode().indices
-    _, firsts = np.unique(codes.to_numpy(zero_copy_only=False)[order], return_index=True)
+    ids = table.column("transaction_id").combine_chunks()
+    codes = ids.dictionary_encode().indices.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    has_none = ids.is_null().to_numpy(zero_copy_only=False)
+    codes[has_none] = -1 - np.flatnonzero(has_none)  # each is a transaction of its own
+    _, firsts = np.unique(codes[order], return_index=True)
     return order[np.sort(firsts)]
 
 
@@ -217,7 +236,10 @@ def _ids(table: Any, rows: Integers) -> list[str]:
     if "transaction_id" not in table.column_names:
         return [token("transaction", row) for row in rows.tolist()]
     names = table.column("transaction_id").cast(pa.string()).take(pa.array(rows)).to_pylist()
-    return [token("transaction", name) for name in names]
+    return [
+        token("row", row) if name is None else token("transaction", name)
+        for row, name in zip(rows.tolist(), names, strict=True)
+    ]
 
 
 def _facts(table: Any) -> tuple[Integers, list[tuple[tuple[str, str], ...]]]:
@@ -232,5 +254,25 @@ def _facts(table: Any) -> tuple[Integers, list[tuple[tuple[str, str], ...]]]:
     return combinations.column(), combinations.names()
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0].rstrip(".")
+def _unreadable(path: Path, error: Exception) -> FraudstreamError:
+    """Say why a file cannot be read, in words that hold nothing of it: pyarrow's texts quote whole rows."""
+    text = str(error)
+    if isinstance(error, OSError):
+        why = error.strerror or "it cannot be opened"
+    elif path.suffix == ".parquet":
+        why = "it is no Parquet file"
+    elif counts := _COUNTS.search(text):
+        expected, got = map(int, counts.groups())
+        why = (
+            f"a row has {got} fields where the header has {expected}: quote fields that hold a comma, and "
+            "write a point in decimal numbers"
+        )
+        if expected == 1:
+            why = "its header is one field: part fields by commas, not semicolons, and decimals by a point"
+    elif "UTF8" in text or "UTF-8" in text:
+        why = "it is not UTF-8: save it in that encoding"
+    elif column := _COLUMN.search(text):
+        why = f"column {int(column[1]) + 1} holds values of more than one kind"
+    else:
+        why = "it is no CSV file with a header"
+    return FraudstreamError(f"{path} cannot be read: {why}.")

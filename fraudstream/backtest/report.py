@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from fraudstream.backtest.candidates import CANDIDATES
+from fraudstream.backtest.candidates import CANDIDATES, RULES
 from fraudstream.errors import FraudstreamError
 from models.decay import DAY
 from models.evaluation import calibration_error, reliability
 from models.features import FEATURES_VERSION
+from models.online_model import READY_FRAUDS, READY_GENUINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -69,7 +70,22 @@ def summarise(
         },
         "measures": protocol.measures,
         "published": list(published),
-        "candidates": [_candidate(name, protocol, data, folds, each) for name, each in scores.items()],
+        "candidates": [
+            _candidate(name, protocol, data, folds, each) | _without_model(name, scores)
+            for name, each in scores.items()
+        ],
+    }
+
+
+def _without_model(name: str, scores: Mapping[str, Floats]) -> dict[str, str]:
+    """Say of a learner that scored like the rules throughout that it had no model of its own."""
+    rules = scores.get(RULES)
+    if name == RULES or rules is None or not np.array_equal(scores[name], rules, equal_nan=True):
+        return {}
+    return {
+        "about": f"{CANDIDATES[name].sentence} It never had a model of its own: that takes {READY_FRAUDS} "
+        f"frauds and {READY_GENUINE} others that have matured. Its figures are those of {RULES}.",
+        "note": "never had a model of its own",
     }
 
 

@@ -30,6 +30,12 @@ from fraudstream.cli import (
 )
 from fraudstream.errors import FraudstreamError
 
+# kafka-python 3.0 reads a byte of each answer inside an `assert`, which an optimizing interpreter drops.
+_NO_ASSERTIONS = (
+    "PYTHONOPTIMIZE (or python -O) takes out what the Kafka client needs, so that Kafka would seem not to "
+    "answer: unset it."
+)
+
 app = typer.Typer(
     help="Real-time bank fraud detection on Kafka.",
     no_args_is_help=True,
@@ -55,6 +61,9 @@ app.add_typer(dev.app, name="dev")
 
 def main() -> None:
     """Run the command line; what a person can mend ends in one line on standard error."""
+    if sys.flags.optimize:
+        typer.echo(_NO_ASSERTIONS, err=True)
+        sys.exit(2)
     try:
         app()
     except FraudstreamError as error:

@@ -105,11 +105,15 @@ def _progress_bars() -> Iterator[Told]:
         yield tell
 
 
+def _named(candidate: dict[str, Any]) -> str:
+    return f"{candidate['name']} ({candidate['note']})" if "note" in candidate else str(candidate["name"])
+
+
 def _table(report: dict[str, Any]) -> Table:
     """The figures, means over the folds."""
     from rich.table import Table  # noqa: PLC0415 - see the package's docstring
 
     table = Table("candidate", *report["measures"])
     for each in report["candidates"]:
-        table.add_row(each["name"], *(f"{each['mean'][name]:.4f}" for name in report["measures"]))
+        table.add_row(_named(each), *(f"{each['mean'][name]:.4f}" for name in report["measures"]))
     return table

@@ -29,10 +29,11 @@ def show_settings(*, as_json: AsJson = False) -> None:
 
 @app.command()
 def check() -> None:
-    """Read the settings; a wrong one is named in a sentence, with exit status 2."""
+    """Read the settings, and let librdkafka judge its own; a wrong one is named, with exit status 2 or 1."""
+    from fraudstream.preflight import expect_client  # noqa: PLC0415 - see the package's docstring
     from fraudstream.settings import load_settings  # noqa: PLC0415
 
-    load_settings()
+    expect_client(load_settings().kafka)
     say("The settings are right.")
 
 

@@ -29,7 +29,7 @@ def check(*, as_json: AsJson = False) -> None:
     """Say each way in which the topics are not what the service needs; exit status 1 when there is one."""
     from fraudstream.kafka_admin import kafka_admin  # noqa: PLC0415
     from fraudstream.settings import load_settings  # noqa: PLC0415
-    from fraudstream.topics import differences, read_topics  # noqa: PLC0415
+    from fraudstream.topics import differences, read_topics, unprotected  # noqa: PLC0415
 
     settings = load_settings()
     specs = settings.topics.specs()
@@ -40,4 +40,6 @@ def check(*, as_json: AsJson = False) -> None:
         emit({"difference": sentence}) if as_json else typer.echo(sentence)
     if found:
         raise typer.Exit(1)
+    for sentence in unprotected(specs, states):
+        say(sentence)
     say(f"All {len(specs)} topics are as they should be.")

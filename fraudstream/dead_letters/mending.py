@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from confluent_kafka import Message
 
 from agents.dead_letters import as_it_came
-from fraudstream.compose import admission
+from fraudstream.compose import admission, privacy
 from fraudstream.dead_letters.errors import DeadLettersRefused
 from fraudstream.dead_letters.letters import REPLAY_HEADER
 from schemas.errors import ErrorType, InvalidMessage
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 _EDIT: Final = "edit the value (`replay PLACE --value FILE`)"
 
 HOW_TO_MEND: Final[Mapping[ErrorType, str]] = {
+    ErrorType.NO_VALUE: "It is a tombstone, which says nothing here: nothing is lost, so leave it.",
     ErrorType.NOT_JSON: f"Mend the sender's encoding; then {_EDIT}.",
     ErrorType.TOO_LARGE: f"Take out what the contract does not know; then {_EDIT}.",
     ErrorType.TOO_DEEP: f"Take out the nested part; then {_EDIT}.",
@@ -42,8 +43,13 @@ HOW_TO_MEND: Final[Mapping[ErrorType, str]] = {
         f"or {_EDIT}."
     ),
     ErrorType.PAN: (
-        "Put a token or keyed hash in the place of the card number, at the sender first; then replay it with "
+        "Put a token or keyed hash in the place of the card number, at the sender first (a hash of 32 "
+        "hexadecimal digits always passes, where an id only looks like one); then replay it with "
         "`--value FILE`, and with `--key TOKEN` where the key was the number."
+    ),
+    ErrorType.IBAN: (
+        "Put a token or keyed hash in the place of the IBAN, at the sender first; then replay it with "
+        "`--value FILE`, and with `--key TOKEN` where the key was the IBAN."
     ),
     ErrorType.EMPTY_KEY: "Have the sender set the key; then replay it with `--key TOKEN`.",
     ErrorType.KEY_MISMATCH: "Have the sender set the key right; then replay it with `--key TOKEN`.",
@@ -103,11 +109,12 @@ class Mender:
     """
 
     def __init__(self, settings: Settings, fetch: Fetch) -> None:
-        topics = settings.topics.names()
+        topics, rules = settings.topics.names(), privacy(settings)
         self._fetch = fetch
+        self._card_prefixes = rules.card_prefixes
         self._checks: Mapping[str, Callable[[Message], object]] = {
             topics.transactions: admission(settings).admit,
-            topics.labels: lambda message: decode_label(message.value() or b""),
+            topics.labels: lambda message: decode_label(message.value() or b"", rules),
         }
 
     def mend(self, letter: Letter, mend: Mend) -> Mended:
@@ -154,7 +161,7 @@ class Mender:
                 f"{letter.why.offset} of partition {letter.why.partition}: have it sent again by its sender."
             )
         key = found.key()
-        if mend.key is None and contains_pan(key or b""):
+        if mend.key is None and contains_pan(key or b"", self._card_prefixes):
             raise DeadLettersRefused(f"The key of {letter.place} is a card number: give a token with --key.")
         return as_it_came(found) if letter.is_omitted else letter.came._replace(key=key)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fraudstream.doctor.finding import Finding, problem, warning, well
+from fraudstream.kafka_admin import describe_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +21,7 @@ _MS = 1000
 
 def check_version(admin: KafkaAdminClient, settings: Settings) -> Iterator[Finding]:
     """The brokers' number and version, against what the delivery mode needs."""
-    brokers = admin.describe_cluster()["brokers"]
+    brokers = describe_cluster(admin)["brokers"]
     version = admin.get_broker_version_data(brokers[0]["broker_id"]).broker_version
     seen = f"Kafka {'.'.join(map(str, version))} answers at {settings.kafka.bootstrap_servers}"
     if settings.delivery.mode == "exactly-once" and version < _EXACTLY_ONCE_SINCE:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kafka.admin import ConfigResource, ConfigResourceType
 
 from fraudstream.doctor.finding import Finding, problem, warning, well
+from fraudstream.kafka_admin import describe_cluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +39,7 @@ def check_limits(admin: KafkaAdminClient, settings: Settings) -> Iterator[Findin
 
 
 def _brokers(admin: KafkaAdminClient) -> list[Mapping[str, int]]:
-    brokers: list[Mapping[str, int]] = admin.describe_cluster()["brokers"]
+    brokers: list[Mapping[str, int]] = describe_cluster(admin)["brokers"]
     return brokers
 
 

@@ -20,6 +20,7 @@ from kafka.errors import (
 
 from fraudstream.doctor.access_rules import allowed, kafka_word, read_rules
 from fraudstream.doctor.finding import Finding, problem, warning, well
+from fraudstream.kafka_admin import describe_cluster
 from fraudstream.rights import Kind, Operation, Pattern, Right, Role, rights
 
 if TYPE_CHECKING:
@@ -131,7 +132,7 @@ def _asked(admin: KafkaAdminClient, needed: Iterable[Right]) -> Iterator[_Seen]:
         Kind.TOPIC: lambda right: _topic(right, topics[right.name]),
         Kind.GROUP: lambda right: _group(admin, right),
         Kind.TRANSACTIONAL_ID: lambda right: _transactional_id(admin, right),
-        Kind.CLUSTER: lambda right: _Seen(right, _operations(admin.describe_cluster())),
+        Kind.CLUSTER: lambda right: _Seen(right, _operations(describe_cluster(admin))),
     }
     return (seen for right in needed if (seen := ask[right.kind](right)) is not None)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fraudstream.doctor.finding import Finding, problem, warning, well
-from fraudstream.topics import differences, read_topics
+from fraudstream.topics import differences, read_topics, unprotected
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -43,6 +43,7 @@ def check_topics(admin: KafkaAdminClient, settings: Settings) -> Iterator[Findin
     found = [
         problem("topics", each) for each in differences(seen, states, settings.topics.replication_factor)
     ]
+    found += [warning("topics", each) for each in unprotected(seen, states)]
     found += [*_retention(states, settings), *_time(states, settings), *_elections(states)]
     yield from found or [well("topics", f"All {len(seen)} topics are as they should be.")]
 

@@ -11,7 +11,8 @@ from pydantic_core import from_json
 
 from fraudstream.settings.section import Section
 
-_ADDRESS = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}")
+_ADDRESS = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):(\d{1,5})", re.ASCII)
+_LAST_PORT = 65_535
 
 # librdkafka properties that settings of their own hold, or that the delivery guarantees rest on.
 _RESERVED = frozenset(
@@ -49,9 +50,12 @@ _CREDENTIALS = ("sasl.", "ssl.")
 
 
 def _addresses(text: str) -> str:
-    wrong = [address for address in text.split(",") if not _ADDRESS.fullmatch(address.strip())]
-    if wrong:
-        raise ValueError(f"each address must be host:port, parted by commas, and {wrong[0].strip()!r} is not")
+    for address in map(str.strip, text.split(",")):
+        match = _ADDRESS.fullmatch(address)
+        if match is None:
+            raise ValueError(f"each address must be host:port, parted by commas, and {address!r} is not")
+        if not 0 < int(match[1]) <= _LAST_PORT:
+            raise ValueError(f"a port is a number from 1 to {_LAST_PORT}, and that of {address!r} is not")
     return text
 
 

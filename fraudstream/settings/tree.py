@@ -18,6 +18,7 @@ from fraudstream.settings.sections import (
     LabellingSettings,
     LearningSettings,
     LogSettings,
+    PrivacySettings,
     ScoringSettings,
     TopicSettings,
     WorkerSettings,
@@ -46,6 +47,7 @@ class Settings(BaseSettings):
     topics: TopicSettings = TopicSettings()
     delivery: DeliverySettings = DeliverySettings()
     scoring: ScoringSettings = ScoringSettings()
+    privacy: PrivacySettings = PrivacySettings()
     labelling: LabellingSettings = LabellingSettings()
     learning: LearningSettings = LearningSettings()
     worker: WorkerSettings = WorkerSettings()

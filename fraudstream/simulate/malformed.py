@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 Fields = dict[str, object]
 
+_EXAMPLE_IBAN = "DE89370400440532013000"  # of the registry
 _TEST_CARD_NUMBER = "4111111111111111"  # the card network's published number for tests; nobody's card
 _TOO_MANY_BYTES = 100_000
 _TOO_MANY_LEVELS = 5_000
@@ -112,6 +113,14 @@ def _pan(fields: Fields, names: _Names) -> tuple[bytes, bytes]:
     return _record(fields | {names.subject: _TEST_CARD_NUMBER}, names)
 
 
+def _iban(fields: Fields, names: _Names) -> tuple[bytes, bytes]:
+    return _record(fields | {names.subject: _EXAMPLE_IBAN}, names)
+
+
+def _no_value(fields: Fields, names: _Names) -> tuple[bytes, bytes]:
+    return _record(fields, names)[0], b""
+
+
 def _empty_key(fields: Fields, _names: _Names) -> tuple[bytes, bytes]:
     return b"", orjson.dumps(fields)
 
@@ -122,6 +131,7 @@ def _key_mismatch(fields: Fields, names: _Names) -> tuple[bytes, bytes]:
 
 
 _FAULTS: Final[Mapping[ErrorType, Callable[[Fields, _Names], tuple[bytes, bytes]]]] = {
+    ErrorType.NO_VALUE: _no_value,
     ErrorType.NOT_JSON: _not_json,
     ErrorType.TOO_LARGE: _too_large,
     ErrorType.TOO_DEEP: _too_deep,
@@ -133,6 +143,7 @@ _FAULTS: Final[Mapping[ErrorType, Callable[[Fields, _Names], tuple[bytes, bytes]
     ErrorType.INVALID_TIME: _invalid_time,
     ErrorType.FUTURE_TIME: _future_time,
     ErrorType.PAN: _pan,
+    ErrorType.IBAN: _iban,
     ErrorType.EMPTY_KEY: _empty_key,
     ErrorType.KEY_MISMATCH: _key_mismatch,
 }

@@ -80,7 +80,7 @@ def test_a_bad_label_is_a_dead_letter_and_the_next_is_taken(
     app = taken(*(record(i, key=None, value=value) for i, value in enumerate([*bad, label()])))
     letters = app.on("dead-letters")
     assert [(put.key, put.value) for put in letters] == [(None, value) for value in bad]
-    types = ["not-json", "not-json", "unknown-code", "invalid-time"]
+    types = ["no-value", "not-json", "unknown-code", "invalid-time"]
     assert [put.headers["fraudstream-error-type"] for put in letters] == [each.encode() for each in types]
     assert {put.headers["__connect.errors.connector.name"] for put in letters} == {b"intake"}
     assert len(app.on("labels.keyed")) == 1

@@ -111,7 +111,7 @@ def test_junk_is_a_dead_letter_and_what_stands_beside_it_is_taken(
     assert [put.headers["fraudstream-error-type"] for put in letters] == [
         b"not-json",
         b"missing-field",
-        b"not-json",
+        b"no-value",
     ]
     assert len(examples(running.app)) == 1
 

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
+import pkgutil
 from typing import TYPE_CHECKING
 
 import pytest
 
+import agents
+import fraudstream
+import models
+import schemas
 from agents.model_store import ForeignModelError, ModelFile
+from agents.runtime.errors import sentence
+from agents.telemetry.hiding import Hiding
 from tests.models.model_cases import KEY, contents, example, new_model
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from models.online_model import OnlineModel
@@ -84,3 +93,30 @@ def test_an_altered_file_is_refused(path: Path, place: int) -> None:
     path.write_bytes(content)
     with pytest.raises(ForeignModelError):
         ModelFile(path, KEY).read()
+
+
+def test_every_error_of_ours_says_that_its_text_is_for_people() -> None:
+    for package in (schemas, models, agents, fraudstream):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+    ours = [
+        each
+        for each in _below(Exception)
+        if each.__module__.partition(".")[0] in {"schemas", "models", "agents", "fraudstream"}
+    ]
+    assert ForeignModelError in ours
+    assert [each for each in ours if not getattr(each, "is_for_people", False)] == []
+
+
+def test_the_sentence_of_a_foreign_checkpoint_is_shown() -> None:
+    said = "the file is not signed with the key: set it"
+    assert sentence(ForeignModelError(said)) == f"ForeignModelError: {said}"
+    assert Hiding(b"key").named(ForeignModelError(said)) == f"ForeignModelError: {said}"
+    assert said not in Hiding(b"key").named(ValueError(said))
+
+
+def _below(kind: type[BaseException]) -> Iterator[type[BaseException]]:
+    for each in kind.__subclasses__():
+        yield each
+        yield from _below(each)

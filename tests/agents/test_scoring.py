@@ -154,7 +154,7 @@ def test_a_bad_record_is_a_dead_letter_and_the_others_of_its_chunk_are_scored(
     bind()
     run(app, record(0), record(1, value=b"?"), record(2, value=None), record(3, transaction_id="t-2"))
     assert [score.source.offset for score in scores(app)] == [0, 3]
-    assert errors(app) == [b"not-json", b"not-json"]
+    assert errors(app) == [b"not-json", b"no-value"]
 
 
 def test_a_chunk_of_bad_records_alone_is_no_score_and_no_failure(

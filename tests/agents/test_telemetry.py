@@ -113,6 +113,7 @@ def tell_everything(telemetry: Telemetry) -> None:
     telemetry.transactions_skipped("repeat")
     telemetry.labels_accepted([label()])
     telemetry.dead_lettered("transactions", ErrorType.NOT_JSON, "is not JSON", partition=0, offset=1)
+    telemetry.card_number_passed_over()
     telemetry.model_loaded("forest@12")
     telemetry.broadcast_applied("reputations", 2)
     telemetry.broadcast_refused("models", ErrorType.INVALID_TYPE, "is refused", partition=0, offset=1)

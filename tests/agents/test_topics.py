@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from agents.runtime.options import DeliveryOptions
 from agents.topics import Topics, TopicSpec, topic_specs
 from models.labelling import LabellingRules
+from schemas.decoding import MAX_BYTES
 
 counts = st.integers(1, 500)
 
@@ -52,8 +53,15 @@ def test_nothing_that_was_written_to_controls_is_ever_dropped() -> None:
 
 
 def test_a_dead_letter_has_room_for_the_largest_message_and_its_headers() -> None:
+    assert specs_by_name()["dead-letters"].max_message_bytes >= 2 * MAX_BYTES
+
+
+def test_what_others_write_to_is_protected() -> None:
     specs = specs_by_name()
-    assert specs["dead-letters"].max_message_bytes >= specs["transactions"].max_message_bytes + 500_000
+    assert {name for name, spec in specs.items() if spec.is_foreign} == {"transactions", "labels"}
+    for name in ("transactions", "labels"):
+        assert specs[name].protection()["compression.type"] == "snappy"
+        assert specs[name].protection()["message.timestamp.after.max.ms"] == "300000"
 
 
 def test_a_snapshot_of_a_grown_model_is_one_record() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -32,6 +32,7 @@ class Client:
     """Asks one server, as somebody with these credentials."""
 
     def __init__(self, port: int, tls: ssl.SSLContext | None) -> None:
+        self.port = port
         self._base = f"{'http' if tls is None else 'https'}://localhost:{port}"
         self._tls = tls or False
 
@@ -217,3 +218,18 @@ def test_a_certificate_that_cannot_be_used_is_one_sentence(
     with pytest.raises(CertificateRefused, match=rf"^[^\n]*{says}[^\n]*\.$") as refused:
         server_tls(tls(certificates, **changes))
     assert "wrong-wrong" not in str(refused.value)
+
+
+async def test_two_hundred_idle_connections_take_no_probe_away() -> None:
+    async with guarded() as prober, AsyncExitStack() as strangers:
+        readers = []
+        for number in range(200):
+            reader, writer = await asyncio.open_connection("localhost", prober.port)
+            readers.append(reader)
+            strangers.callback(writer.close)
+            if number % 2:
+                writer.write(b"GET /livez HTTP/1.1\r\n")  # and the rest never comes
+        for path in ("/livez", "/readyz"):
+            assert await asyncio.wait_for(prober.status(path), 2) == 200
+        await asyncio.sleep(0.2)
+        assert sum(reader.at_eof() for reader in readers) >= 180

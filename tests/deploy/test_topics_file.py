@@ -13,6 +13,7 @@ import yaml
 from agents.topics import Topics
 from fraudstream.rights import Kind, Role, rights
 from fraudstream.settings import Settings
+from fraudstream.topics import full_config
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 FILE = DEPLOY / "topics.yaml"
@@ -56,7 +57,7 @@ def test_every_topic_is_there_with_three_copies_of_which_one_may_be_missing(
     for name, topic in found.items():
         assert topic["partitions"] == specs[name].partitions
         assert topic["replicas"] == 3
-        assert topic["config"] == specs[name].config() | {"min.insync.replicas": "2"}
+        assert topic["config"] == full_config(specs[name], 3)
 
 
 def test_every_role_is_there_with_exactly_its_rights(documents: list[dict[str, Any]]) -> None:

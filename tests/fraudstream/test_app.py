@@ -201,3 +201,10 @@ def test_each_partition_has_a_policy_of_its_own() -> None:
 def test_admission_follows_the_settings() -> None:
     chosen = admission(Settings(scoring={"future_skew_seconds": 5, "key_mismatch": "score"}))
     assert (chosen.future_skew, chosen.key_mismatch) == (5, "score")
+
+
+def test_privacy_follows_the_settings() -> None:
+    own = {"card_prefixes": "123456,4029", "unknown_fields": "refuse"}
+    chosen = admission(Settings(privacy=own)).privacy
+    assert (chosen.card_prefixes, chosen.unknown_fields) == ((b"123456", b"4029"), "refuse")
+    assert admission(Settings()).privacy.unknown_fields == "count"

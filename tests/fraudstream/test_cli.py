@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 import sys
 from typing import TYPE_CHECKING
 
@@ -128,3 +129,26 @@ def test_ctrl_c_waits_for_the_line_in_hand_and_comes_then() -> None:
         interrupted_line()
     assert written
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_an_interpreter_without_assertions_is_named_before_anything_runs() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-O", "-m", "fraudstream", "topics", "check"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 2
+    assert "PYTHONOPTIMIZE" in ran.stderr
+    assert len(ran.stderr.splitlines()) == 1
+
+
+def test_config_check_lets_librdkafka_judge_its_properties(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FRAUDSTREAM_KAFKA__CLIENT", '{"no.such.prop": "1"}')
+    monkeypatch.setattr(sys, "argv", ["fraudstream", "config", "check"])
+    with pytest.raises(SystemExit) as leaving:
+        main()
+    assert leaving.value.code == 1
+    assert 'No such configuration property: "no.such.prop"' in capsys.readouterr().err

@@ -76,8 +76,8 @@ def test_each_command_tells_one_control_and_shows_it(
     [
         (("policy", "fixed-threshold", "--review", "0.7", "--decline", "0.6"), "thresholds must ascend"),
         ((*BUDGET[:-1], "0.05"), "thresholds must ascend"),
-        ((*FIXED, "--remark", "x" * 400), "remark: has a length or characters"),
-        (("clear", "--remark", "a\nb"), "remark: has a length or characters"),
+        ((*FIXED, "--remark", "x" * 400), "remark: must be 1 to 280 characters"),
+        (("clear", "--remark", "a\nb"), "remark: must be 1 to 280 characters"),
     ],
 )
 def test_what_scorers_would_refuse_is_not_told(

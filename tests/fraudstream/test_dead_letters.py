@@ -196,7 +196,7 @@ def test_a_mended_key_chooses_the_partition_and_a_mended_value_does_not() -> Non
     ("refused", "mend", "reason"),
     [
         (Record(its_value=b"?"), UNCHANGED, "not-json"),
-        (Record(its_value=None), UNCHANGED, "not-json"),
+        (Record(its_value=None), UNCHANGED, "no-value"),
         (Record(its_key=None), UNCHANGED, "empty-key"),
         (Record(its_key=b"card-2"), UNCHANGED, "key-mismatch"),
         (Record(its_value=b"?"), Mend(value=orjson.dumps(GOOD | {"card_id": "card-2"})), "key-mismatch"),

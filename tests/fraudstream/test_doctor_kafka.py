@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from kafka.errors import IncompatibleBrokerVersion
@@ -11,9 +11,13 @@ from fraudstream.doctor import Severity
 from fraudstream.doctor.clock import check_clock, check_senders
 from fraudstream.doctor.limits import check_limits
 from fraudstream.doctor.topics import check_replicas, check_topics
+from fraudstream.kafka_admin import describe_cluster
 from fraudstream.settings import Settings
 from fraudstream.topics import needed_config
 from tests.fraudstream.doctor_answers import FakeAdmin, ill, values
+
+if TYPE_CHECKING:
+    from kafka.admin import KafkaAdminClient
 
 DAY_MS = 86_400_000
 SPECS = {spec.name: spec for spec in Settings().topics.specs()}
@@ -214,3 +218,32 @@ def test_a_sender_that_is_ahead_is_told(newest_ms: int, count: int) -> None:
     )
     assert len(ill(check_senders(admin, Settings(), clock=lambda: 1_000.0))) == count
     assert [*check_senders(FakeAdmin(list_topics=[]), Settings())] == []
+
+
+def test_a_broker_before_kafka_3_7_is_described_though_it_lacks_a_field() -> None:
+    """kafka-python takes a field for granted that such a broker does not send."""
+    brokers = [{"broker_id": 1}]
+
+    class Manager:
+        def run(self, send: Any, request: Any) -> Any:
+            assert send == self.send
+            assert request.include_cluster_authorized_operations
+            return self
+
+        def send(self) -> None:
+            """Send a request."""
+
+        def to_dict(self) -> dict[str, Any]:
+            return {"brokers": brokers, "authorized_operations": ["READ"]}
+
+    class OlderBroker:
+        _manager = Manager()
+
+        def describe_cluster(self) -> Any:
+            return {"brokers": brokers}.pop("endpoint_type")
+
+        def _process_acl_operations(self, answer: dict[str, Any]) -> None:
+            answer["processed"] = True
+
+    answer = describe_cluster(cast("KafkaAdminClient", OlderBroker()))
+    assert (answer["brokers"], answer["processed"]) == (brokers, True)

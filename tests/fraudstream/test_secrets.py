@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fraudstream.cli import app
+from fraudstream.preflight import ClientRefused
 from fraudstream.settings import Settings, SettingsError, load_settings
 from fraudstream.settings.names import secrets, variable
 from tests.fraudstream.settings_loading import load, refusal
@@ -59,11 +60,17 @@ def test_every_secret_was_planted(settings: Settings) -> None:
         assert all(PLANTED in each.get_secret_value() for each in found), (section, name)
 
 
-@pytest.mark.parametrize("command", [["config", "show"], ["config", "show", "--json"], ["config", "check"]])
+@pytest.mark.parametrize("command", [["config", "show"], ["config", "show", "--json"]])
 def test_no_command_shows_a_secret(settings: Settings, command: list[str]) -> None:
     result = CliRunner().invoke(app, command, catch_exceptions=False)
     assert result.exit_code == 0
     assert PLANTED not in result.output + repr(settings) + str(settings) + settings.model_dump_json()
+
+
+def test_what_librdkafka_says_of_the_settings_shows_no_secret(settings: Settings) -> None:
+    with pytest.raises(ClientRefused) as refused:  # the planted files are no certificates
+        CliRunner().invoke(app, ["config", "check"], catch_exceptions=False)
+    assert PLANTED not in str(refused.value) + repr(settings)
 
 
 @pytest.mark.parametrize("secret", sorted(secrets()), ids=variable)

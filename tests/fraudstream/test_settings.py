@@ -84,6 +84,10 @@ def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) ->
             {"KAFKA__BOOTSTRAP_SERVERS": "a:1,b"},
             "FRAUDSTREAM_KAFKA__BOOTSTRAP_SERVERS: each address must be host:port",
         ),
+        (
+            {"KAFKA__BOOTSTRAP_SERVERS": "a:1,b:99999"},
+            "FRAUDSTREAM_KAFKA__BOOTSTRAP_SERVERS: a port is a number from 1 to 65535, and that of 'b:99999'",
+        ),
         ({"KAFKA__CLIENT": "{"}, "FRAUDSTREAM_KAFKA__CLIENT: it must be a JSON object of strings"),
         ({"KAFKA__CLIENT": '{"isolation.level": "x"}'}, "isolation.level must not be set here"),
         ({"KAFKA__SSL_CA_FILE": "/no/such.pem"}, "FRAUDSTREAM_KAFKA__SSL_CA_FILE is '/no/such.pem'"),

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Made = tuple[bytes | None, bytes | None]
 
 PAN = "4111111111111111"  # the card network's published number for tests
+IBAN = "DE89370400440532013000"  # the registry's example
 SENT_AT_MS = 1_790_000_000_000
 """When records are sent, unless their timestamp is mutated; after all that valid messages tell of."""
 TIMES = (
@@ -54,7 +55,19 @@ TEXTS = (
         "\x7f",
         "\x85",
     ),
-    *("a" * 64, "a" * 65, "a" * 128, "a" * 129, "a" * 5_000, "'; --", "{{7*7}}", "../../x", "\u2028", PAN),
+    *(
+        "a" * 64,
+        "a" * 65,
+        "a" * 128,
+        "a" * 129,
+        "a" * 5_000,
+        "'; --",
+        "{{7*7}}",
+        "../../x",
+        "\u2028",
+        PAN,
+        IBAN,
+    ),
 )
 TIMESTAMPS = (0, 1, 10**9, 1_772_000_000_000, 2**31, 253_402_300_799_999, 2**53, 2**62)
 _VALUES = re.compile(rb'"[a-z_]+":("[^"]*"|[0-9.]+|true|false|null)')

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from schemas.decoding import MAX_BYTES, MAX_DEPTH
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.label import decode_label
+from schemas.privacy import Privacy, UnknownFields
 from schemas.transaction import decode_transaction
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
@@ -134,3 +135,92 @@ def test_a_name_that_occurs_twice_is_always_found_and_one_that_does_not_is_never
 
 def test_unknown_fields_are_ignored() -> None:
     assert decode_transaction(CARD[:-1] + b',"new":{"a":1}}') == decode_transaction(CARD)
+
+
+WITH_CARD_NUMBER = [
+    CARD[:-1] + b',"pan":"4111111111111111"}',
+    CARD[:-1] + b',"pan":4111111111111111}',
+    CARD[:-1] + b',"acquirer":{"card":["4111.1111.1111.1111"]}}',
+    CARD[:-1] + ',"note":"\uff14111111111111111"}'.encode(),
+]
+
+
+@pytest.mark.parametrize("data", WITH_CARD_NUMBER)
+def test_a_card_number_in_an_unknown_field_is_refused_counted_or_ignored_as_the_setting_says(
+    data: bytes,
+) -> None:
+    counted: list[None] = []
+
+    def take(rule: UnknownFields) -> object:
+        return decode_transaction(data, Privacy(unknown_fields=rule, count=lambda: counted.append(None)))
+
+    assert take(UnknownFields.IGNORE) == decode_transaction(CARD)
+    assert counted == []
+    assert take(UnknownFields.COUNT) == decode_transaction(CARD)
+    assert len(counted) == 1
+    with pytest.raises(InvalidMessage) as refused:
+        take(UnknownFields.REFUSE)
+    assert refused.value.error_type is ErrorType.PAN
+    assert len(counted) == 1
+
+
+def test_unknown_fields_without_a_card_number_are_taken_whatever_the_setting_says() -> None:
+    data = (
+        CARD[:-1]
+        + b',"latitude":48.85661400000001,"reference":"612345678901234","when":"2026-11-24 10:15:30"}'
+    )
+    assert decode_transaction(data, Privacy(unknown_fields=UnknownFields.REFUSE)) == decode_transaction(CARD)
+
+
+@pytest.mark.parametrize("field", ["card_id", "transaction_id", "pan"])
+def test_the_bank_s_own_card_numbers_are_refused_wherever_they_stand(field: str) -> None:
+    data = json.dumps(json.loads(CARD) | {field: "1234567812345670"}).encode()
+    rules = Privacy(card_prefixes=(b"123456",), unknown_fields=UnknownFields.REFUSE)
+    decode_transaction(data)
+    with pytest.raises(InvalidMessage) as refused:
+        decode_transaction(data, rules)
+    assert refused.value.error_type is ErrorType.PAN
+
+
+def test_nothing_looks_into_a_message_above_the_largest_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(*_: object) -> bool:
+        raise AssertionError
+
+    monkeypatch.setattr("schemas.decoding.contains_pan", look)
+    error = refusal(b"4111 " * 12_000_000)
+    assert error is not None
+    assert error.error_type is ErrorType.TOO_LARGE
+
+
+def test_a_tombstone_is_told_from_a_wrong_encoding() -> None:
+    error = refusal(b"")
+    assert error is not None
+    assert (error.error_type, error.reason) == (ErrorType.NO_VALUE, "the record has no value (a tombstone)")
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("merchant_id", "123456789012   "), ("merchant_id", "Caf\u00e9"), ("terminal_id", "")],
+)
+def test_a_padded_or_empty_identifier_is_refused_with_its_rule(field: str, value: str) -> None:
+    error = refusal(json.dumps(json.loads(CARD) | {field: value}).encode())
+    assert error is not None
+    assert (error.error_type, error.field) == (ErrorType.INVALID_VALUE, field)
+    assert error.reason == "must be 1 to 64 printable ASCII characters, with no space at either end"
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency"),
+    [("3000.00", "JPY"), ("5000.0000", "XOF"), ("12.5000", "EUR"), ("1.2340", "KWD"), ("0.000000", "EUR")],
+)
+def test_zeros_beyond_the_minor_units_say_nothing_and_pass(amount: str, currency: str) -> None:
+    data = json.dumps(json.loads(CARD) | {"amount": amount, "currency": currency}).encode()
+    taken = decode_transaction(data)
+    assert taken.currency == currency
+
+
+@pytest.mark.parametrize(("amount", "currency"), [("3000.10", "JPY"), ("12.5010", "EUR")])
+def test_decimals_beyond_the_minor_units_are_refused(amount: str, currency: str) -> None:
+    error = refusal(json.dumps(json.loads(CARD) | {"amount": amount, "currency": currency}).encode())
+    assert error is not None
+    assert error.error_type is ErrorType.INVALID_AMOUNT

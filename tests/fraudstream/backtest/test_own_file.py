@@ -17,6 +17,7 @@ from fraudstream.errors import FraudstreamError
 from models.decay import DAY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from fraudstream.backtest.dataset import Dataset
@@ -128,7 +129,7 @@ def test_a_wrong_mapping_is_one_sentence(tmp_path: Path, columns: str, words: st
         ({"WHEN": 1_704_110_400}, "event_time that is no time"),
         ({"EUR": "much"}, "an amount that is no number"),
         ({"EUR": -3}, "an amount that is negative"),
-        ({"BAD": "perhaps"}, "a fraud of 'perhaps': it must be true or false, 1 or 0"),
+        ({"BAD": "perhaps"}, "neither true nor false, 1 nor 0"),
         ({"CARD": ""}, "3 rows without subject"),
     ],
 )
@@ -155,3 +156,55 @@ def test_files_that_are_none_are_refused(tmp_path: Path) -> None:
     (tmp_path / "head.csv").write_text("ID,WHEN,CARD,SHOP,EUR,BAD\n")
     with pytest.raises(FraudstreamError, match="has no transactions"):
         load(tmp_path / "head.csv")
+
+
+CARD_NUMBER = "4111111111111111"
+
+
+@pytest.mark.parametrize("write", [write_csv, write_parquet])
+def test_rows_without_an_id_are_transactions_of_their_own(
+    write: Callable[[Path, list[dict[str, Any]]], Path], tmp_path: Path
+) -> None:
+    rows = [{**ROWS[0], "ID": name} for name in ("", "a", "", " ", "a")]
+    data = load(write(tmp_path / f"own.{'csv' if write is write_csv else 'parquet'}", rows))
+    assert (len(data), len(set(data.ids))) == (4, 4)
+    assert "1 rows with the id of an earlier one" in data.sentence
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            f"WHEN,EUR,CARD,SHOP,BAD\n2026-01-01 10:00:00,17.24,{CARD_NUMBER},M,0,a,b\n",
+            "a row has 7 fields where the header",
+        ),
+        (
+            f"WHEN;EUR;CARD;SHOP;BAD\n01.01.2026;26,55;{CARD_NUMBER};M;0\n",
+            "part fields by commas, not semicolons",
+        ),
+        (f"WHEN;EUR;CARD;SHOP;BAD\n01.01.2026;26;{CARD_NUMBER};M;0\n", "it has column 1"),
+        (
+            f"2026-01-01 10:00:00,17.24,{CARD_NUMBER},M,0\n2026-01-01 10:00:00,17.24,{CARD_NUMBER},M,0\n",
+            "it has column 1",
+        ),
+        (
+            f'WHEN,EUR,CARD,SHOP,BAD\n2026-01-01 10:00:00,"1{CARD_NUMBER[:3]},5",{CARD_NUMBER},M,0\n',
+            "decimals with a point",
+        ),
+        (f"WHEN,EUR,CARD,SHOP,BAD\n2026-01-01 10:00:00,17.24,c,M,{CARD_NUMBER}\n", "neither true nor false"),
+    ],
+)
+def test_what_cannot_be_read_is_said_without_a_word_of_it(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_text(text)
+    with pytest.raises(FraudstreamError, match=said) as refused:
+        load(path, "event_time=WHEN,amount=EUR,subject=CARD,counterparty=SHOP,fraud=BAD")
+    assert CARD_NUMBER not in str(refused.value)
+    assert refused.value.__suppress_context__ or refused.value.__context__ is None
+
+
+def test_a_file_of_another_encoding_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "own.csv"
+    path.write_bytes("WHEN,EUR,CARD,SHOP,BAD\n2026-01-01 10:00:00,1,Caf\u00e9,M,0\n".encode("cp1252"))
+    with pytest.raises(FraudstreamError, match="it is not UTF-8"):
+        load(path, "event_time=WHEN,amount=EUR,subject=CARD,counterparty=SHOP,fraud=BAD")

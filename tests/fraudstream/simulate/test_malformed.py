@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from fraudstream.simulate.world import SimulatedTransaction
 
 OUTSIDE_THE_VALUE = {ErrorType.FUTURE_TIME, ErrorType.EMPTY_KEY, ErrorType.KEY_MISMATCH}
+BY_POSITION = {ErrorType.INTERNAL_ERROR, ErrorType.UNREADABLE_BATCH, ErrorType.RECORDS_LOST}
 OF_BROADCAST = {
     ErrorType.BAD_SIGNATURE,
     ErrorType.OLD_VERSION,
@@ -56,12 +57,7 @@ def test_what_is_wrong_with_key_or_clock_is_a_valid_value_otherwise(
 
 
 def test_every_error_that_a_sender_of_transactions_can_cause_has_its_fault() -> None:
-    assert set(FAULTS) == set(ErrorType) - OF_BROADCAST - {
-        ErrorType.AMBIGUOUS_LABEL,
-        ErrorType.INTERNAL_ERROR,
-        ErrorType.RECORDS_LOST,
-        ErrorType.UNREADABLE_BATCH,
-    }
+    assert set(FAULTS) == set(ErrorType) - OF_BROADCAST - BY_POSITION - {ErrorType.AMBIGUOUS_LABEL}
 
 
 def test_no_copy_carries_the_id_of_a_transaction_of_the_world(transaction: SimulatedTransaction) -> None:

@@ -64,7 +64,7 @@ def test_malformed_messages_come_in_their_share_and_every_fault_in_turn() -> Non
     records = list(stream(WORLD, seed=1, malformed_share=0.05))
     bad = of_kind(records, RecordKind.MALFORMED)
     assert 0.03 < len(bad) / len(WORLD) < 0.07
-    assert len({record.value for record in bad}) == len(bad) > 2 * len(FAULTS)
+    assert len({(record.key, record.value, record.time) for record in bad}) == len(bad) > 2 * len(FAULTS)
 
 
 def test_malformed_messages_change_nothing_else() -> None:
