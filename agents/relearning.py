@@ -12,7 +12,7 @@ import asyncio
 import logging
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 import confluent_kafka as ck
 
@@ -45,6 +45,8 @@ class LearnerFailed(Exception):
         offset: where the example stands.
         is_of_example: whether another try would fail again, and not because the machine has no room.
     """
+
+    is_for_people: ClassVar = True
 
     def __init__(self, offset: int, failure: Exception) -> None:
         super().__init__(f"the learner failed at the example at offset {offset} ({type(failure).__name__})")

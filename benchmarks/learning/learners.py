@@ -87,10 +87,12 @@ class Ours:
 
     def publish(self) -> tuple[bytes, bytes, float]:
         """Compile and seal; gives key and value of the record, and the seconds that took."""
-        began = time.perf_counter()
+        folded, began = len(self.scores), time.perf_counter()
         snapshot, onnx = self.model.snapshot(datetime.now(UTC))
         value = seal(snapshot, onnx, KEY)
-        return snapshot.scored_by.encode(), value, time.perf_counter() - began
+        seconds = time.perf_counter() - began
+        del self.scores[folded:]  # those of the example rows that the snapshot describes
+        return snapshot.scored_by.encode(), value, seconds
 
 
 class RiverForest:
