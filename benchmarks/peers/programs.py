@@ -51,12 +51,13 @@ class Stage:
 
 @contextmanager
 def run_worker(stage: Stage, mode: Mode) -> Iterator[int]:
-    """A worker with default settings but thresholds and key, which finds the forest as a signed snapshot."""
+    """A worker with default settings but fixed thresholds and key, which finds the forest as a signed snapshot."""
     _publish(stage)
     calibrated = Calibration().apply(np.array([stage.forest.review, stage.forest.decline]))
     review, decline = calibrated.tolist()
     own = {
         "LEARNING__SIGNING_KEY": _KEY,
+        "SCORING__POLICY": "fixed",
         "SCORING__REVIEW_THRESHOLD": repr(review),
         "SCORING__DECLINE_THRESHOLD": repr(decline),
     }

@@ -123,9 +123,13 @@ class Service:
         return count
 
     def wait_until_processed(self, timeout: float = 120) -> None:
-        """Wait until the group has committed the end of `transactions` and `labels`."""
+        """Wait until the group has committed the end of `transactions` and `labels`, and readers see what it gave.
+
+        A broker ends a transaction partition by partition: offsets may be committed a moment before scores.
+        """
         wait_until(lambda: self.lag() == 0 or self._all_gone(), timeout, self.logs)
         assert self.lag() == 0, self.logs()
+        wait_until(self._is_readable, timeout, self.logs)
 
     def lag(self) -> int:
         """Records of `transactions` and `labels` that no worker has committed."""
@@ -146,10 +150,28 @@ class Service:
                 consumer.get_watermark_offsets(place, timeout=20)[1] - max(0, place.offset) for place in done
             )
 
+    def _is_readable(self) -> bool:
+        """Whether a reader of committed records gets everything that workers have sent."""
+        return self._output_ends("read_committed") == self._output_ends("read_uncommitted")
+
+    def _output_ends(self, isolation: str) -> list[int]:
+        with self._consumer("group", isolation) as consumer:
+            outputs = (
+                self.topics.scores,
+                self.topics.alerts,
+                self.topics.labels_keyed,
+                self.topics.dead_letters,
+            )
+            return [
+                consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=20)[1]
+                for topic in outputs
+                for p in consumer.list_topics(topic, timeout=20).topics[topic].partitions
+            ]
+
     @contextmanager
-    def _consumer(self, group: str) -> Iterator[Consumer]:
+    def _consumer(self, group: str, isolation: str = "read_uncommitted") -> Iterator[Consumer]:
         properties = {"bootstrap.servers": self.servers, "group.id": f"{self.prefix}{group}"}
-        consumer = Consumer({**properties, "isolation.level": "read_uncommitted"})
+        consumer = Consumer({**properties, "isolation.level": isolation})
         try:
             yield consumer
         finally:
