@@ -51,7 +51,7 @@ class Stage:
 
 @contextmanager
 def run_worker(stage: Stage, mode: Mode) -> Iterator[int]:
-    """A worker with default settings but fixed thresholds and key, which finds the forest as a signed snapshot."""
+    """A worker with fixed thresholds and a key of its own, which finds the forest as a signed snapshot."""
     _publish(stage)
     calibrated = Calibration().apply(np.array([stage.forest.review, stage.forest.decline]))
     review, decline = calibrated.tolist()

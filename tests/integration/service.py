@@ -123,7 +123,7 @@ class Service:
         return count
 
     def wait_until_processed(self, timeout: float = 120) -> None:
-        """Wait until the group has committed the end of `transactions` and `labels`, and readers see what it gave.
+        """Wait until the group has committed both input topics to their ends, and readers see what it gave.
 
         A broker ends a transaction partition by partition: offsets may be committed a moment before scores.
         """
