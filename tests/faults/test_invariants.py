@@ -90,7 +90,7 @@ def right() -> Evidence:
     (bad,) = [record for record in records if record.key() is None]
     letter = dead_letter(bad, ErrorType.NOT_JSON, "is not JSON", agent="scoring")
     changelog = [
-        stored("scoring-changelog", n, key, seal_change(TRANSACTIONS_LOG, len(records), payload))
+        stored("scoring-changelog", n, key, seal_change(0, len(records), payload))
         for n, (key, payload) in enumerate(state.changes())
     ]
     settings = Settings()
