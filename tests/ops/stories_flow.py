@@ -12,6 +12,7 @@ from tests.ops.story import (
     WORKER,
     Case,
     broadcast_refused,
+    counted,
     counter,
     gauge,
     refused,
@@ -49,7 +50,25 @@ def _refusals(topic: str, accepted: str, *parts: tuple[float, int]) -> dict[str,
     }
 
 
+def _replays(*parts: tuple[float, int]) -> dict[str, str]:
+    """600 transactions a minute are scored, and so many passed over as read before."""
+    length = sum(samples for _, samples in parts)
+    replayed = SKIPPED.replace('reason="repeat"', 'reason="replay"')
+    return {**_arrivals((600, length)), replayed: counter(*parts)}
+
+
+def _amounts_unknown(*parts: tuple[float, int]) -> dict[str, str]:
+    """100 transactions a minute, and of how many the amount is not known."""
+    unknown = f"fraudstream_transactions_amount_unknown_total{{{WORKER}}}"
+    return {unknown: counter(*parts), ARRIVED: counter((100, sum(samples for _, samples in parts)))}
+
+
+def _unaccounted(*parts: tuple[float | None, int]) -> dict[str, str]:
+    return {f'fraudstream_unaccounted_records{{{WORKER},topic="transactions"}}': gauge(*parts)}
+
+
 _FIVES = DAY // 5
+_LOST = "fraudstream_records_lost_total"
 
 FLOW = (
     Case(
@@ -82,6 +101,47 @@ FLOW = (
         step=5,
         why="(never more than 5 a minute)",
     ),
+    Case(
+        "FraudstreamTransactionsStop",
+        _arrivals((3_000, 5 * _FIVES), (0, 2 * _FIVES), (3_000, 5 * _FIVES), (0, 2 * _FIVES)),
+        None,
+        12 * DAY + 6 * HOUR,
+        before=12 * DAY + 20,
+        step=5,
+        why="(a weekend like the one before)",
+    ),
+    Case(
+        "FraudstreamTransactionsStop",
+        _arrivals((3_000, 10 * _FIVES), (0, 12), (3_000, 12)),
+        10 * DAY + 30,
+        10 * DAY + 100,
+        before=10 * DAY + 10,
+        step=5,
+        why="(on a day like the week before)",
+    ),
+    Case("FraudstreamReplays", _replays((0, 30), (60, 15), (0, 30)), 44, 70, before=30),
+    Case(
+        "FraudstreamReplays",
+        _replays((0, 30), (450, 1), (0, 44)),
+        None,
+        70,
+        before=32,
+        why="(what a killed worker had in hand)",
+    ),
+    Case("FraudstreamAmountsUnknown", _amounts_unknown((0, 60), (10, 60), (0, 90)), 118, 200, before=60),
+    Case("FraudstreamAmountsUnknown", _amounts_unknown((4, 210)), None, 200, before=118),
+    Case("FraudstreamRecordsUnaccounted", _unaccounted((0, 10), (1, 5), (0, 30)), 12, 40, before=9),
+    Case(
+        "FraudstreamRecordsUnaccounted",
+        _unaccounted((0, 10), (-1, 5), (0, 30)),
+        12,
+        40,
+        before=9,
+        why="(more came out than went in)",
+    ),
+    Case("FraudstreamRecordsUnaccounted", _unaccounted((0, 45)), None, 40, before=12),
+    *counted("FraudstreamRecordsLost", _LOST, ',topic="transactions",error_type="records-lost"'),
+    *counted("FraudstreamRecordsLost", _LOST, ',topic="scores",error_type="unreadable-batch"', why="(ours)"),
     Case(
         "FraudstreamMessagesRefused",
         _refusals("transactions", ARRIVED, (0, 20), (1.2, 40), (0, 30)),

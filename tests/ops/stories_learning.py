@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.ops.story import ACCEPTED, DAY, HOUR, WORKER, Case, counter, gauge
+from dataclasses import replace
+
+from tests.ops.story import ACCEPTED, DAY, HOUR, WORKER, Case, counted, counter, gauge
 
 
 def _learnt(late: float, length: int, rate: float = 1) -> dict[str, str]:
@@ -19,6 +21,14 @@ def _versions(*, model: str, scorer: str, learner: str) -> dict[str, str]:
     return {
         f'fraudstream_model_version{{{WORKER},model="{model}"}}': scorer,
         'fraudstream_learner_version{job="fraudstream",instance="c",model="boost"}': learner,
+    }
+
+
+def _withheld(*parts: tuple[float, int]) -> dict[str, str]:
+    """Snapshots of each minute that are not published, none of which failed."""
+    return {
+        f"fraudstream_snapshots_withheld_total{{{WORKER}}}": counter(*parts),
+        f"fraudstream_snapshots_failed_total{{{WORKER}}}": counter((0, sum(samples for _, samples in parts))),
     }
 
 
@@ -44,6 +54,12 @@ LEARNING = (
         5 * DAY,
         before=4 * DAY,
         step=10,
+    ),
+    Case("FraudstreamSnapshotsWithheld", _withheld((0, 10), (1, 40), (0, 60)), 45, 90, before=38),
+    Case("FraudstreamSnapshotsWithheld", _withheld((0, 10), (1, 1), (0, 99)), None, 90, before=38),
+    *(
+        replace(case, ends=case.ends + HOUR)
+        for case in counted("FraudstreamTransactionsForgotten", "fraudstream_labelling_lost_total")
     ),
     Case(
         "FraudstreamPriorScores",

@@ -75,4 +75,16 @@ OBJECTIVES = (
         before=HOUR,
         why="(2 % set apart as internal-error)",
     ),
+    *(
+        Case(
+            f"Fraudstream{name}BudgetBurns{speed}",
+            _bad_share(bucket, (1, 2), (0, 3 * HOUR)),
+            None,
+            3 * HOUR,
+            before=1,
+            why="(the first two minutes after an install)",
+        )
+        for name, bucket in (("Scoring", WITHIN_10_S), ("Latency", WITHIN_50_MS))
+        for speed in ("Fast", "Slowly")
+    ),
 )

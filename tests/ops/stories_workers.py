@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.ops.story import HOUR, INFO, OTHER, STARTED, WORKER, Case, counter, gauge
+from tests.ops.story import HOUR, INFO, OTHER, STARTED, WORKER, Case, counted, counter, gauge
 
 
 def _check(check: str, *parts: tuple[float | None, int]) -> dict[str, str]:
@@ -34,12 +34,22 @@ def _commits(le: str, length: int, *parts: tuple[float, int]) -> dict[str, str]:
     }
 
 
+def _unserved(*parts: tuple[float | None, int]) -> dict[str, str]:
+    return {f'fraudstream_unserved_partitions{{{WORKER},topic="transactions"}}': gauge(*parts)}
+
+
+def _missing(*parts: tuple[float | None, int]) -> dict[str, str]:
+    return {f'fraudstream_topic_missing{{{WORKER},topic="transactions"}}': gauge(*parts)}
+
+
 def _failed_commits(*parts: tuple[float, int]) -> dict[str, str]:
     return {f'fraudstream_commits_total{{{WORKER},result="failed"}}': counter(*parts)}
 
 
 LEARNER = 'fraudstream_worker_info{job="fraudstream",instance="c",agents="labelling,reputation,learning"}'
 UP = f"up{{{WORKER}}}"
+_FLAPS = ((0, 3), (1, 1), (0, 2), (1, 1))
+"""What Prometheus sees of a worker that starts every few seconds."""
 STALL = f"fraudstream_progress_age_seconds{{{WORKER}}}"
 
 WORKERS = (
@@ -61,6 +71,22 @@ WORKERS = (
         before=15,
     ),
     Case("FraudstreamWorkerRestarts", {STARTED: gauge((1, 10), (600, 5), (900, 65))}, None, 60, before=25),
+    Case(
+        "FraudstreamWorkerRestarts",
+        {STARTED: gauge((1, 10), (600, 1), (None, 6), (950, 63)), UP: gauge((1, 10), *_FLAPS, (1, 60))},
+        20,
+        60,
+        before=10,
+        why="(31 starts in 400 s, two of them scraped)",
+    ),
+    Case(
+        "FraudstreamWorkerRestarts",
+        {STARTED: gauge((1, 10), (None, 2), (720, 30)), UP: gauge((1, 10), (0, 2), (1, 30))},
+        None,
+        40,
+        before=20,
+        why="(a rolling update)",
+    ),
     Case("FraudstreamWorkerStalls", {STALL: gauge((0, 5), (45, 2), (0, 10))}, 8, 15, before=4),
     Case("FraudstreamWorkerStalls", {STALL: gauge((0, 5), (29, 2), (0, 10))}, None, 15, before=8),
     Case("FraudstreamGroupUnsettled", _rebalances((0, 20), (0.5, 20), (0, 20)), 39, 57, before=20),
@@ -80,6 +106,12 @@ WORKERS = (
         before=6 * HOUR + 5,
         why="(counted twice while they move)",
     ),
+    Case("FraudstreamPartitionsUnserved", _unserved((0, 5), (2, 10), (0, 5)), 8, 17, before=5),
+    Case("FraudstreamPartitionsUnserved", _unserved((0, 20)), None, 17, before=5),
+    Case("FraudstreamTopicMissing", _missing((0, 5), (1, 10), (0, 5)), 8, 17, before=5),
+    Case("FraudstreamTopicMissing", _missing((0, 20)), None, 17, before=5),
+    *counted("FraudstreamTopicReplaced", "fraudstream_logs_replaced_total", ',topic="transactions"'),
+    *counted("FraudstreamPartitionOnTrial", "fraudstream_partition_trials_total", ',topic="transactions"'),
     Case("FraudstreamCommitsFail", _failed_commits((0, 5), (1, 1), (0, 30)), 10, 30, before=5),
     Case("FraudstreamCommitsFail", _failed_commits((0, 36)), None, 30, before=5),
     Case(

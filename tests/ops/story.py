@@ -79,6 +79,37 @@ def refused(topic: str, error_type: str) -> str:
     return f'fraudstream_dead_letters_total{{{WORKER},topic="{topic}",error_type="{error_type}"}}'
 
 
+def counted(alert: str, metric: str, labels: str = "", *, why: str = "") -> tuple[Case, ...]:
+    """Stories of an alert on one event: in a worker that runs, before its first scrape, and none."""
+    series = f"{metric}{{{WORKER}{labels}}}"
+    return (
+        Case(
+            alert,
+            {series: counter((0, 30), (1, 1), (0, 150)), STARTED: gauge((-9e9, 182))},
+            35,
+            60,
+            before=30,
+            why=why,
+        ),
+        Case(
+            alert,
+            {series: gauge((None, 30), (1, 151)), STARTED: gauge((None, 30), (1_800, 151))},
+            35,
+            50,
+            before=29,
+            why=f"{why} (before the first scrape)".strip(),
+        ),
+        Case(
+            alert,
+            {series: gauge((7, 181)), STARTED: gauge((-9e9, 181))},
+            None,
+            60,
+            before=35,
+            why=f"{why} (long ago)".strip(),
+        ),
+    )
+
+
 def broadcast_refused(topic: str, error_type: str) -> str:
     labels = f'{WORKER},topic="{topic}",error_type="{error_type}"'
     return f"fraudstream_broadcast_records_refused_total{{{labels}}}"
