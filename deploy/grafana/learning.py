@@ -171,6 +171,16 @@ def _models() -> tuple[Panel, ...]:
             Query(quantile(0.99, "fraudstream_snapshot_seconds"), "p99"),
             unit="s",
         ),
+        lines(
+            "Which models are not published?",
+            "Snapshots within 30 minutes that could not be made, or that scorers would refuse.",
+            *(
+                Query(f"sum by (job) (increase(fraudstream_snapshots_{what}_total{{{JOB}}}[30m]))", what)
+                for what in ("failed", "withheld")
+            ),
+            unit="short",
+            alerts=("FraudstreamSnapshotsWithheld",),
+        ),
     )
 
 
@@ -178,9 +188,12 @@ def _kept() -> tuple[Panel, ...]:
     return (
         lines(
             "How many transactions wait for their labels?",
-            "Kept on disk for LABELLING__KEEP_DAYS (45), some 350 to 530 bytes each.",
+            "Kept on disk for LABELLING__KEEP_DAYS (45), some 350 to 530 bytes each; and of an hour, those "
+            "that could not be read back.",
             Query(f"fraudstream_labelling_transactions{{{WORKER}}} > 0", "{{instance}}"),
+            Query(f"increase(fraudstream_labelling_lost_total{{{WORKER}}}[1h])", "lost at {{instance}}"),
             unit="short",
+            alerts=("FraudstreamTransactionsForgotten",),
         ),
         lines(
             "Does the disk of labelling last?",

@@ -106,7 +106,30 @@ def _flow() -> tuple[Panel, ...]:
             ),
             Query(per_second(ended, "topic", topic=".*transactions"), "refused of {{topic}}"),
             unit="ops",
-            alerts=("FraudstreamTransactionsStop",),
+            alerts=("FraudstreamTransactionsStop", "FraudstreamReplays"),
+        ),
+        lines(
+            "Which records are lost or left over?",
+            "Offsets passed over unread within 15 minutes, and records read that became nothing. Both are to "
+            "be 0.",
+            Query(
+                f"sum by (topic, error_type) (increase(fraudstream_records_lost_total{{{JOB}}}[15m])) > 0",
+                "lost of {{topic}}: {{error_type}}",
+            ),
+            Query(f"sum by (topic) (fraudstream_unaccounted_records{{{JOB}}})", "left over of {{topic}}"),
+            unit="short",
+            limit=Limit(1),
+            alerts=("FraudstreamRecordsLost", "FraudstreamRecordsUnaccounted"),
+        ),
+        lines(
+            "Which transactions are scored on less?",
+            "Transactions a second whose features something stood in for, that came without an amount which "
+            "can be compared, or that bear the id of another payment.",
+            Query(per_second("fraudstream_transactions_incomplete_total", "job"), "incomplete"),
+            Query(per_second("fraudstream_transactions_amount_unknown_total", "job"), "amount unknown"),
+            Query(per_second("fraudstream_transactions_id_reused_total", "job"), "id used before"),
+            unit="ops",
+            alerts=("FraudstreamAmountsUnknown",),
         ),
         lines(
             "How much waits in Kafka?",
@@ -173,6 +196,27 @@ def _workers() -> tuple[Panel, ...]:
             Query("group:fraudstream_assigned_partitions:sum", "all of {{group}}"),
             unit="short",
             alerts=("FraudstreamPartitionsUnowned",),
+        ),
+        lines(
+            "Which topics are not as they were?",
+            "Partitions without a place for their state, topics that are missing, and within 15 minutes: "
+            "partitions of a topic made anew, partitions whose records killed workers.",
+            Query(f"max by (topic) (fraudstream_unserved_partitions{{{JOB}}})", "{{topic}}: unserved"),
+            Query(f"max by (topic) (fraudstream_topic_missing{{{JOB}}})", "{{topic}}: missing"),
+            *(
+                Query(f"sum by (topic) (increase({counter}{{{JOB}}}[15m]))", f"{{{{topic}}}}: {what}")
+                for counter, what in (
+                    ("fraudstream_logs_replaced_total", "made anew"),
+                    ("fraudstream_partition_trials_total", "on trial"),
+                )
+            ),
+            unit="short",
+            alerts=(
+                "FraudstreamPartitionsUnserved",
+                "FraudstreamTopicMissing",
+                "FraudstreamTopicReplaced",
+                "FraudstreamPartitionOnTrial",
+            ),
         ),
         lines(
             "How often do partitions move?",
