@@ -56,6 +56,21 @@ def test_it_runs_as_a_number_without_rights_from_the_root_folder(instructions: l
     assert only(instructions, "WORKDIR")[-1] == "/"
 
 
+def test_its_heap_keeps_its_size_and_no_deployment_sets_another(
+    instructions: list[tuple[str, str]],
+) -> None:
+    set_here = dict(pair.split("=", 1) for rest in only(instructions, "ENV") for pair in rest.split())
+    heap = {name: value for name, value in set_here.items() if name.startswith("MALLOC_")}
+    mebibyte = str(2**20)
+    assert heap == {
+        "MALLOC_ARENA_MAX": "2",
+        "MALLOC_MMAP_THRESHOLD_": mebibyte,
+        "MALLOC_TRIM_THRESHOLD_": mebibyte,
+    }
+    deployments = [ROOT / "deploy" / "compose.yaml", *(ROOT / "deploy" / "chart").rglob("*.tpl")]
+    assert not [path for path in deployments if "MALLOC_" in path.read_text(encoding="utf-8")]
+
+
 def test_no_secret_is_set_in_it(instructions: list[tuple[str, str]]) -> None:
     names = {variable(path) for path in secrets()}
     text = " ".join(rest for word, rest in instructions if word in {"ENV", "ARG", "LABEL", "RUN"})
