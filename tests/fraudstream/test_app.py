@@ -88,6 +88,11 @@ def test_a_slot_is_a_lasting_place_in_the_group_and_a_lasting_transactional_id()
     assert options.producer_properties()["transactional.id"] == "risk-pod-3-0"
 
 
+def test_a_transaction_may_stay_open_for_longer_in_a_slot() -> None:
+    assert delivery_options(Settings(worker={"slot": "pod-3"})).transaction_timeout == 60.0
+    assert delivery_options(Settings()).transaction_timeout == 15.0
+
+
 def test_without_a_slot_each_worker_is_another_member() -> None:
     first, second = delivery_options(Settings()), delivery_options(Settings())
     assert "group.instance.id" not in first.consumer_properties()
