@@ -4,8 +4,9 @@ In: `transactions`, keyed by card or account. Out: a score for each transaction 
 that is not approved on `alerts`, a dead letter for each record that is no transaction.
 Remembers: the profile of each subject of its partitions and the decision policy's state, in a changelog.
 Promises: each record becomes a score, a dead letter, or a counted repeat; outputs, profiles and source
-offsets are committed together; under the same model and reputations the same records give the same scores. An erasure between
-the transactions takes its subject's profile away and goes on to `scores`, behind the scores before it.
+offsets are committed together; under the same model and reputations the same records give the same scores.
+An erasure between the transactions takes its subject's profile away and goes on to `scores`, behind the scores
+before it.
 """
 
 from __future__ import annotations
