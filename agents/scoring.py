@@ -5,8 +5,8 @@ that is not approved on `alerts`, a dead letter for each record that is no trans
 Remembers: the profile of each subject of its partitions and the decision policy's state, in a changelog.
 Promises: each record becomes a score, a dead letter, or a counted repeat; outputs, profiles and source
 offsets are committed together; under the same model and reputations the same records give the same scores.
-An erasure between the transactions takes its subject's profile away and goes on to `scores`, behind the scores
-before it.
+An erasure between the transactions takes its subject's profile away and goes on to `scores`, behind the
+scores before it.
 """
 
 from __future__ import annotations
