@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import orjson
 import pytest
 from confluent_kafka import Producer
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from faulty import read_committed
 from kafka import KafkaProducer
 from service import Service, service, wait_until
@@ -55,18 +54,8 @@ def running(kafka: object, tmp_path: Path) -> Iterator[Service]:
         yield service_
 
 
-def keep_what_is_sent(running: Service) -> None:
-    """Let the broker store batches as they come; one that packs them anew replaces what is not UTF-8."""
-    topic = ConfigResource(ResourceType.TOPIC, running.topics.transactions)
-    topic.add_incremental_config(
-        ConfigEntry("compression.type", "producer", incremental_operation=AlterConfigOpType.SET)
-    )
-    admin = AdminClient({"bootstrap.servers": running.servers})
-    admin.incremental_alter_configs([topic])[topic].result(20)
-
-
 def test_a_header_name_that_is_not_utf_8_stops_nobody(running: Service) -> None:
-    keep_what_is_sent(running)
+    running.keep_what_is_sent()
     running.start()
     producer = KafkaProducer(bootstrap_servers=running.servers)
     for value in (b"?", transaction("t-1"), transaction("t-2")):
