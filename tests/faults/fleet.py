@@ -204,6 +204,16 @@ class Fleet:
         )
         return done.stdout + done.stderr
 
+    def metric(self, name: str) -> list[float]:
+        """The values of a metric in all workers that run, whatever its labels."""
+        pages = (
+            fetch(worker.port, "/metrics") or "" for worker in self._workers.values() if worker.is_running
+        )
+        lines = (
+            line for page in pages for line in page.splitlines() if line.startswith((f"{name} ", f"{name}{{"))
+        )
+        return [float(line.rsplit(" ", 1)[1]) for line in lines]
+
     def said(self, name: str) -> str:
         """All that a worker's processes logged."""
         return self._workers[name].log.read_text(errors="replace")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from agents.topics import Topics
+    from tests.faults.records import Stored
     from tests.faults.scenario import Brokers, Mode, Scenario
 
 SIGNING_KEY: Final = "a key for faults alone"
@@ -52,6 +53,9 @@ class Ground:
         observer: what a reader of committed scores saw, and when.
         random: draws of the scenario's own.
         poison: values of `transactions` that make a worker fail, which are to become dead letters.
+        unreadable: places of `transactions` that nobody can unpack, which are to become dead letters.
+        deleted: records of `transactions` that the broker has deleted.
+        foreign: values that the scenario put on topics of the service's own.
         notes: sentences for the report.
         expectations: of this scenario alone, and whether each holds.
         calm_seconds: for which the flow goes on after the fault.
@@ -68,6 +72,9 @@ class Ground:
     observer: Observer
     random: Random
     poison: set[bytes] = field(default_factory=set)
+    unreadable: set[tuple[int, int]] = field(default_factory=set)
+    deleted: list[Stored] = field(default_factory=list)
+    foreign: set[bytes] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     expectations: dict[str, bool] = field(default_factory=dict)
     calm_seconds: float = 3.0

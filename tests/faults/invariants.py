@@ -22,11 +22,12 @@ from models.reputation_ledger import ReputationLedger
 from models.signing import unseal
 from models.snapshot_scorer import SnapshotScorer
 from models.state import PROFILE_PREFIX
-from schemas.dead_letter import DeadLetter
+from schemas.errors import ErrorType
 from schemas.example import Maturity, decode_example
 from schemas.outcome import decode_outcomes
 from schemas.reputation import decode_reputation
 from schemas.score import Decision
+from tests.faults.evidence import places
 from tests.faults.ground import SIGNING_KEY
 from tests.faults.truth import Fate
 
@@ -69,7 +70,7 @@ def everything_sent_arrived(evidence: Evidence, truth: Truth) -> Breaches:
 def none_is_unscored(evidence: Evidence, truth: Truth) -> Breaches:
     """In = scored + dead letters + repeats: each record of `transactions` has the one that is its own."""
     scored = {_source(score) for score in _values(evidence.scores)}
-    refused = set(_refused(evidence, evidence.settings.topics.names().transactions))
+    refused = set(_refused(evidence))
     for place, fate in truth.fates.items():
         if (place in scored, place in refused) != (fate is Fate.SCORED, fate is Fate.REFUSED):
             yield f"{place} should be {fate}; score: {place in scored}, dead letter: {place in refused}"
@@ -77,6 +78,12 @@ def none_is_unscored(evidence: Evidence, truth: Truth) -> Breaches:
         f"{place} is no record, but has a score or dead letter"
         for place in (scored | refused) - truth.fates.keys()
     )
+
+
+def only_what_was_deleted_is_lost(evidence: Evidence, truth: Truth) -> Breaches:
+    """What the service counts as lost was deleted by the broker."""
+    del truth
+    yield from (f"{place} is counted as lost, and was there" for place in evidence.lost() - evidence.deleted)
 
 
 def no_alert_is_lost(evidence: Evidence, truth: Truth) -> Breaches:
@@ -113,7 +120,7 @@ def committed_ids_come_once(evidence: Evidence, truth: Truth) -> Breaches:
     for what, ids in (
         ("score", (score["transaction_id"] for score in _values(evidence.scores))),
         ("alert", (alert["alert_id"] for alert in _values(evidence.alerts))),
-        ("dead letter", _refused(evidence, evidence.settings.topics.names().transactions)),
+        ("dead letter", _refused(evidence)),
     ):
         yield from (f"{what} {name} came {n} times" for name, n in Counter(ids).items() if n > 1)
 
@@ -274,10 +281,14 @@ def _row(score: Fields) -> Any:
     return np.array(score["features"], dtype=np.float32)
 
 
-def _refused(evidence: Evidence, topic: str) -> list[tuple[int, int]]:
-    """Where the messages of a topic stood that became dead letters."""
-    letters = (DeadLetter.from_headers(record.headers()) for record in evidence.dead_letters)
-    return [(letter.partition, letter.offset) for letter in letters if letter.topic == topic]
+def _refused(evidence: Evidence) -> list[tuple[int, int]]:
+    """Where the messages of `transactions` stood that became dead letters; without those never read."""
+    return [
+        place
+        for letter in evidence.letters(evidence.settings.topics.names().transactions)
+        if letter.error_type is not ErrorType.RECORDS_LOST
+        for place in places(letter)
+    ]
 
 
 def _apart(found: bytes | None, expected: bytes | None) -> str:
@@ -301,6 +312,7 @@ class Invariant(NamedTuple):
 INVARIANTS: Final[Sequence[Invariant]] = (
     Invariant("sent", everything_sent_arrived),
     Invariant("scored", none_is_unscored),
+    Invariant("lost", only_what_was_deleted_is_lost),
     Invariant("alerts", no_alert_is_lost),
     Invariant("alert content", an_alert_id_has_one_content),
     Invariant("once", committed_ids_come_once),

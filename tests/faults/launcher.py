@@ -1,8 +1,9 @@
 """Runs a worker with something wrong in it: the program is `fraudstream worker`, but for what is asked here.
 
-    python launcher.py [--fails-on TEXT] [--clock FILE] [--hoard FILE]
+    python launcher.py [--fails-on TEXT] [--slow-on TEXT] [--clock FILE] [--hoard FILE] [--data BYTES]
 
 `--fails-on` makes the decoder raise on a transaction that holds this text, as a fault of our own code would;
+`--slow-on` makes it take a fifth of a second over each; `--data` is all the memory that the system gives it;
 `--clock` adds the seconds that the file says to whatever Python reads off the system's clock; `--hoard` takes
 the file away once it is there, and then all memory that the process has, while the system gives it no more.
 """
@@ -23,6 +24,7 @@ mode.loop.use("uvloop")  # before anything of Faust, as the worker does
 from agents import scoring  # noqa: E402
 from fraudstream.cli import main  # noqa: E402
 
+_SLOW_SECONDS = 0.2
 _BLOCK = 400
 """Bytes: Python's own allocator serves them, from what it has as long as it has any."""
 
@@ -31,12 +33,24 @@ def fail_on(text: bytes) -> None:
     """Make the decoder raise on what holds this text."""
     decode = scoring.decode_transaction
 
-    def decode_or_fail(value: bytes) -> object:
+    def decode_or_fail(value: bytes, *more: object) -> object:
         if text in value:
             raise RuntimeError("the decoder cannot stand this message")
-        return decode(value)
+        return decode(value, *more)
 
     scoring.decode_transaction = decode_or_fail
+
+
+def be_slow_on(text: bytes) -> None:
+    """Make the decoder take its time over what holds this text."""
+    decode = scoring.decode_transaction
+
+    def decode_slowly(value: bytes, *more: object) -> object:
+        if text in value:
+            time.sleep(_SLOW_SECONDS)
+        return decode(value, *more)
+
+    scoring.decode_transaction = decode_slowly
 
 
 def shift_clock(file: Path) -> None:
@@ -67,6 +81,8 @@ def read_options() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--fails-on", type=str)
+    parser.add_argument("--slow-on", type=str)
+    parser.add_argument("--data", type=int)
     parser.add_argument("--clock", type=Path)
     parser.add_argument("--hoard", type=Path)
     return parser.parse_args()
@@ -76,6 +92,10 @@ if __name__ == "__main__":
     options = read_options()
     if options.fails_on:
         fail_on(options.fails_on.encode())
+    if options.slow_on:
+        be_slow_on(options.slow_on.encode())
+    if options.data:
+        resource.setrlimit(resource.RLIMIT_DATA, (options.data, options.data))
     if options.clock:
         shift_clock(options.clock)
     if options.hoard:

@@ -93,13 +93,17 @@ def _through(made: Ground) -> float:
     made.scenario.play(made)
     made.flow(made.calm_seconds)
     caught_up = made.finish()
+    made.expect(
+        "every record is accounted for", not any(made.fleet.metric("fraudstream_unaccounted_records"))
+    )
     statuses = made.fleet.stop_all()
     made.expect("workers stop in order", all(status == 0 for status in statuses.values()))
     return caught_up
 
 
 def _breaches(evidence: Evidence) -> Iterable[Breach]:
-    expected = truth.fold(evidence.transactions, evidence.poison)
+    lost = evidence.lost() & evidence.deleted
+    expected = truth.fold(evidence.transactions, evidence.poison, evidence.unreadable, lost)
     for invariant in invariants.INVARIANTS:
         found = list(invariant.check(evidence, expected))
         if found:

@@ -98,6 +98,7 @@ def read(servers: str, topic: str, *, committed: bool = True) -> list[Stored]:
     """Every record of a topic, up to the end that it has now, each partition in its order.
 
     A reader of committed records waits for the transactions that are open now; a killed worker leaves one.
+    What cannot be unpacked is stepped over.
 
     Raises:
         NotWithinTimeError: the end was not reached.
@@ -113,11 +114,16 @@ def read(servers: str, topic: str, *, committed: bool = True) -> list[Stored]:
                 raise NotWithinTimeError(f"{topic} is not read to its end within {_READ_SECONDS:.0f} s.")
             for message in consumer.consume(_MOST_AT_ONCE, 0.05):
                 error = message.error()
+                after = message.offset() + 1
                 if error is None:
                     records.append(Stored.of(message))
-                elif error.code() != KafkaError._PARTITION_EOF:
+                elif error.code() == KafkaError._PARTITION_EOF:
+                    after = message.offset()
+                elif error.code() == KafkaError._BAD_COMPRESSION:
+                    consumer.seek(TopicPartition(topic, message.partition(), after))
+                else:
                     continue
-                if message.offset() + (error is None) >= ends[message.partition()]:
+                if after >= ends[message.partition()]:
                     left.discard(message.partition())
     return sorted(records, key=lambda record: record.place)
 

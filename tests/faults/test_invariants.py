@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
-from agents.dead_letters import dead_letter
+from agents.dead_letters import dead_letter, dead_letter_at
 from agents.runtime.state import seal as seal_change
 from agents.score_values import alert_value, score_value
 from fraudstream.compose import new_model
@@ -119,6 +119,8 @@ def right() -> Evidence:
         sent=Counter((record.key(), record.value()) for record in records),
         labels_sent={(b"card-0", label): 1},
         poison=frozenset(),
+        unreadable=frozenset(),
+        deleted=frozenset(),
         transactions=records,
         scores=scores,
         all_scores=scores,
@@ -162,7 +164,8 @@ def decoded(record: Stored) -> Example:
 
 def breaches(evidence: Evidence) -> dict[str, list[str]]:
     """What each invariant finds, of those that find something."""
-    expected = fold(evidence.transactions, evidence.poison)
+    lost = evidence.lost() & evidence.deleted
+    expected = fold(evidence.transactions, evidence.poison, evidence.unreadable, lost)
     found = {each.name: list(each.check(evidence, expected)) for each in INVARIANTS}
     return {name: told for name, told in found.items() if told}
 
@@ -194,6 +197,24 @@ def other_feature(evidence: Evidence) -> Evidence:
     return replace(evidence, all_scores=[wrong, *evidence.scores[1:]])
 
 
+def counted_as_lost(evidence: Evidence, first: int, last: int) -> Evidence:
+    """The service says that it never read these; it scored them all the same."""
+    letter = dead_letter_at(
+        "transactions", 0, first, last, ErrorType.RECORDS_LOST, "was deleted", agent="scoring"
+    )
+    record = Stored("dead-letters", 0, 1, None, letter.value, tuple(letter.headers), MS)
+    return replace(evidence, dead_letters=[*evidence.dead_letters, record])
+
+
+def deleted(evidence: Evidence, offset: int) -> Evidence:
+    """The broker deleted a transaction, and nothing came of it."""
+    alerts, scores = (
+        [each for each in records if orjson.loads(each.value() or b"")["source"]["offset"] != offset]
+        for records in (evidence.alerts, evidence.scores)
+    )
+    return replace(evidence, deleted={(0, offset)}, scores=scores, alerts=alerts)
+
+
 def at_least_once(evidence: Evidence) -> Evidence:
     return replace(evidence, settings=Settings(delivery={"mode": "at-least-once"}))
 
@@ -220,6 +241,8 @@ DAMAGES: dict[str, tuple[str, Damage]] = {
             scores=again(e.scores, source={"topic": "transactions", "partition": 0, "offset": 20}),
         ),
     ),
+    "a record that is there, counted as lost": ("lost", lambda e: counted_as_lost(e, 7, 7)),
+    "a deleted record that is not counted as lost": ("scored", lambda e: deleted(e, 7)),
     "a missing alert": ("alerts", lambda e: replace(e, alerts=e.alerts[1:])),
     "an alert without a score": ("alerts", lambda e: replace(e, alerts=again(e.alerts, score=0.95))),
     "an alert id with other content": (

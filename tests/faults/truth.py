@@ -37,6 +37,8 @@ class Fate(StrEnum):
     """It is no transaction that may be scored, or it is poison: it becomes a dead letter."""
     REPEAT = "a repeat"
     """It is counted, and changes nothing."""
+    LOST = "counted as lost"
+    """The broker deleted it before it was read."""
 
 
 @dataclass
@@ -56,13 +58,19 @@ class Truth:
     profiles: dict[tuple[int, bytes], bytes | None] = field(default_factory=dict)
 
 
-def fold(records: Iterable[Stored], poison: AbstractSet[bytes]) -> Truth:
+def fold(
+    records: Iterable[Stored],
+    poison: AbstractSet[bytes],
+    unreadable: Iterable[Place] = (),
+    lost: AbstractSet[Place] = frozenset(),
+) -> Truth:
     """Fold `transactions`, each partition in its order."""
     truth, partitions = Truth(), defaultdict[int, list["Admitted"]](list)
     admission = Admission()
+    truth.fates |= dict.fromkeys(unreadable, Fate.REFUSED)
     for record in records:
-        truth.fates[record.place] = Fate.REFUSED
-        if record.value() in poison:
+        truth.fates[record.place] = Fate.LOST if record.place in lost else Fate.REFUSED
+        if record.value() in poison or record.place in lost:
             continue
         with suppress(InvalidMessage):
             partitions[record.of_partition].append(admission.admit(record))

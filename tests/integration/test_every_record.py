@@ -161,7 +161,9 @@ def test_records_deleted_unread_are_counted_and_have_a_dead_letter_by_position(
 
 
 def bomb(running: Service, codec: str, megabytes: int, partition: int) -> None:
-    """Send one record of zeros, large only once it is decompressed."""
+    """Send one record of zeros, large only once it is decompressed, to a broker that does not look inside."""
+    running.keep_what_is_sent()
+    errors: list[object] = []
     producer = Producer(
         {
             "bootstrap.servers": running.servers,
@@ -170,8 +172,14 @@ def bomb(running: Service, codec: str, megabytes: int, partition: int) -> None:
             "linger.ms": 0,
         }
     )
-    producer.produce(running.topics.transactions, bytes(megabytes * 1_000_000), partition=partition)
+    producer.produce(
+        running.topics.transactions,
+        bytes(megabytes * 1_000_000),
+        partition=partition,
+        on_delivery=lambda error, _: errors.append(error),
+    )
     assert producer.flush(60) == 0
+    assert errors == [None]
 
 
 @pytest.mark.faults
