@@ -155,7 +155,9 @@ def _differences(spec: TopicSpec, state: TopicState, replication_factor: int) ->
     if state.partitions != spec.partitions and not spec.any_partitions:
         yield (
             f"Topic {spec.name} has {state.partitions} partitions where {spec.partitions} are needed: "
-            "make it anew, or let the FRAUDSTREAM_TOPICS__ settings say what it has."
+            "make it anew, or let the FRAUDSTREAM_TOPICS__ settings say what it has (if it is the "
+            "transactions' or their changelog and has more than before, `fraudstream profiles repartition` "
+            "comes first)."
         )
     if state.copies < replication_factor:
         yield (

@@ -38,7 +38,13 @@ class Lag:
     def __init__(self, next_offset: int, end: int) -> None:
         """Take the committed offset and that after the last record."""
         self.next_offset = next_offset
+        self.end = end
         self.records = max(0, end - next_offset - 1)
+
+    @property
+    def is_beyond(self) -> bool:
+        """Whether the log does not reach the commit: it is another one, or was cut."""
+        return self.next_offset > self.end
 
 
 def check_groups(admin: KafkaAdminClient, settings: Settings) -> Iterator[Finding]:
@@ -56,9 +62,21 @@ def _look(admin: KafkaAdminClient, settings: Settings, group: str) -> Finding:
     waiting = lags(admin, group)
     if waiting is None:
         return well("group", f"The {seen} and has committed nothing yet.")
+    for place, lag in waiting.items():
+        if lag.is_beyond:
+            return problem("group", _beyond(group, place, lag))
     if not any(lag.records for lag in waiting.values()):
         return well("group", f"The {seen}; nothing waits.")
     return _judge(seen, members, waiting, _oldest(settings.kafka, waiting))
+
+
+def _beyond(group: str, place: TopicPartition, lag: Lag) -> str:
+    return (
+        f"Group {group} has committed offset {lag.next_offset} of {place.topic} {place.partition}, which "
+        f"ends at {lag.end}: the topic was made anew or cut, or this is another cluster. Workers read a "
+        "topic that was made anew from its beginning; where they refuse to start, stop them all and run "
+        "`fraudstream profiles rebase`."
+    )
 
 
 def _judge(seen: str, members: int, waiting: Lags, oldest: float | None) -> Finding:
