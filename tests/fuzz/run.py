@@ -1,10 +1,11 @@
-"""Sends mutated messages through intake and scoring, and accounts for each of them.
+"""Sends mutated messages through all that a worker reads, and accounts for each of them.
 
     make fuzz ARGS="--messages 1000000 --out tests/fuzz/results/DAY-fuzz.json"
 
-Most go through the agents as a worker runs them, with an outbox in memory in the place of Kafka; some through
-a real worker on a real Kafka, which this program starts and stops. A broken rule ends it with a traceback, a
-difference with exit status 1.
+Most go through the agents as a worker runs them, with an outbox in memory in the place of Kafka:
+transactions, labels, and the records of the service's own topics (`inner.py`). Some go through a real worker
+on a real Kafka, which this program starts and stops. A broken rule ends it with a traceback, a difference
+with exit status 1.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import orjson
 from benchmarks import program
 from benchmarks.machine import Machine, describe
 from fraudstream.local_kafka import LocalKafka
+from tests.fuzz.inner import through_their_readers
 from tests.fuzz.loop import Run, forest, thresholds
 from tests.fuzz.on_kafka import through_a_worker
 from tests.fuzz.samples import labels, transactions
@@ -35,8 +37,10 @@ if TYPE_CHECKING:
     from tests.fuzz.ledger import Ledger
     from tests.fuzz.structure import FuzzRecord
 
-_LABELS = 0.25
+_LABELS = 0.2
 """Share of the messages that are labels."""
+_INNER = 0.3
+"""Share of those that the service wrote itself, the same of each of its topics."""
 _STEP = 25_000
 
 
@@ -75,13 +79,16 @@ def run(options: argparse.Namespace) -> Results:
     began, started = time.monotonic(), datetime.now().astimezone()
     payments = transactions()
     on_kafka = min(options.on_kafka, options.messages)
-    of_labels = int((options.messages - on_kafka) * _LABELS)
+    of_labels, of_inner = (int((options.messages - on_kafka) * share) for share in (_LABELS, _INNER))
     ledgers = []
     if on_kafka:
         program.tell(f"{on_kafka:,} through a worker on Kafka")
         ledgers.append(_on_kafka(mutated(payments, on_kafka, options.seed + 2)))
-    ledgers.append(_score(payments, options.messages - on_kafka - of_labels, options.seed))
+    inner = _take_inner(of_inner, options.seed + 3)
+    done = on_kafka + of_labels + sum(ledger.taken for ledger in inner)
+    ledgers.append(_score(payments, options.messages - done, options.seed))
     ledgers.append(_take_in(labels(payments), of_labels, options.seed + 1))
+    ledgers += inner
     return Results(
         started_at=started.isoformat(timespec="seconds"),
         messages=sum(ledger.taken for ledger in ledgers),
@@ -117,6 +124,12 @@ def _take_in(values: list[bytes], count: int, seed: int) -> Ledger:
     asyncio.run(intake.take(mutated(values, count, seed)))
     program.tell(f"{intake.ledger.taken:,} labels taken in or refused")
     return intake.ledger
+
+
+def _take_inner(count: int, seed: int) -> list[Ledger]:
+    ledgers = list(through_their_readers(count, seed))
+    program.tell(f"{sum(each.taken for each in ledgers):,} of the service's own taken or refused")
+    return ledgers
 
 
 def table(results: Results) -> list[str]:
