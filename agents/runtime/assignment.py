@@ -208,9 +208,8 @@ class Assignment:
             )
         return _Start(offset, note, bounds)
 
-    @staticmethod
     def _note_starts(
-        prepared: Sequence[Partition], known: Mapping[Place, _Start], group: GroupOffsets
+        self, prepared: Sequence[Partition], known: Mapping[Place, _Start], group: GroupOffsets
     ) -> None:
         """Count this start where there is work, before it is touched: what kills a worker leaves no note."""
         begun = [part for part in prepared if known[part.topic, part.number].has_records]
@@ -218,6 +217,7 @@ class Assignment:
             partition.count_start()
         if begun:
             group.note([resuming(partition) for partition in begun])
+            self._observer.starts_noted({(part.topic, part.number): part.starts for part in prepared})
 
     def _replay(
         self,

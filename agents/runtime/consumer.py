@@ -257,12 +257,15 @@ class Consumer(DetachedConsumer):
             self.progress.moved(Stage.PROCESSING, more=False)
         self.observer.lag(held)
         now = time.time()
-        waiting = {}
+        waiting: dict[Place, float] = {}
+        starts: dict[Place, int] = {}
         for partition in [*self.assigned_partitions]:
             place = (partition.topic, partition.number)
             self._follow(place, partition.position, lags.get(place, 0))
             waiting[place] = max(partition.waiting(now), self.progress.waited(reading(*place)))
+            starts[place] = partition.starts
         self.observer.waiting(waiting)
+        self.observer.starts_noted(starts)
 
     def _follow(self, place: Place, position: int | None, lag: int) -> None:
         """Note whether one partition moves: others that do must not hide that it stands (poll thread)."""

@@ -46,6 +46,9 @@ class Observer(Protocol):
     def waiting(self, ages: Mapping[tuple[str, int], float]) -> None:
         """Age (s) of the oldest record in hand and not done, by topic and partition, or 0 (poll thread)."""
 
+    def starts_noted(self, starts: Mapping[tuple[str, int], int]) -> None:
+        """Starts without progress, by topic and partition, as noted with the group (poll thread)."""
+
     def log_replaced(self, topic: str, partition: int) -> None:
         """What was committed counts in a log that is gone: the partition is read from its beginning."""
 
@@ -99,6 +102,9 @@ class Silent:
         """Tell nobody."""
 
     def waiting(self, ages: Mapping[tuple[str, int], float]) -> None:
+        """Tell nobody."""
+
+    def starts_noted(self, starts: Mapping[tuple[str, int], int]) -> None:
         """Tell nobody."""
 
     def log_replaced(self, topic: str, partition: int) -> None:

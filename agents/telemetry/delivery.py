@@ -26,6 +26,7 @@ class DeliveryTelemetry:
         self.log = structlog.get_logger("fraudstream")
         self._lagging: set[Place] = set()
         self._waiting: set[Place] = set()
+        self._started: set[Place] = set()
         self._missing: set[str] = set()
         self._unserved: dict[str, int] = {}
 
@@ -76,6 +77,10 @@ class DeliveryTelemetry:
     def waiting(self, ages: Mapping[tuple[str, int], float]) -> None:
         """Age of the oldest record in hand, by topic and partition; those no longer named are forgotten."""
         _show_only(self.metrics.waiting, self._waiting, ages)
+
+    def starts_noted(self, starts: Mapping[tuple[str, int], int]) -> None:
+        """Starts without progress, by topic and partition; those no longer named are forgotten."""
+        _show_only(self.metrics.starts, self._started, starts)
 
     def log_replaced(self, topic: str, partition: int) -> None:
         """What was committed counts in a log that is gone: the partition is read from its beginning."""

@@ -78,11 +78,13 @@ class Telemetry(LearningTelemetry):
         self.metrics.scorecard_fallback.set_function(scorecard_fallback)
 
     def reads(self, topics: Iterable[str]) -> None:
-        """Agents read these topics: begin with a zero for each way to refuse a message of theirs."""
+        """Agents read these topics: begin with a zero for all that may become of a record of theirs."""
         for topic, error_type in product(topics, ErrorType):
             self.metrics.dead_letters.labels(topic, error_type)
         for topic in topics:
             self.metrics.unaccounted.labels(topic)
+            self.metrics.logs_replaced.labels(topic)
+            self.metrics.partition_trials.labels(topic)
         for topic, error_type in product(topics, _UNREAD):
             self.metrics.records_lost.labels(topic, error_type)
 

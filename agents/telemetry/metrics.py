@@ -306,6 +306,12 @@ class Metrics:
             "Age, by its Kafka timestamp, of the oldest unfinished record in this worker's hands, or 0.",
             *("topic", "partition"),
         )
+        self.starts = self._gauge(
+            "fraudstream_starts_without_progress",
+            "Workers that began at the committed offset of a partition with work, this one included; 0 once "
+            "it is passed.",
+            *("topic", "partition"),
+        )
         self.assigned_partitions = self._gauge(
             "fraudstream_assigned_partitions", "Partitions in this worker's hands."
         )

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deploy.grafana.parts import JOB, WORKER, Limit, Query, bars, figure, lines, or_none, page, per_second
+from deploy.grafana.parts import (
+    JOB,
+    WORKER,
+    Limit,
+    Query,
+    bars,
+    figure,
+    lines,
+    or_none,
+    page,
+    per_second,
+)
 
 if TYPE_CHECKING:
     from grafana_foundation_sdk.builders.dashboard import Dashboard
@@ -94,6 +105,7 @@ def _glance() -> tuple[Panel, ...]:
 
 
 def _flow() -> tuple[Panel, ...]:
+    lost = f"increase(fraudstream_records_lost_total{{{JOB}}}[15m])"
     ended = "fraudstream_dead_letters_total"
     return (
         lines(
@@ -113,7 +125,10 @@ def _flow() -> tuple[Panel, ...]:
             "Offsets passed over unread within 15 minutes, and records read that became nothing. Both are to "
             "be 0.",
             Query(
-                f"sum by (topic, error_type) (increase(fraudstream_records_lost_total{{{JOB}}}[15m])) > 0",
+                or_none(
+                    f"sum by (topic, error_type) ({lost}) > 0",
+                    "topic",
+                ),
                 "lost of {{topic}}: {{error_type}}",
             ),
             Query(f"sum by (topic) (fraudstream_unaccounted_records{{{JOB}}})", "left over of {{topic}}"),
@@ -124,10 +139,12 @@ def _flow() -> tuple[Panel, ...]:
         lines(
             "Which transactions are scored on less?",
             "Transactions a second whose features something stood in for, that came without an amount which "
-            "can be compared, or that bear the id of another payment.",
+            "can be compared, that bear the id of another payment, or that are older than the newest of "
+            "their card or account.",
             Query(per_second("fraudstream_transactions_incomplete_total", "job"), "incomplete"),
             Query(per_second("fraudstream_transactions_amount_unknown_total", "job"), "amount unknown"),
             Query(per_second("fraudstream_transactions_id_reused_total", "job"), "id used before"),
+            Query(per_second("fraudstream_late_seconds_count", "job"), "late"),
             unit="ops",
             alerts=("FraudstreamAmountsUnknown",),
         ),
@@ -232,9 +249,13 @@ def _workers() -> tuple[Panel, ...]:
         ),
         lines(
             "How often do workers start?",
-            "Starts in the last 30 minutes. A worker leaves after an internal error, a refused commit or a "
-            "stall, and whatever runs it starts it again.",
+            "Starts in the last 30 minutes that Prometheus saw, and starts without progress, which Kafka "
+            "keeps: a worker that dies within seconds shows only there.",
             Query(f"changes(process_start_time_seconds{{{WORKER}}}[30m])", "{{instance}}"),
+            Query(
+                f"max by (instance) (fraudstream_starts_without_progress{{{WORKER}}})",
+                "without progress {{instance}}",
+            ),
             unit="short",
             limit=Limit(3),
             alerts=("FraudstreamWorkerRestarts",),

@@ -125,6 +125,7 @@ def tell_everything(telemetry: Telemetry) -> None:
     telemetry.commit_failed("fenced")
     telemetry.lag({("transactions", 0): 5})
     telemetry.waiting({("transactions", 0): 1.5})
+    telemetry.starts_noted({("transactions", 0): 2})
     telemetry.records_lost("transactions", 0, 5, 9, ErrorType.RECORDS_LOST, "the broker deleted them")
     telemetry.records_unaccounted("transactions", 2)
     telemetry.log_replaced("transactions", 0)

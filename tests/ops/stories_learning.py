@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.ops.story import ACCEPTED, DAY, HOUR, WORKER, Case, counted, counter, gauge
+from tests.ops.story import ACCEPTED, DAY, HOUR, OTHER, WORKER, Case, counted, counter, gauge
 
 
 def _learnt(late: float, length: int, rate: float = 1) -> dict[str, str]:
@@ -82,6 +82,25 @@ LEARNING = (
         70,
         before=40,
         why="(nothing is learnt yet)",
+    ),
+    Case(
+        "FraudstreamPriorScores",
+        {
+            f'fraudstream_model_version{{{WORKER},model="prior"}}': gauge((0, 60), (None, 30)),
+            f'fraudstream_model_version{{{OTHER},model="boost"}}': gauge((900, 90)),
+        },
+        40,
+        70,
+        before=10,
+        why="(its peers use a model)",
+    ),
+    Case(
+        "FraudstreamPriorScores",
+        {f"fraudstream_scorecard_fallback{{{WORKER}}}": gauge((0, 10), (1, 50), (0, 30))},
+        40,
+        70,
+        before=20,
+        why="(it refuses every model)",
     ),
     Case(
         "FraudstreamModelBehind",

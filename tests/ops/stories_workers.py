@@ -47,6 +47,7 @@ def _failed_commits(*parts: tuple[float, int]) -> dict[str, str]:
 
 
 LEARNER = 'fraudstream_worker_info{job="fraudstream",instance="c",agents="labelling,reputation,learning"}'
+NOTED = f'fraudstream_starts_without_progress{{{WORKER},topic="transactions",partition="2"}}'
 UP = f"up{{{WORKER}}}"
 _FLAPS = ((0, 3), (1, 1), (0, 2), (1, 1))
 """What Prometheus sees of a worker that starts every few seconds."""
@@ -78,6 +79,14 @@ WORKERS = (
         60,
         before=10,
         why="(31 starts in 400 s, two of them scraped)",
+    ),
+    Case(
+        "FraudstreamWorkerRestarts",
+        {STARTED: gauge((1, 10), (None, 7), (950, 63)), NOTED: gauge((0, 10), (None, 7), (5, 1), (0, 62))},
+        20,
+        60,
+        before=10,
+        why="(the successor alone was scraped)",
     ),
     Case(
         "FraudstreamWorkerRestarts",
