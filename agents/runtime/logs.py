@@ -63,7 +63,7 @@ class Logs:
                 if failure.args[0].code() not in _MISSING:
                     raise
             else:
-                found[topic] = Log(_identity(described.topic_id), len(described.partitions))
+                found[topic] = Log(identity(_number(described.topic_id)), len(described.partitions))
         return found
 
     def bounds(self, places: Iterable[Place]) -> dict[Place, Bounds]:
@@ -95,6 +95,12 @@ class Logs:
         return self._admin
 
 
-def _identity(topic_id: ck.Uuid) -> int:
-    bits: int = topic_id.get_most_significant_bits() ^ topic_id.get_least_significant_bits()
-    return bits % _BELOW
+def identity(topic_id: int) -> int:
+    """Shorten a topic id of 128 bits to what a commit notes."""
+    return (topic_id >> 64 ^ topic_id) % _BELOW
+
+
+def _number(topic_id: ck.Uuid) -> int:
+    high: int = topic_id.get_most_significant_bits()
+    low: int = topic_id.get_least_significant_bits()
+    return (high % 2**64) << 64 | low % 2**64

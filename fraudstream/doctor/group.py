@@ -5,11 +5,14 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 from kafka import KafkaConsumer
 from kafka.admin import OffsetSpec
 from kafka.errors import AuthorizationError
 
+from agents.runtime.commit_note import CommitNote
+from agents.runtime.logs import identity
 from fraudstream.doctor.finding import Finding, problem, warning, well
 from fraudstream.kafka_admin import connect, word
 from fraudstream.rights import learning_group
@@ -38,22 +41,50 @@ class Lag:
     def __init__(self, next_offset: int, end: int) -> None:
         """Take the committed offset and that after the last record."""
         self.next_offset = next_offset
-        self.end = end
         self.records = max(0, end - next_offset - 1)
-
-    @property
-    def is_beyond(self) -> bool:
-        """Whether the log does not reach the commit: it is another one, or was cut."""
-        return self.next_offset > self.end
 
 
 def check_groups(admin: KafkaAdminClient, settings: Settings) -> Iterator[Finding]:
     """The groups of both sides: members, and what they have not committed, by topic."""
     for group in (settings.worker.group, learning_group(settings.worker.group)):
         try:
+            yield from check_offsets(admin, group)
             yield _look(admin, settings, group)
         except AuthorizationError as error:
             yield warning("group", f"These credentials may not look at group {group} ({word(error)}).")
+
+
+def check_offsets(admin: KafkaAdminClient, group: str) -> Iterator[Finding]:
+    """Committed offsets that count in another log than the topic's: beyond its end, or of another id."""
+    committed = admin.list_group_offsets(group)[group]
+    if not committed:
+        return
+    described = admin.describe_topics(sorted({place.topic for place in committed}))
+    ids = {topic["name"]: _identity(topic.get("topic_id")) for topic in described if not topic["error_code"]}
+    committed = {place: said for place, said in committed.items() if place.topic in ids}
+    ends = admin.list_partition_offsets(dict.fromkeys(committed, OffsetSpec.LATEST)) if committed else {}
+    for place, said in committed.items():
+        where = f"{place.topic} partition {place.partition}"
+        note = CommitNote.read(said.metadata)
+        if note.log and ids[place.topic] and note.log != ids[place.topic] ^ note.epoch:
+            yield warning(
+                "group",
+                f"Group {group} has committed to another {where} than there is now (topic id): it was made "
+                "anew, and workers read it from its beginning, with the profiles as they are; restart those "
+                "that ran before.",
+            )
+        elif said.offset > ends[place].offset:
+            yield problem(
+                "group",
+                f"Group {group} has committed offset {said.offset} of {where}, which ends at "
+                f"{ends[place].offset}: the topic was cut or made anew, or this is another cluster; stop the "
+                "workers and run `fraudstream profiles rebase`.",
+            )
+
+
+def _identity(topic_id: str | None) -> int:
+    """Shorten a topic id as workers do; 0 where the broker gives none."""
+    return identity(UUID(topic_id).int) if topic_id else 0
 
 
 def _look(admin: KafkaAdminClient, settings: Settings, group: str) -> Finding:
@@ -62,21 +93,9 @@ def _look(admin: KafkaAdminClient, settings: Settings, group: str) -> Finding:
     waiting = lags(admin, group)
     if waiting is None:
         return well("group", f"The {seen} and has committed nothing yet.")
-    for place, lag in waiting.items():
-        if lag.is_beyond:
-            return problem("group", _beyond(group, place, lag))
     if not any(lag.records for lag in waiting.values()):
         return well("group", f"The {seen}; nothing waits.")
     return _judge(seen, members, waiting, _oldest(settings.kafka, waiting))
-
-
-def _beyond(group: str, place: TopicPartition, lag: Lag) -> str:
-    return (
-        f"Group {group} has committed offset {lag.next_offset} of {place.topic} {place.partition}, which "
-        f"ends at {lag.end}: the topic was made anew or cut, or this is another cluster. Workers read a "
-        "topic that was made anew from its beginning; where they refuse to start, stop them all and run "
-        "`fraudstream profiles rebase`."
-    )
 
 
 def _judge(seen: str, members: int, waiting: Lags, oldest: float | None) -> Finding:

@@ -44,7 +44,12 @@ def check_topics(admin: KafkaAdminClient, settings: Settings) -> Iterator[Findin
         problem("topics", each) for each in differences(seen, states, settings.topics.replication_factor)
     ]
     found += [warning("topics", each) for each in unprotected(seen, states)]
-    found += [*_retention(states, settings), *_time(states, settings), *_elections(states)]
+    found += [
+        *_served(states, settings),
+        *_retention(states, settings),
+        *_time(states, settings),
+        *_elections(states),
+    ]
     yield from found or [well("topics", f"All {len(seen)} topics are as they should be.")]
 
 
@@ -52,6 +57,20 @@ def _unseen(admin: KafkaAdminClient, names: Sequence[str]) -> set[str]:
     """Those of these topics that may be there all the same: of those Kafka tells strangers nothing."""
     described = admin.describe_topics(names) if names else []
     return {topic["name"] for topic in described if topic["error_code"] == _NOT_AUTHORIZED}
+
+
+def _served(states: Mapping[str, TopicState], settings: Settings) -> Iterator[Finding]:
+    """Partitions without a partition of their changelog are read by nobody."""
+    topics = settings.topics.names()
+    source, changelog = states.get(topics.transactions), states.get(topics.scoring_changelog)
+    if source is not None and changelog is not None and source.partitions > changelog.partitions:
+        yield problem(
+            "topics",
+            f"Topic {topics.transactions} has {source.partitions} partitions and {topics.scoring_changelog} "
+            f"{changelog.partitions}, so the others are read by nobody: stop the workers, run `kafka-topics "
+            f"--alter --topic {topics.scoring_changelog} --partitions {source.partitions}` and `fraudstream "
+            "profiles repartition`, set FRAUDSTREAM_TOPICS__PARTITIONS to that count, and start them again.",
+        )
 
 
 def _retention(states: Mapping[str, TopicState], settings: Settings) -> Iterator[Finding]:

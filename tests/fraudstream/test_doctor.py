@@ -13,7 +13,7 @@ from kafka.errors import CoordinatorNotAvailableError, NotCoordinatorError, Topi
 from fraudstream.doctor import Finding, Severity, _patiently, examine
 from fraudstream.doctor.broker import check_disk, check_hanging_transactions, check_version
 from fraudstream.doctor.finding import well
-from fraudstream.doctor.group import _look, lags
+from fraudstream.doctor.group import lags
 from fraudstream.doctor.machine import (
     check_folder,
     check_machine,
@@ -164,19 +164,6 @@ def test_lag_leaves_out_one_marker_a_partition() -> None:
     assert found is not None
     assert {place: lag.records for place, lag in found.items()} == {"a": 20, "b": 0, "c": 0}
     assert lags(FakeAdmin(list_group_offsets={"g": {}}), "g") is None
-
-
-def test_a_commit_that_its_log_does_not_reach_is_a_problem_with_its_cure() -> None:
-    place = TopicPartition("transactions", 3)
-    admin = FakeAdmin(
-        describe_groups={"fraudstream": {"members": []}},
-        list_group_offsets={"fraudstream": {place: Offset(5_000)}},
-        list_partition_offsets={place: Offset(31)},
-    )
-    finding = _look(admin, Settings(), "fraudstream")
-    assert finding.severity is Severity.PROBLEM
-    assert "committed offset 5000 of transactions 3, which ends at 31" in finding.sentence
-    assert "`fraudstream profiles rebase`" in finding.sentence
 
 
 def test_kafka_away_is_a_finding_after_those_of_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,9 @@ DAY_MS = 86_400_000
 SPECS = {spec.name: spec for spec in Settings().topics.specs()}
 
 
-def cluster(leader: int = 1, in_sync: tuple[int, ...] = (1,), **changes: dict[str, str]) -> FakeAdmin:
+def cluster(
+    leader: int = 1, in_sync: tuple[int, ...] = (1,), more_transactions: int = 0, **changes: dict[str, str]
+) -> FakeAdmin:
     """A cluster with all topics as specified, but for the configuration of the topics that `changes` names.
 
     `None` for a topic's changes stands for a configuration that may not be read.
@@ -46,6 +48,8 @@ def cluster(leader: int = 1, in_sync: tuple[int, ...] = (1,), **changes: dict[st
         {"name": spec.name, "partitions": [partition(number) for number in range(spec.partitions)]}
         for spec in SPECS.values()
     ]
+    [transactions] = [topic for topic in described if topic["name"] == "transactions"]
+    transactions["partitions"] += [partition(99)] * more_transactions
     return FakeAdmin(
         list_topics=list(SPECS),
         describe_topics=lambda names: [each for each in described if each["name"] in names],
@@ -56,6 +60,16 @@ def cluster(leader: int = 1, in_sync: tuple[int, ...] = (1,), **changes: dict[st
 def test_topics_as_specified_are_well() -> None:
     assert ill(check_topics(cluster(), Settings())) == []
     assert ill(check_replicas(cluster(), Settings())) == []
+
+
+def test_partitions_that_nobody_reads_are_named_with_the_whole_fix() -> None:
+    found = ill(check_topics(cluster(more_transactions=2), Settings()))
+    count = SPECS["transactions"].partitions
+    [(severity, sentence)] = [each for each in found if "read by nobody" in each[1]]
+    assert severity is Severity.PROBLEM
+    assert f"has {count + 2} partitions and scoring-changelog {count}" in sentence
+    assert f"kafka-topics --alter --topic scoring-changelog --partitions {count + 2}" in sentence
+    assert "`fraudstream profiles repartition`" in sentence
 
 
 @pytest.mark.parametrize(

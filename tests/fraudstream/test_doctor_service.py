@@ -5,15 +5,19 @@ from __future__ import annotations
 import http.server
 import threading
 import time
+import uuid
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from socket import create_server
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from kafka import OffsetAndMetadata, TopicPartition
 
+from agents.runtime.commit_note import CommitNote
+from agents.runtime.logs import identity
 from fraudstream.doctor import Severity
-from fraudstream.doctor.group import Lag, _judge
+from fraudstream.doctor.group import Lag, _judge, check_offsets
 from fraudstream.doctor.machine import own_version
 from fraudstream.doctor.models import check_models, judge_controls, judge_models
 from fraudstream.doctor.worker import check_worker, judge_worker
@@ -24,10 +28,12 @@ from models.controls import sign
 from models.features import FEATURES_VERSION
 from schemas.control import ModelPin
 from schemas.snapshot import Learner, ModelSnapshot
-from tests.fraudstream.doctor_answers import ill
+from tests.fraudstream.doctor_answers import FakeAdmin, ill
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from kafka.admin import KafkaAdminClient
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 BUILD = f'fraudstream_build_info{{confluent_kafka="2.16.1",fraudstream="{own_version()}"}} 1.0\n'
@@ -54,6 +60,40 @@ def test_records_that_wait_long_or_for_nobody_are_told(
     assert finding.severity is severity
     assert "about 20 records of transactions wait" in finding.sentence
     assert ("the oldest for" in finding.sentence) is (age is not None)
+
+
+TOPIC_ID = uuid.UUID(int=5)
+IDENTITY = identity(TOPIC_ID.int)
+
+
+@pytest.mark.parametrize(
+    ("offset", "note", "severity", "words"),
+    [
+        (60, CommitNote(log=IDENTITY), None, ""),
+        (60, CommitNote(), None, ""),
+        (60, CommitNote(log=IDENTITY ^ 9, epoch=9), None, ""),
+        (
+            60,
+            CommitNote(log=IDENTITY + 1),
+            Severity.WARNING,
+            "to another transactions partition 2",
+        ),
+        (61, CommitNote(log=IDENTITY), Severity.PROBLEM, "which ends at 60"),
+        (61, CommitNote(), Severity.PROBLEM, "run `fraudstream profiles rebase`"),
+    ],
+)
+def test_offsets_that_count_in_another_log_are_told_with_the_fix(
+    offset: int, note: CommitNote, severity: Severity | None, words: str
+) -> None:
+    place = TopicPartition("transactions", 2)
+    admin = FakeAdmin(
+        list_group_offsets={"g": {place: OffsetAndMetadata(offset, note.text(), -1)}},
+        describe_topics=[{"name": "transactions", "topic_id": str(TOPIC_ID), "error_code": 0}],
+        list_partition_offsets=lambda places: {each: OffsetAndMetadata(60, "", -1) for each in places},
+    )
+    found = ill(check_offsets(cast("KafkaAdminClient", admin), "g"))
+    assert [each for each, _ in found] == ([severity] if severity else [])
+    assert all(words in sentence for _, sentence in found)
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from kafka import OffsetAndMetadata, TopicPartition
 from kafka.admin import (
     ACL,
     ACLOperation,
@@ -16,6 +17,8 @@ from kafka.admin import (
 )
 from service import free_port, wait_until
 
+from agents.runtime.commit_note import CommitNote
+from agents.runtime.logs import Logs
 from fraudstream.doctor import Severity, examine
 from fraudstream.kafka_admin import kafka_admin
 from fraudstream.local_kafka import LocalKafka
@@ -157,3 +160,24 @@ def test_a_right_that_is_taken_away_is_named_to_its_holder_and_to_an_operator(
     operator = examine(settings_of("operator", port), Role.SCORING, "User:scorer")
     ((_, sentence),) = found(operator, "rights")
     assert sentence.startswith("User:scorer lack Write on topic scores, ")
+
+
+def test_offsets_of_another_log_are_named_with_the_fix(guarded: tuple[int, KafkaAdminClient]) -> None:
+    port, admin = guarded
+    beyond, replaced, own = (TopicPartition("transactions", number) for number in range(3))
+    logs = Logs(settings_of("operator", port).kafka.librdkafka()).describe(["transactions"])
+    committed = {
+        beyond: OffsetAndMetadata(7, "", -1),
+        replaced: OffsetAndMetadata(0, CommitNote(log=1).text(), -1),
+        own: OffsetAndMetadata(0, CommitNote(log=logs["transactions"].identity).text(), -1),
+    }
+    admin.alter_group_offsets(Settings().worker.group, committed)
+    said = found(examine(settings_of("operator", port), Role.OPERATOR), "group")
+    [(severity, sentence)] = [each for each in said if "transactions partition 0" in each[1]]
+    assert severity is Severity.PROBLEM
+    assert "ends at 0" in sentence
+    assert "`fraudstream profiles rebase`" in sentence
+    [(severity, sentence)] = [each for each in said if "transactions partition 1" in each[1]]
+    assert severity is Severity.WARNING
+    assert "made anew" in sentence
+    assert not [each for each in said if "transactions partition 2" in each[1]]

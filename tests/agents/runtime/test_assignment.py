@@ -40,7 +40,10 @@ class Worker:
         self.steps: list[str] = []
         self.restored: dict[tuple[str, int], Restoration] = {}
         self.bindings = [Binding("counting", "in", "changelog", make_state)]
-        self.assignment = Assignment(DeliveryOptions({}, "g", "m"), self.bindings, Silent())
+        self.told_starts: list[dict[tuple[str, int], int]] = []
+        observer = Silent()
+        observer.starts_noted = self.told_starts.append  # type: ignore[method-assign,assignment]
+        self.assignment = Assignment(DeliveryOptions({}, "g", "m"), self.bindings, observer)
         self.replayed: dict[tuple[str, int], Replay] = {}
         self.committed_at, self.metadata = 40, ""
         self.log, self.partitions, self.low, self.high = 77, 9, 0, 100
@@ -325,6 +328,7 @@ def test_a_start_is_counted_before_its_work_begins(worker: Worker) -> None:
     worker.metadata = worker.noted[-1][1].text()
     [partition], _ = worker.assign(0)
     assert partition.is_on_trial
+    assert worker.told_starts == [{("in", 0): starts} for starts in (1, 2, 3)], "for who watches restarts"
 
 
 def test_a_start_without_work_is_not_counted(worker: Worker) -> None:
