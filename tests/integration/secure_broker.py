@@ -122,8 +122,6 @@ def _proofs(folder: Path, password: str) -> dict[str, str]:
         f"{named}.scram-sha-256.sasl.jaas.config": scram,
         f"{named}.scram-sha-512.sasl.jaas.config": scram,
         "listener.name.mutual.ssl.client.auth": "required",
-        # A client on a busy machine must read the refusal before the broker hangs up.
-        "connection.failed.authentication.delay.ms": "2000",
         "ssl.keystore.type": "PEM",
         "ssl.keystore.location": str(folder / "server.pem"),
         "ssl.truststore.type": "PEM",
