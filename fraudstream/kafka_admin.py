@@ -58,11 +58,20 @@ def connect(settings: KafkaSettings, client: Callable[..., Client], **options: A
         try:
             return client(**settings.kafka_python(), **options, bootstrap_timeout_ms=BOOTSTRAP_MS)
         except (KafkaError, OSError) as error:
-            reason = word(failures[-1] if failures else error)
+            told = [failure for failure in failures if not _is_lost(failure)]
+            reason = word(told[-1]) if told else _ENDS if failures else word(error)
             raise KafkaUnreachable(
                 f"Kafka does not answer at {settings.bootstrap_servers} ({reason}): check the "
                 "FRAUDSTREAM_KAFKA__ settings, or start a Kafka with `fraudstream dev kafka`."
             ) from error
+
+
+_ENDS = "it ends each connection, as for a wrong password or another security protocol"
+
+
+def _is_lost(failure: BaseException) -> bool:
+    """Whether it is the mere loss of a connection, which comes with any reason, or in its place."""
+    return "socket disconnected" in str(failure)
 
 
 def describe_cluster(admin: KafkaAdminClient) -> dict[str, Any]:
@@ -87,7 +96,7 @@ def word(error: BaseException) -> str:
 def _failures() -> Iterator[list[BaseException]]:
     """Collect why connections failed, in place of log lines: the client itself raises only that time ran out.
 
-    That time ran out is left out, and so is the mere loss of a connection, which goes along with any reason.
+    That time ran out is left out.
     """
     failures: list[BaseException] = []
 
@@ -97,9 +106,7 @@ def _failures() -> Iterator[list[BaseException]]:
             failures.extend(
                 argument
                 for argument in arguments
-                if isinstance(argument, BaseException)
-                and not isinstance(argument, KafkaTimeoutError)
-                and "socket disconnected" not in str(argument)
+                if isinstance(argument, BaseException) and not isinstance(argument, KafkaTimeoutError)
             )
 
     logger, collector = logging.getLogger("kafka"), Collector(logging.WARNING)

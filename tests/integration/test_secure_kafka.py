@@ -87,13 +87,17 @@ def test_a_client_certificate_gets_in(secure: SecureBroker) -> None:
     )
 
 
+REFUSED = "(Authentication failed|it ends each connection)"
+"""The broker hangs up with its answer, and a client on a busy machine may miss that."""
+
+
 def test_why_it_does_not_get_in_is_one_sentence(
     secure: SecureBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("fraudstream.kafka_admin.BOOTSTRAP_MS", 6000)
     untrusted = by_password(secure, ssl_ca_file=secure.folder / "client.crt")
     stranger = by_password(secure, sasl_mechanism="PLAIN", sasl_password="battery-staple")  # noqa: S106 - a test's
-    for settings, reason in ((untrusted, "CERTIFICATE_VERIFY_FAILED"), (stranger, "Authentication failed")):
+    for settings, reason in ((untrusted, "CERTIFICATE_VERIFY_FAILED"), (stranger, REFUSED)):
         with (
             pytest.raises(KafkaUnreachable, match=rf"^[^\n]+{reason}[^\n]+\.$") as caught,
             kafka_admin(settings),
