@@ -144,6 +144,16 @@ def _models() -> tuple[Panel, ...]:
             alerts=("FraudstreamPriorScores",),
         ),
         lines(
+            "Does a scorer refuse models?",
+            "Versions on topic models that a scorer refuses, newer than any that it took; and 1 while the "
+            "cold-start scorecard scores because it refuses them all.",
+            Query(f"fraudstream_refused_models{{{WORKER}}}", "refused by {{instance}}"),
+            Query(f"fraudstream_scorecard_fallback{{{WORKER}}}", "scorecard at {{instance}}"),
+            unit="short",
+            limit=Limit(1),
+            alerts=("FraudstreamPriorScores", "FraudstreamModelBehind"),
+        ),
+        lines(
             "How old is the model that scores?",
             "Time since the model in force was made; 0 for the prior model.",
             Query(f"fraudstream_model_age_seconds{{{WORKER}}}", "{{instance}}"),

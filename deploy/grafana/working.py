@@ -140,11 +140,12 @@ def _flow() -> tuple[Panel, ...]:
             "Which transactions are scored on less?",
             "Transactions a second whose features something stood in for, that came without an amount which "
             "can be compared, that bear the id of another payment, or that are older than the newest of "
-            "their card or account.",
+            "their card or account; and messages taken without a field that held a card number.",
             Query(per_second("fraudstream_transactions_incomplete_total", "job"), "incomplete"),
             Query(per_second("fraudstream_transactions_amount_unknown_total", "job"), "amount unknown"),
             Query(per_second("fraudstream_transactions_id_reused_total", "job"), "id used before"),
             Query(per_second("fraudstream_late_seconds_count", "job"), "late"),
+            Query(per_second("fraudstream_card_numbers_passed_over_total", "job"), "field left out"),
             unit="ops",
             alerts=("FraudstreamAmountsUnknown",),
         ),
@@ -274,8 +275,38 @@ def _workers() -> tuple[Panel, ...]:
             "Checkpoints a second: outputs, profiles and offsets made durable together. After a failed one "
             "the worker leaves.",
             Query(per_second("fraudstream_commits_total", "instance, result"), "{{instance}} {{result}}"),
+            Query(per_second("fraudstream_changelog_records_total", "instance"), "{{instance}} profiles"),
             unit="ops",
             alerts=("FraudstreamCommitsFail",),
+        ),
+        lines(
+            "Which agents fail?",
+            "Internal errors in 15 minutes; the worker leaves after each.",
+            Query(
+                or_none(
+                    f"sum by (agent) (increase(fraudstream_agent_failures_total{{{WORKER}}}[15m]))", "agent"
+                ),
+                "{{agent}}",
+            ),
+            unit="short",
+            alerts=("FraudstreamWorkerRestarts",),
+        ),
+        lines(
+            "How long does a restore take?",
+            "Mean time since a worker's start to read the state of newly assigned partitions back; their "
+            "scores wait for it.",
+            Query(
+                f"sum by (topic) (fraudstream_restore_seconds_sum{{{WORKER}}}) "
+                f"/ sum by (topic) (fraudstream_restore_seconds_count{{{WORKER}}})",
+                "{{topic}}",
+            ),
+            unit="s",
+        ),
+        lines(
+            "Which releases run?",
+            "Workers by release. More than one is normal during an upgrade alone.",
+            Query(f"count by (fraudstream) (fraudstream_build_info{{{WORKER}}})", "{{fraudstream}}"),
+            unit="short",
         ),
         lines(
             "How much memory does a worker take?",
@@ -311,8 +342,15 @@ def _broadcast() -> tuple[Panel, ...]:
             alerts=("FraudstreamBroadcastStale",),
         ),
         lines(
+            "Have they caught up?",
+            "1 once a worker has read every compacted topic to its end; it is not ready before.",
+            Query(f"fraudstream_broadcast_caught_up{{{WORKER}}}", "{{instance}}"),
+            unit="short",
+        ),
+        lines(
             "What do they take over?",
-            "Records a second of the compacted topics.",
+            "Records a second of the compacted topics, and models put in force.",
+            Query(per_second("fraudstream_models_loaded_total", "job"), "models in force {{job}}"),
             Query(per_second("fraudstream_broadcast_records_applied_total", "topic"), "{{topic}}"),
             unit="ops",
         ),

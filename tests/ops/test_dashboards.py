@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from deploy.grafana.__main__ import FOLDER, PAGES, text
 from tests.ops.catalogue import TARGET_LABELS, catalogue, grouped_by, used
-from tests.ops.rule_files import ALERTS, RECORDED
+from tests.ops.rule_files import ALERTS, RECORDED, RULES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -55,6 +56,18 @@ def test_a_panel_asks_for_what_is_there(panel: dict[str, Any]) -> None:
             assert name in (RECORDED if ":" in name else SHOWN)
             assert ":" in name or labels <= SHOWN[name] | TARGET_LABELS
         assert grouped_by(target["expr"]) <= set().union(*SHOWN.values()) | TARGET_LABELS | {"alertname"}
+
+
+def test_every_metric_is_in_a_panel_or_a_rule() -> None:
+    """What nobody looks at and nothing watches is no use to anybody."""
+    asked = [target["expr"] for name in PAGES for panel in panels(name) for target in panel["targets"]]
+    asked += [rule["expr"] for rules in RULES.values() for rule in rules]
+    names = {_family(name) for expression in asked for name, _ in used(expression)}
+    assert {_family(name) for name in SHOWN if name.startswith("fraudstream_")} <= names
+
+
+def _family(name: str) -> str:
+    return re.sub("_(bucket|count|sum)$", "", name)
 
 
 def test_every_alert_is_linked_from_a_panel() -> None:
