@@ -10,6 +10,7 @@ more have a dead letter too, with their positions alone.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from agents.headers import UNREADABLE, UNREADABLE_HEADER, read_headers
@@ -19,7 +20,7 @@ from schemas.errors import ErrorType
 from schemas.pan import contains_pan, mask_numbers, mask_pans
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from agents.headers import Header
 
@@ -97,6 +98,7 @@ def dead_letter(
     agent: str,
     field: str | None = None,
     exception: str = _EXCEPTION,
+    card_prefixes: tuple[bytes, ...] = (),
 ) -> Outgoing:
     """Make the dead letter of a refused message; one that cannot be copied leaves its position alone.
 
@@ -110,6 +112,7 @@ def dead_letter(
         agent: name of the agent that refuses.
         field: dotted path of the field at fault, where there is one.
         exception: class of the exception, with its module.
+        card_prefixes: first digits of the bank's own cards, which are masked like those of the networks.
     """
     why = DeadLetter(
         topic=record.topic(),
@@ -123,7 +126,7 @@ def dead_letter(
         field=None if field is None else _safe(field),
     )
     try:
-        kept, marks = _storable(record, error_type)
+        kept, marks = _storable(record, error_type, card_prefixes)
     except Exception:  # noqa: BLE001 - no fault of a copy may keep the message from being set aside
         kept, marks = _NOTHING, _OMITTED
     return _with_reason(kept, why, marks)
@@ -185,23 +188,26 @@ def as_it_came(record: KafkaRecord) -> Outgoing:
     return Outgoing(record.key(), record.value(), headers, milliseconds if kind else None)
 
 
-def _storable(record: KafkaRecord, error_type: ErrorType) -> tuple[Outgoing, Sequence[Header]]:
+def _storable(
+    record: KafkaRecord, error_type: ErrorType, card_prefixes: tuple[bytes, ...]
+) -> tuple[Outgoing, Sequence[Header]]:
     """Give what may be stored of a record, and the headers that say so if it is not all."""
     came = as_it_came(record)
     if sum(map(len, _parts(came))) > MAX_BYTES:
         return _NOTHING._replace(timestamp_ms=came.timestamp_ms), _OMITTED
-    kept = _masked(came, error_type)
+    kept = _masked(came, error_type, card_prefixes)
     marks: list[Header] = [] if kept is came else [(MASKED_HEADER, b"true")]
     headers = read_headers(record)
     return kept, [*marks, *headers] if headers == [UNREADABLE] else marks
 
 
-def _masked(came: Outgoing, error_type: ErrorType) -> Outgoing:
+def _masked(came: Outgoing, error_type: ErrorType, card_prefixes: tuple[bytes, ...]) -> Outgoing:
     """Mask card numbers, or give the very record back where it holds none."""
+    mask: Callable[[bytes], bytes]
     if error_type in {ErrorType.PAN, ErrorType.IBAN}:
         mask = mask_numbers
-    elif any(map(contains_pan, _parts(came))):
-        mask = mask_pans
+    elif any(contains_pan(part, card_prefixes) for part in _parts(came)):
+        mask = partial(mask_pans, prefixes=card_prefixes)
     else:
         return came
 

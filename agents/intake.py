@@ -53,7 +53,7 @@ class IntakeAgent:
         self._outbox = app.outbox
         self._erasures = Erasures(key, Entry.LABELS)
         self._take = self._erasures.beside(partial(_labelled, wall, privacy))
-        self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
+        self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry, privacy.card_prefixes)
         self._topics = topics
         self._telemetry = telemetry
 

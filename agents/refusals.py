@@ -25,13 +25,29 @@ T = TypeVar("T")
 
 
 class Refusals:
-    """One agent's way to the dead letters."""
+    """One agent's way to the dead letters.
 
-    def __init__(self, agent: str, outbox: Outbox, topic: str, telemetry: Telemetry) -> None:
+    Args:
+        agent: name of the agent.
+        outbox: takes the dead letters.
+        topic: of the dead letters.
+        telemetry: is told of each.
+        card_prefixes: first digits of the bank's own cards.
+    """
+
+    def __init__(
+        self,
+        agent: str,
+        outbox: Outbox,
+        topic: str,
+        telemetry: Telemetry,
+        card_prefixes: tuple[bytes, ...] = (),
+    ) -> None:
         self._agent = agent
         self._outbox = outbox
         self._topic = topic
         self._telemetry = telemetry
+        self._card_prefixes = card_prefixes
         self._unaccounted = 0
 
     @contextmanager
@@ -61,7 +77,12 @@ class Refusals:
         """Set a record apart, with the checkpoint that includes its chunk."""
         self._count(1)
         letter = dead_letter(
-            record, refusal.error_type, refusal.reason, agent=self._agent, field=refusal.field
+            record,
+            refusal.error_type,
+            refusal.reason,
+            agent=self._agent,
+            field=refusal.field,
+            card_prefixes=self._card_prefixes,
         )
         self._put(letter)
         self._telemetry.dead_lettered(

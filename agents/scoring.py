@@ -132,7 +132,8 @@ class ScoringAgent:
         self._outbox = app.outbox
         self._erasures = Erasures(key, Entry.TRANSACTIONS)
         self._take = self._erasures.beside(admission.admit)
-        self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
+        prefixes = admission.privacy.card_prefixes
+        self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry, prefixes)
         self._topics = topics
         self._core = core
         self._telemetry = telemetry

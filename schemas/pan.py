@@ -140,12 +140,12 @@ def holds_card_number(text: str, prefixes: tuple[bytes, ...] = ()) -> bool:
     return False
 
 
-def mask_pans(text: bytes) -> bytes:
+def mask_pans(text: bytes, prefixes: tuple[bytes, ...] = ()) -> bytes:
     """Put asterisks for all digits of each card number but the last four; without one, nothing changes."""
     plain = _plain(text)
     for count in range(_MOST_PASSES):
         scanned, masked = _without_chance(plain), list(plain)
-        for number, span in enumerate(_candidates(scanned, ())):
+        for number, span in enumerate(_candidates(scanned, prefixes)):
             if number == _MOST_CANDIDATES:
                 return mask_numbers(text)
             if span is not None:

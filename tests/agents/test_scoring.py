@@ -17,6 +17,7 @@ from models.prior import PriorModel
 from models.reputation import ReputationStore
 from schemas.alert import Alert, decode_alert
 from schemas.errors import ErrorType, InvalidMessage
+from schemas.privacy import Privacy
 from schemas.reputation import Reputation
 from schemas.score import Decision, Score
 
@@ -250,6 +251,15 @@ def test_or_it_is_scored_and_marked_incomplete_when_the_setting_says_so(
     assert [orjson.loads(put.value or b"")["features_complete"] for put in app.on("alerts")] == [True, False]
     assert [put.key for put in app.on("scores")] == [b"card-1"] * 2
     assert errors(app) == []
+
+
+def test_a_card_number_of_the_banks_own_is_masked_whatever_the_record_is_refused_for(
+    app: FakeApp, bind: Callable[..., None], record: MakeRecord
+) -> None:
+    bind(admission=Admission(privacy=Privacy((b"990012",))))
+    run(app, record(key=b"9900123456789017"))
+    assert errors(app) == [ErrorType.KEY_MISMATCH.encode()]
+    assert [put.key for put in app.on("dead-letters")] == [b"************9017"]
 
 
 def test_an_event_may_be_ahead_of_its_record_by_the_skew_and_no_more(record: MakeRecord) -> None:
