@@ -38,9 +38,11 @@ class Lag:
     The marker that ends a sender's transaction takes an offset too, so one a partition is not counted.
     """
 
-    def __init__(self, next_offset: int, end: int) -> None:
-        """Take the committed offset and that after the last record."""
+    def __init__(self, next_offset: int, end: int, metadata: str = "") -> None:
+        """Take the committed offset, that after the last record, and the metadata of the commit."""
         self.next_offset = next_offset
+        self.end = end
+        self.note = CommitNote.read(metadata)
         self.records = max(0, end - next_offset - 1)
 
 
@@ -48,36 +50,36 @@ def check_groups(admin: KafkaAdminClient, settings: Settings) -> Iterator[Findin
     """The groups of both sides: members, and what they have not committed, by topic."""
     for group in (settings.worker.group, learning_group(settings.worker.group)):
         try:
-            yield from check_offsets(admin, group)
-            yield _look(admin, settings, group)
+            waiting = lags(admin, group)
+            yield from check_offsets(admin, group, waiting or {})
+            yield _look(admin, settings, group, waiting)
         except AuthorizationError as error:
             yield warning("group", f"These credentials may not look at group {group} ({word(error)}).")
 
 
-def check_offsets(admin: KafkaAdminClient, group: str) -> Iterator[Finding]:
-    """Committed offsets that count in another log than the topic's: beyond its end, or of another id."""
-    committed = admin.list_group_offsets(group)[group]
-    if not committed:
-        return
-    described = admin.describe_topics(sorted({place.topic for place in committed}))
+def check_offsets(admin: KafkaAdminClient, group: str, waiting: Lags) -> Iterator[Finding]:
+    """Find committed offsets that count in another log than the topic's: beyond its end, or of another id."""
+    topics = sorted({place.topic for place in waiting})
+    described = admin.describe_topics(topics) if topics else []
     ids = {topic["name"]: _identity(topic.get("topic_id")) for topic in described if not topic["error_code"]}
-    committed = {place: said for place, said in committed.items() if place.topic in ids}
-    ends = admin.list_partition_offsets(dict.fromkeys(committed, OffsetSpec.LATEST)) if committed else {}
-    for place, said in committed.items():
-        where = f"{place.topic} partition {place.partition}"
-        note = CommitNote.read(said.metadata)
-        if note.log and ids[place.topic] and note.log != ids[place.topic] ^ note.epoch:
+    for place, lag in waiting.items():
+        where, note, identity_now = (
+            f"{place.topic} partition {place.partition}",
+            lag.note,
+            ids.get(place.topic),
+        )
+        if note.log and identity_now and note.log != identity_now ^ note.epoch:
             yield warning(
                 "group",
                 f"Group {group} has committed to another {where} than there is now (topic id): it was made "
                 "anew, and workers read it from its beginning, with the profiles as they are; restart those "
                 "that ran before.",
             )
-        elif said.offset > ends[place].offset:
+        elif lag.next_offset > lag.end:
             yield problem(
                 "group",
-                f"Group {group} has committed offset {said.offset} of {where}, which ends at "
-                f"{ends[place].offset}: the topic was cut or made anew, or this is another cluster; stop the "
+                f"Group {group} has committed offset {lag.next_offset} of {where}, which ends at "
+                f"{lag.end}: the topic was cut or made anew, or this is another cluster; stop the "
                 "workers and run `fraudstream profiles rebase`.",
             )
 
@@ -87,10 +89,9 @@ def _identity(topic_id: str | None) -> int:
     return identity(UUID(topic_id).int) if topic_id else 0
 
 
-def _look(admin: KafkaAdminClient, settings: Settings, group: str) -> Finding:
+def _look(admin: KafkaAdminClient, settings: Settings, group: str, waiting: Lags | None) -> Finding:
     members = len(admin.describe_groups([group])[group]["members"])
     seen = f"group {group} has {members} worker(s)"
-    waiting = lags(admin, group)
     if waiting is None:
         return well("group", f"The {seen} and has committed nothing yet.")
     if not any(lag.records for lag in waiting.values()):
@@ -124,7 +125,7 @@ def lags(admin: KafkaAdminClient, group: str) -> dict[TopicPartition, Lag] | Non
     if not committed:
         return None
     ends = admin.list_partition_offsets(dict.fromkeys(committed, OffsetSpec.LATEST))
-    return {place: Lag(committed[place].offset, ends[place].offset) for place in committed}
+    return {place: Lag(said.offset, ends[place].offset, said.metadata) for place, said in committed.items()}
 
 
 def _oldest(settings: KafkaSettings, waiting: Lags) -> float | None:

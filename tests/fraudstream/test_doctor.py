@@ -39,6 +39,7 @@ class Version:
 class Offset:
     def __init__(self, offset: int) -> None:
         self.offset = offset
+        self.metadata = ""
 
 
 def test_this_environment_is_well() -> None:

@@ -17,7 +17,7 @@ from kafka import OffsetAndMetadata, TopicPartition
 from agents.runtime.commit_note import CommitNote
 from agents.runtime.logs import identity
 from fraudstream.doctor import Severity
-from fraudstream.doctor.group import Lag, _judge, check_offsets
+from fraudstream.doctor.group import Lag, _judge, check_offsets, lags
 from fraudstream.doctor.machine import own_version
 from fraudstream.doctor.models import check_models, judge_controls, judge_models
 from fraudstream.doctor.worker import check_worker, judge_worker
@@ -86,12 +86,13 @@ def test_offsets_that_count_in_another_log_are_told_with_the_fix(
     offset: int, note: CommitNote, severity: Severity | None, words: str
 ) -> None:
     place = TopicPartition("transactions", 2)
-    admin = FakeAdmin(
+    fake = FakeAdmin(
         list_group_offsets={"g": {place: OffsetAndMetadata(offset, note.text(), -1)}},
         describe_topics=[{"name": "transactions", "topic_id": str(TOPIC_ID), "error_code": 0}],
         list_partition_offsets=lambda places: {each: OffsetAndMetadata(60, "", -1) for each in places},
     )
-    found = ill(check_offsets(cast("KafkaAdminClient", admin), "g"))
+    admin = cast("KafkaAdminClient", fake)
+    found = ill(check_offsets(admin, "g", lags(admin, "g") or {}))
     assert [each for each, _ in found] == ([severity] if severity else [])
     assert all(words in sentence for _, sentence in found)
 
