@@ -58,20 +58,19 @@ def connect(settings: KafkaSettings, client: Callable[..., Client], **options: A
         try:
             return client(**settings.kafka_python(), **options, bootstrap_timeout_ms=BOOTSTRAP_MS)
         except (KafkaError, OSError) as error:
-            told = [failure for failure in failures if not _is_lost(failure)]
-            reason = word(told[-1]) if told else _ENDS if failures else word(error)
+            reason = _reason(failures, error)
             raise KafkaUnreachable(
                 f"Kafka does not answer at {settings.bootstrap_servers} ({reason}): check the "
                 "FRAUDSTREAM_KAFKA__ settings, or start a Kafka with `fraudstream dev kafka`."
             ) from error
 
 
-_ENDS = "it ends each connection, as for a wrong password or another security protocol"
-
-
-def _is_lost(failure: BaseException) -> bool:
-    """Whether it is the mere loss of a connection, which comes with any reason, or in its place."""
-    return "socket disconnected" in str(failure)
+def _reason(failures: list[BaseException], error: BaseException) -> str:
+    """Say why connections failed: the last failure but their mere loss, which goes along with any reason."""
+    reasons = [failure for failure in failures if "socket disconnected" not in str(failure)]
+    if failures and not reasons:
+        return "it ends each connection, as for a wrong password or another security protocol"
+    return word(reasons[-1] if reasons else error)
 
 
 def describe_cluster(admin: KafkaAdminClient) -> dict[str, Any]:
