@@ -82,7 +82,7 @@ class TopicSpec:
     is_foreign: bool = False
 
     def config(self) -> dict[str, str]:
-        """What the service needs of the topic's configuration, in Kafka's words."""
+        """Return the configuration that the service needs, in Kafka's words."""
         config = {"cleanup.policy": self.cleanup, "retention.ms": str(self.retention_ms)}
         if not self.is_foreign:
             config["max.message.bytes"] = str(self.max_message_bytes)
@@ -93,7 +93,7 @@ class TopicSpec:
         return config
 
     def protection(self) -> dict[str, str]:
-        """What protects the service beyond that: it works without, and may be harmed or say less."""
+        """Return the configuration that protects the service, which works without it at a risk."""
         if self.is_foreign:
             return {
                 "max.message.bytes": str(self.max_message_bytes),

@@ -69,7 +69,7 @@ def create_topics(admin: KafkaAdminClient, specs: Sequence[TopicSpec], replicati
 
 
 def _lacks_future_limit(answer: Mapping[str, Any]) -> bool:
-    """Whether a topic was refused by a broker before Kafka 3.6 for a configuration that it does not know."""
+    """Recognise the refusal of a broker before Kafka 3.6, which does not know this configuration."""
     return for_code(answer["error_code"]) is InvalidConfigurationError and FUTURE_LIMIT in (
         answer["error_message"] or ""
     )
@@ -86,12 +86,12 @@ def _raise_refusal(answers: list[dict[str, Any]]) -> None:
 
 
 def needed_config(spec: TopicSpec, replication_factor: int) -> dict[str, str]:
-    """What the service needs, and one copy that may be missing when an acknowledged record is written."""
+    """Return the configuration that the service needs; records are acknowledged with one copy missing."""
     return spec.config() | {"min.insync.replicas": str(max(1, replication_factor - 1))}
 
 
 def full_config(spec: TopicSpec, replication_factor: int) -> dict[str, str]:
-    """What a topic is made with: what the service needs, and what protects it."""
+    """Return the configuration of a new topic: what the service needs, and what protects it."""
     return needed_config(spec, replication_factor) | spec.protection()
 
 
@@ -136,7 +136,7 @@ def differences(
 
 
 def unprotected(specs: Sequence[TopicSpec], states: Mapping[str, TopicState]) -> list[str]:
-    """One sentence, with its mend, for each protection that a topic lacks; the service works without it."""
+    """Return one sentence, with the fix, for each protection that a topic lacks."""
     return [
         f"Topic {spec.name} has {key}={actual}, where {wanted} protects the service: set it (kafka-configs "
         "--alter; docs/kafka.md says what it costs)."
@@ -174,7 +174,7 @@ def _differences(spec: TopicSpec, state: TopicState, replication_factor: int) ->
 
 
 def _protects(key: str, actual: str, wanted: str) -> bool:
-    """Whether a value protects as well: tighter limits do, and so does no compression."""
+    """Check that a value protects as well: tighter limits do, and so does no compression."""
     if key == "compression.type":
         return actual in {wanted, "uncompressed"}
     return int(actual) <= int(wanted)

@@ -1,4 +1,4 @@
-"""How card numbers are looked for in what is received, and what becomes of those in unknown fields."""
+"""Rules for card numbers in received messages: the bank's own prefixes, and fields that no contract knows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class UnknownFields(StrEnum):
-    """What becomes of a message with a card number in a field that its contract does not know."""
+    """Rule for a message with a card number in a field that its contract does not know."""
 
     REFUSE = "refuse"
     """It is a dead letter of type `pan`."""
@@ -34,7 +34,7 @@ def nobody() -> None:
 
 @dataclass(frozen=True)
 class Privacy:
-    """How a decoder looks for card numbers.
+    """Rules by which a decoder looks for card numbers.
 
     Attributes:
         card_prefixes: first digits of the bank's own cards, which count at every length from 12 to 19.

@@ -63,12 +63,8 @@ def check_offsets(admin: KafkaAdminClient, group: str, waiting: Lags) -> Iterato
     described = admin.describe_topics(topics) if topics else []
     ids = {topic["name"]: _identity(topic.get("topic_id")) for topic in described if not topic["error_code"]}
     for place, lag in waiting.items():
-        where, note, identity_now = (
-            f"{place.topic} partition {place.partition}",
-            lag.note,
-            ids.get(place.topic),
-        )
-        if note.log and identity_now and note.log != identity_now ^ note.epoch:
+        where, log = f"{place.topic} partition {place.partition}", ids.get(place.topic)
+        if lag.note.log and log and lag.note.log != log ^ lag.note.epoch:
             yield warning(
                 "group",
                 f"Group {group} has committed to another {where} than there is now (topic id): it was made "

@@ -134,14 +134,14 @@ class ScoringSettings(Section):
 
 
 class PrivacySettings(Section):
-    """How card numbers are looked for in transactions and labels, beside those of the card networks."""
+    """Card numbers in transactions and labels: the bank's own, and those in fields that no contract knows."""
 
     card_prefixes: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[0-9]{4,11}$")], ...], BeforeValidator(_comma_separated)
     ] = ()
     """First digits of the bank's own cards, parted by commas: refused at each length from 12 to 19 digits."""
     unknown_fields: Literal["refuse", "count", "ignore"] = "count"
-    """What becomes of a message with a card number in a field that its contract does not know."""
+    """Rule for a message with a card number in a field that its contract does not know."""
 
 
 class WorkerSettings(Section):

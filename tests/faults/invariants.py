@@ -81,7 +81,7 @@ def none_is_unscored(evidence: Evidence, truth: Truth) -> Breaches:
 
 
 def only_what_was_deleted_is_lost(evidence: Evidence, truth: Truth) -> Breaches:
-    """What the service counts as lost was deleted by the broker."""
+    """Records that the service counts as lost were deleted by the broker."""
     del truth
     yield from (f"{place} is counted as lost, and was there" for place in evidence.lost() - evidence.deleted)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 LAUNCHER: Final = (sys.executable, str(Path(__file__).with_name("launcher.py")))
 _POISON: Final = "poisoned-merchant"
 _SECONDS: Final = 60.0
-_SHORT_SESSION: Final = {"DELIVERY__SESSION_TIMEOUT_SECONDS": "10"}
+SHORT_SESSION: Final = {"DELIVERY__SESSION_TIMEOUT_SECONDS": "10"}
 
 
 @scenario(
@@ -66,7 +66,7 @@ def join_and_kill(ground: Ground) -> None:
     "worker-pause",
     "SIGSTOP of a scoring worker for longer than its session, then SIGCONT",
     times=2,
-    settings=_SHORT_SESSION,
+    settings=SHORT_SESSION,
 )
 def pause_workers(ground: Ground) -> None:
     for _ in range(ground.times):
@@ -183,7 +183,7 @@ def fill_disk(ground: Ground) -> None:
 @scenario(
     "changelog-deleted",
     "the changelog of the profiles is deleted; ops make it anew, then rebuild the profiles",
-    settings=_SHORT_SESSION,
+    settings=SHORT_SESSION,
 )
 def delete_changelog(ground: Ground) -> None:
     with kafka_admin(ground.settings.kafka) as admin:

@@ -2,45 +2,43 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import orjson
-from confluent_kafka import Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
 from kafka import KafkaProducer
 
 from fraudstream.simulate.stream import RecordKind, StreamRecord
 from schemas.dead_letter import DeadLetter
 from tests.faults.ground import SCORERS
+from tests.faults.processes import LAUNCHER, SHORT_SESSION
 from tests.faults.records import committed_offsets, read
 from tests.faults.scenario import scenario
 from tests.faults.waiting import wait_until
+from tests.strange_senders import NotText, send_alone, unprotect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from tests.faults.ground import Ground
 
-LAUNCHER: Final = (sys.executable, str(Path(__file__).with_name("launcher.py")))
 _SLOW: Final = "slow-merchant"
 _SLOW_BATCH: Final = 100
 """Records over which the slow decoder takes twice as long as a transaction may last."""
 _MEMORY: Final = 900_000_000
 _SECONDS: Final = 90.0
-_SHORT_SESSION: Final = {"DELIVERY__SESSION_TIMEOUT_SECONDS": "10"}
 
 
 @scenario("bad-header", "records whose header has a name that is not UTF-8", times=10, quick=2)
 def bad_header(ground: Ground) -> None:
-    _let_the_broker_take(ground, **{"compression.type": "producer"})
+    unprotect(ground.servers, ground.topics.transactions)
     producer = KafkaProducer(bootstrap_servers=ground.servers)
     for number in range(ground.times):
         for value in (_payment(f"bad-header-{number}"), b"no transaction"):
             producer.send(
-                ground.topics.transactions, value, b"strange-card", headers=[(_NotText("bad"), b"x")]
+                ground.topics.transactions, value, b"strange-card", headers=[(NotText("bad"), b"x")]
             ).get(30)
         ground.flow(0.5)
     producer.close()
@@ -56,7 +54,7 @@ def zstd_bomb(ground: Ground) -> None:
 @scenario(
     "gzip-bomb",
     "a batch of zeros that unpacks to more than a worker's memory, which kills it at each start",
-    settings=_SHORT_SESSION,
+    settings=SHORT_SESSION,
     finish_seconds=400.0,
 )
 def gzip_bomb(ground: Ground) -> None:
@@ -76,10 +74,11 @@ def gzip_bomb(ground: Ground) -> None:
 
 @scenario("digit-groups", "messages of 60 MB in which every group of digits could be a card number", times=2)
 def digit_groups(ground: Ground) -> None:
-    _let_the_broker_take(ground, **{"max.message.bytes": "100000000", "compression.type": "producer"})
+    topic = ground.topics.transactions
+    unprotect(ground.servers, topic, max_message_bytes="100000000")
     text = "4111 1111 1111 1112 " * 3_000_000
     for number in range(ground.times):
-        _send(ground, orjson.dumps({"remark": text}), number % 4)
+        send_alone(ground.servers, topic, orjson.dumps({"remark": text}), number % 4, key=b"strange-card")
         ground.flow(2.0)
 
 
@@ -99,7 +98,7 @@ def stored_poison(ground: Ground) -> None:
         example |= {"transaction_id": f"strange-{number}", "sampling_rate": 1e-300}
         for topic, value in ((topics.scores, score), (topics.examples, example)):
             ground.foreign.add(orjson.dumps(value))
-            _send(ground, orjson.dumps(value), 0, topic=topic, key=str(score["subject"]).encode())
+            send_alone(ground.servers, topic, orjson.dumps(value), 0, key=str(score["subject"]).encode())
         ground.flow(2.0)
     wait_until(
         lambda: _refused_from(ground, topics.scores, topics.examples) == before + 2 * ground.times,
@@ -153,15 +152,6 @@ def retention(ground: Ground) -> None:
     ground.note(f"{lost} records were deleted unread, and counted")
 
 
-class _NotText(str):
-    """A header's name that is encoded as bytes that are not UTF-8."""
-
-    __slots__ = ()
-
-    def encode(self, *_: str) -> bytes:
-        return b"\xff\xfe"
-
-
 def _payment(name: str, merchant: str = "strange-merchant") -> bytes:
     """A transaction that is right in itself."""
     return orjson.dumps(
@@ -178,51 +168,11 @@ def _payment(name: str, merchant: str = "strange-merchant") -> bytes:
     )
 
 
-def _let_the_broker_take(ground: Ground, **configuration: str) -> None:
-    """Take from `transactions` what protects it, as on a topic of an earlier release."""
-    topic = ConfigResource(ResourceType.TOPIC, ground.topics.transactions)
-    for name, value in configuration.items():
-        topic.add_incremental_config(ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET))
-    admin = AdminClient({"bootstrap.servers": ground.servers})
-    admin.incremental_alter_configs([topic])[topic].result(20)
-
-
 def _send_zeros(ground: Ground, codec: str, megabytes: int, partition: int) -> tuple[int, int]:
     """Send one record that is large only once it is unpacked; gives its place."""
-    _let_the_broker_take(ground, **{"compression.type": "producer"})
-    return _send(ground, bytes(megabytes * 1_000_000), partition, codec=codec)
-
-
-def _send(
-    ground: Ground,
-    value: bytes,
-    partition: int,
-    *,
-    topic: str = "",
-    key: bytes = b"strange-card",
-    codec: str = "zstd",
-) -> tuple[int, int]:
-    """Send one record as a batch of its own; gives partition and offset."""
-    taken: list[Any] = []
-    producer = Producer(
-        {
-            "bootstrap.servers": ground.servers,
-            "compression.type": codec,
-            "message.max.bytes": 1_000_000_000,
-            "linger.ms": 0,
-        }
-    )
-    producer.produce(
-        topic or ground.topics.transactions,
-        value,
-        key,
-        partition,
-        on_delivery=lambda error, message: taken.append(error or message.offset()),
-    )
-    producer.flush(60)
-    [offset] = taken
-    assert isinstance(offset, int), offset
-    return partition, offset
+    topic = ground.topics.transactions
+    unprotect(ground.servers, topic)
+    return partition, send_alone(ground.servers, topic, bytes(megabytes * 1_000_000), partition, codec=codec)
 
 
 def _newest(ground: Ground, topic: str) -> bytes:
@@ -239,7 +189,7 @@ def _newest(ground: Ground, topic: str) -> bytes:
 
 
 def _refused_from(ground: Ground, *topics: str) -> int:
-    """How many records of these topics became dead letters."""
+    """Count the records of these topics that became dead letters."""
     letters: Iterable[DeadLetter] = (
         DeadLetter.from_headers(each.headers()) for each in read(ground.servers, ground.topics.dead_letters)
     )

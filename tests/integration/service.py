@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from fraudstream.kafka_admin import kafka_admin
 from fraudstream.settings import Settings
@@ -123,18 +122,6 @@ class Service:
         assert producer.flush(60) == 0
         return count
 
-    def keep_what_is_sent(self) -> None:
-        """Let the broker store batches of `transactions` as they come, as on a topic of an earlier release.
-
-        One that packs them anew refuses what unpacks to too much, and replaces what is not UTF-8.
-        """
-        topic = ConfigResource(ResourceType.TOPIC, self.topics.transactions)
-        topic.add_incremental_config(
-            ConfigEntry("compression.type", "producer", incremental_operation=AlterConfigOpType.SET)
-        )
-        admin = AdminClient({"bootstrap.servers": self.servers})
-        admin.incremental_alter_configs([topic])[topic].result(20)
-
     def wait_until_processed(self, timeout: float = 120) -> None:
         """Wait until the group has committed both input topics to their ends, and readers see what it gave.
 
@@ -164,7 +151,7 @@ class Service:
             )
 
     def _is_readable(self) -> bool:
-        """Whether a reader of committed records gets everything that workers have sent."""
+        """Check that a reader of committed records gets everything that workers have sent."""
         return self._output_ends("read_committed") == self._output_ends("read_uncommitted")
 
     def _output_ends(self, isolation: str) -> list[int]:

@@ -14,21 +14,13 @@ from service import Service, service, wait_until
 
 from agents.headers import UNREADABLE_HEADER
 from schemas.dead_letter import DeadLetter
+from tests.strange_senders import NotText, unprotect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.kafka
-
-
-class NotText(str):
-    """A header name that is encoded as bytes that are not UTF-8."""
-
-    __slots__ = ()
-
-    def encode(self, *_: str) -> bytes:
-        return b"\xff\xfe"
 
 
 BUSY = 100
@@ -57,7 +49,7 @@ def running(kafka: object, tmp_path: Path) -> Iterator[Service]:
 
 
 def test_a_header_name_that_is_not_utf_8_stops_nobody(running: Service) -> None:
-    running.keep_what_is_sent()
+    unprotect(running.servers, running.topics.transactions)
     running.start()
     producer = KafkaProducer(bootstrap_servers=running.servers)
     for _ in range(BUSY):

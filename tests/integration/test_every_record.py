@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from confluent_kafka import ConsumerGroupTopicPartitions, Producer, TopicPartition
+from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, NewPartitions, NewTopic
 from faulty import read_committed
 from kafka.partitioner.default import murmur2
 from service import Service, service, values, wait_until
 
 from agents.dead_letters import OMITTED_HEADER
+from tests.strange_senders import send_alone, unprotect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -162,24 +163,9 @@ def test_records_deleted_unread_are_counted_and_have_a_dead_letter_by_position(
 
 def bomb(running: Service, codec: str, megabytes: int, partition: int) -> None:
     """Send one record of zeros, large only once it is decompressed, to a broker that does not look inside."""
-    running.keep_what_is_sent()
-    errors: list[object] = []
-    producer = Producer(
-        {
-            "bootstrap.servers": running.servers,
-            "compression.type": codec,
-            "message.max.bytes": 1_000_000_000,
-            "linger.ms": 0,
-        }
-    )
-    producer.produce(
-        running.topics.transactions,
-        bytes(megabytes * 1_000_000),
-        partition=partition,
-        on_delivery=lambda error, _: errors.append(error),
-    )
-    assert producer.flush(60) == 0
-    assert errors == [None]
+    topic = running.topics.transactions
+    unprotect(running.servers, topic)
+    send_alone(running.servers, topic, bytes(megabytes * 1_000_000), partition, codec=codec)
 
 
 @pytest.mark.faults

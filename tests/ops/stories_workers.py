@@ -50,7 +50,7 @@ LEARNER = 'fraudstream_worker_info{job="fraudstream",instance="c",agents="labell
 NOTED = f'fraudstream_starts_without_progress{{{WORKER},topic="transactions",partition="2"}}'
 UP = f"up{{{WORKER}}}"
 _FLAPS = ((0, 3), (1, 1), (0, 2), (1, 1))
-"""What Prometheus sees of a worker that starts every few seconds."""
+"""Scrapes of a worker that starts every few seconds: answered or not."""
 STALL = f"fraudstream_progress_age_seconds{{{WORKER}}}"
 
 WORKERS = (

@@ -59,7 +59,7 @@ def test_a_panel_asks_for_what_is_there(panel: dict[str, Any]) -> None:
 
 
 def test_every_metric_is_in_a_panel_or_a_rule() -> None:
-    """What nobody looks at and nothing watches is no use to anybody."""
+    """A metric that nobody looks at and nothing watches is no use to anybody."""
     asked = [target["expr"] for name in PAGES for panel in panels(name) for target in panel["targets"]]
     asked += [rule["expr"] for rules in RULES.values() for rule in rules]
     names = {_family(name) for expression in asked for name, _ in used(expression)}
