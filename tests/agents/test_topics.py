@@ -60,7 +60,7 @@ def test_what_others_write_to_is_protected() -> None:
     specs = specs_by_name()
     assert {name for name, spec in specs.items() if spec.is_foreign} == {"transactions", "labels"}
     for name in ("transactions", "labels"):
-        assert specs[name].protection()["compression.type"] == "snappy"
+        assert specs[name].protection()["compression.type"] == "uncompressed"
         assert specs[name].protection()["message.timestamp.after.max.ms"] == "300000"
 
 

@@ -80,7 +80,7 @@ def test_too_few_copies_is_a_difference() -> None:
         ("labels", "max.message.bytes", "65536", False),
         ("transactions", "compression.type", "producer", True),
         ("transactions", "compression.type", "zstd", True),
-        ("transactions", "compression.type", "uncompressed", False),
+        ("transactions", "compression.type", "snappy", False),
         ("labels", "message.timestamp.after.max.ms", str(2**63 - 1), True),
         ("labels", "message.timestamp.after.max.ms", "1000", False),
         ("scoring-changelog", "max.compaction.lag.ms", str(2**63 - 1), True),
@@ -131,4 +131,4 @@ def test_topics_are_made_on_a_broker_that_does_not_know_a_protection() -> None:
     broker = OlderBroker()
     assert create_topics(cast("KafkaAdminClient", broker), [*SPECS.values()], 1) == [*SPECS]
     assert broker.made.keys() == SPECS.keys()
-    assert broker.made["transactions"]["compression.type"] == "snappy"
+    assert broker.made["transactions"]["compression.type"] == "uncompressed"

@@ -9,13 +9,14 @@ from uuid import uuid4
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
+from fraudstream.local_kafka import LocalKafka
 from fraudstream.settings import TopicSettings
 from fraudstream.topics import TopicsRefused, create_topics, differences, read_topics
+from tests.strange_senders import send_alone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from fraudstream.local_kafka import LocalKafka
+    from pathlib import Path
 
 pytestmark = pytest.mark.kafka
 
@@ -60,3 +61,17 @@ def test_a_changed_topic_is_a_difference(admin: KafkaAdminClient, settings: Topi
 def test_too_few_brokers_is_one_sentence(admin: KafkaAdminClient, settings: TopicSettings) -> None:
     with pytest.raises(TopicsRefused, match=r"^Kafka will not make the topic .*[Rr]eplication factor.*\.$"):
         create_topics(admin, settings.specs(), 3)
+
+
+def test_a_broker_that_may_load_no_native_code_takes_transactions(
+    settings: TopicSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is where its temporary folder forbids that, as Docker's tmpfs does."""
+    monkeypatch.setenv("JAVA_TOOL_OPTIONS", "-Dorg.xerial.snappy.tempdir=/proc/none")
+    with (
+        LocalKafka.start(tmp_path / "kafka") as broker,
+        KafkaAdminClient(bootstrap_servers=broker.bootstrap_servers) as admin,
+    ):
+        create_topics(admin, settings.specs(), 1)
+        topic = settings.names().transactions
+        assert send_alone(broker.bootstrap_servers, topic, b"{}", 0, codec="lz4") == 0
