@@ -25,6 +25,7 @@ from fraudstream.simulate.worlds import make_world
 from schemas.decoding import MAX_BYTES
 from schemas.errors import ErrorType
 from schemas.score import Score
+from tests.strange_senders import unprotect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -296,6 +297,7 @@ def everything(letter: Any) -> bytes:
 
 @pytest.mark.parametrize("size", [MAX_BYTES, 20_000_000])
 def test_a_message_too_large_to_be_looked_into_leaves_its_position(running: Service, size: int) -> None:
+    unprotect(running.servers, running.topics.transactions, max_message_bytes="100000000")
     sender = Sender(running)
     bad = sender.send(*changed(remark="x" * size), headers=OWN_HEADERS)
     good = sender.send(*record(card(f"after-{size}")))

@@ -23,6 +23,7 @@ from fraudstream.dead_letters.mending import UNCHANGED, Mender
 from fraudstream.dead_letters.replaying import Replayer
 from fraudstream.settings import Settings, load_settings
 from schemas.errors import ErrorType
+from tests.strange_senders import unprotect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -174,6 +175,7 @@ def test_a_mended_message_is_scored_and_a_second_replay_sends_nothing(
 
 
 def test_masked_and_omitted_messages_go_back_mended(refused: Refused, tmp_path: Path) -> None:
+    unprotect(refused.running.servers, refused.running.topics.transactions, max_message_bytes="100000000")
     with_pan = orjson.dumps(card("unmasked", card_id=PAN))
     keyed_right = orjson.dumps(card("keyed-right", merchant_id=PAN))
     huge = orjson.dumps(card("made-small", remark="x" * 20_000_000))
