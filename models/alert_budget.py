@@ -32,7 +32,7 @@ import numpy as np
 
 from models.batch import stable_hashes
 from models.decay import HOUR
-from models.policy import Decisions, check_thresholds, decided
+from models.policy import Decisions, check_thresholds, decided, setting_name
 from schemas.score import Decision
 
 if TYPE_CHECKING:
@@ -107,7 +107,8 @@ class AlertBudget:
         self._aimed = b""
         self._is_opening = False
         self._alerts: dict[int, tuple[float, float]] = {}
-        self.version: Final = version or f"budget-{alerts_per_10000:g}-{floor:g}-{ceiling:g}-{decline:g}"
+        name = f"budget-{alerts_per_10000:g}-{floor:g}-{ceiling:g}-{decline:g}"
+        self.version: Final = version or setting_name(name)
 
     def aim(self, aim: Aim) -> None:
         """Take the threshold from a scorer's quantiles, unless it is of that scorer already."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
+from schemas.pan import contains_pan
 from schemas.score import Decision
 
 if TYPE_CHECKING:
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
 
     from models.arrays import Floats
     from models.quantiles import Aim
+
+
+# A name made of numbers may read as a card number, which no record may hold, by whatever issuer's prefix.
+_ANY_ISSUER: Final = tuple(b"%d" % digit for digit in range(10))
+_DIGITS_AS_LETTERS: Final = str.maketrans("0123456789", "abcdefghij")
+
+
+def setting_name(name: str) -> str:
+    """Return the name of a setting; with letters for digits where these would read as a card number."""
+    return name.translate(_DIGITS_AS_LETTERS) if contains_pan(name.encode(), _ANY_ISSUER) else name
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +78,7 @@ class FixedThreshold:
         check_thresholds(review, decline)
         self._review = review
         self._decline = decline
-        self.version: Final = version or f"fixed-{review:g}-{decline:g}"
+        self.version: Final = version or setting_name(f"fixed-{review:g}-{decline:g}")
 
     def aim(self, aim: Aim) -> None:
         """Do nothing: the thresholds are fixed."""

@@ -89,4 +89,4 @@ def _short(name: str) -> str:
     """A name that a control can have; of a longer one, its kind and a digest."""
     if len(name) <= _LONGEST_NAME:
         return name
-    return f"{name.partition('-')[0]}-{sha256(name.encode()).hexdigest()[:12]}"
+    return policy.setting_name(f"{name.partition('-')[0]}-{sha256(name.encode()).hexdigest()[:12]}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
@@ -95,6 +95,7 @@ def test_wrong_usage_is_status_2(issued: list[Control], command: tuple[str, ...]
 
 
 @given(st.tuples(scores, scores, scores).map(sorted), st.floats(1e-9, 10_000))
+@example([0.0, 0.2109375, 1.0], 4288.8984375)  # its numbers in a row pass for a card number
 def test_every_policy_that_can_be_has_a_name_that_a_control_can_have(
     bounds: list[float], alerts_per_10000: float
 ) -> None:
