@@ -19,8 +19,9 @@ from agents.web_access import Access, bound_connections, hide_versions, only, un
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    import faust
     from prometheus_client import CollectorRegistry
+
+    from agents.runtime import App
 
     Check = Callable[[], str | None]
     """Gives None where all is well, else one sentence that says what is not."""
@@ -112,7 +113,7 @@ def expect_progress(age: Callable[[], float], limit: float) -> Check:
     return check
 
 
-def mount(app: faust.App, registry: CollectorRegistry, readiness: Readiness, access: Access = _OPEN) -> None:
+def mount(app: App, registry: CollectorRegistry, readiness: Readiness, access: Access = _OPEN) -> None:
     """Serve the three routes on the worker's web server, and count the readiness checks among the metrics.
 
     Whom `access` does not admit learns from `/livez` and `/readyz` no more than the status, and nothing else.

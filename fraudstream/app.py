@@ -38,14 +38,10 @@ def create_app(settings: Settings) -> App:
         **PAGES_OFF,
     )
 
-    def progress_age() -> float:  # Faust makes the consumer when the app starts
-        age: float = app.consumer.progress.age()
-        return age
-
-    telemetry.read_at_scrape(producer_queue=lambda: len(app.outbox), progress_age=progress_age)
+    telemetry.read_at_scrape(producer_queue=lambda: len(app.outbox), progress_age=app.engine.progress.age)
     checks = {
         "partitions": lambda: _assigned(app),
-        "progress": expect_progress(progress_age, settings.delivery.stall_timeout_seconds / 2),
+        "progress": expect_progress(app.engine.progress.age, settings.delivery.stall_timeout_seconds / 2),
     }
     if "intake" in settings.worker.agents:
         intake.bind(
@@ -66,7 +62,7 @@ def create_app(settings: Settings) -> App:
 
 
 def _assigned(app: App) -> str | None:
-    return None if app.consumer.ready.is_set() else "the group has assigned no partitions yet"
+    return None if app.engine.ready.is_set() else "the group has assigned no partitions yet"
 
 
 def _versions() -> dict[str, str]:

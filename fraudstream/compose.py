@@ -94,7 +94,7 @@ def bind_scoring(app: App, settings: Settings, telemetry: Telemetry) -> dict[str
     )
     telemetry.model_loaded(core.scorer.name)
     telemetry.read_scoring_at_scrape(
-        profiles=lambda: app.consumer.entries(scoring.NAME),
+        profiles=lambda: app.engine.entries(scoring.NAME),
         reputations=lambda: len(reputations),
         broadcast_staleness=broadcast.staleness,
         model_age=lambda: _age(shelf),
@@ -220,7 +220,7 @@ def _file_name(settings: Settings) -> str:
 
 async def _caught_up(app: App, broadcast: Broadcast) -> None:
     """Wait until a broadcast is; as long as it reads, the agents that wait for it are not stuck."""
-    await broadcast.wait_caught_up(app.consumer.progress.goes_on)
+    await broadcast.wait_caught_up(app.engine.progress.goes_on)
 
 
 def _age(shelf: ModelShelf) -> float:

@@ -6,7 +6,6 @@ import gc
 from typing import TYPE_CHECKING
 
 import mode.loop
-from faust import Worker
 
 if TYPE_CHECKING:
     from fraudstream.settings import Settings
@@ -40,7 +39,7 @@ def run_worker(settings: Settings) -> None:
     app = create_app(settings)
     app.finalize()
     _spare_the_collector()
-    worker = Worker(app, quiet=True, override_logging=False, redirect_stdouts=False)
+    worker = app.Worker(quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None  # it writes a terminal's control codes among the log lines, terminal or not
     worker.execute_from_commandline()
 

@@ -1,12 +1,14 @@
 """The delivery engine: Faust agents on librdkafka, with partition state and one transaction per commit.
 
 ```
- poller (thread) -> consumer -> desk -> stream -> agent -> outbox
-     |                  |       gate                         |
- assignment         checkpoint <-----------------------------'
+ poller (thread) -> engine -> in_flight -> agent -> outbox
+     |                |                              |
+ assignment       checkpoint <-----------------------'
      |
  restore
 ```
+
+`app` alone knows Faust, which runs the agents.
 
 Chunks are records of one partition, acknowledged when the next is asked for. State comes back before the
 first chunk of its partition. A checkpoint makes outputs, changelog and source offsets durable together.

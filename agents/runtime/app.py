@@ -1,43 +1,64 @@
-"""The Faust app with the delivery engine under it."""
+"""The one seam to Faust, by its public hooks alone.
+
+Agents, their supervision, the worker's signals and the web server are Faust's; Kafka is the engine's.
+"""
 
 from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import confluent_kafka
 import faust
 import mode
-from faust.sensors.monitor import Monitor
-from faust.tables.manager import TableManager
-from faust.transport import base
+from faust.app.base import BootStrategy
 
-from agents.runtime.consumer import Consumer
-from agents.runtime.outbox import Outbox
-from agents.runtime.producer import Producer
+from agents.runtime.engine import Engine
 from agents.runtime.state import Binding
-from agents.runtime.stream import ChunkStream
 from agents.runtime.watchdog import leave
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Awaitable, Callable, Iterator, Sequence
-
-    from faust.types import TP
+    from collections.abc import (
+        AsyncIterable,
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterable,
+        Iterator,
+        Sequence,
+    )
 
     from agents.runtime.observer import Observer
     from agents.runtime.options import DeliveryOptions
+    from agents.runtime.outbox import Outbox
     from agents.runtime.partition import Chunk
     from agents.runtime.state import PartitionState
 
     AgentFunction = Callable[[AsyncIterable[Sequence[Chunk]]], Awaitable[None]]
 
 
-class App(faust.App):
-    """A Faust app whose agents receive chunks and write through `outbox`.
+class _Boot(BootStrategy):
+    """Starts web server, agents and engine, in this order: neither Faust's transport nor its tables."""
 
-    Faust gives agents, topics, supervision, the worker's signals and the web server; its tables, recovery,
-    assignor and fetcher are not used.
-    """
+    def server(self) -> Iterable[Any]:
+        """Give the services of a worker."""
+        return [*self.web_server(), *self.agents(), self.app.engine]
+
+
+class _Batches(faust.Stream):
+    """Batches of chunks, in place of Faust's events. `take`, `group_by` and processors are not for chunks."""
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Chunk]]:
+        """Iterate over what the engine has for the agent, by either of Faust's ways (compiled or not)."""
+        batches: AsyncIterator[Sequence[Chunk]] = self.app.engine.in_flight.batches(
+            self.channel.get_topic_name()
+        )
+        return batches
+
+
+class App(faust.App):
+    """A Faust app whose agents receive chunks and write through `outbox`."""
+
+    BootStrategy = _Boot
 
     def __init__(
         self,
@@ -56,26 +77,24 @@ class App(faust.App):
             settings: further settings of Faust, such as the web server's.
         """
         self.delivery = delivery
-        self.observer = observer
-        self.leave = leave
-        self.outbox = Outbox(delivery)
         self.bindings: list[Binding] = []
+        self.engine = Engine(delivery, self.bindings, observer, leave)
         super().__init__(
             delivery.group,
             broker="kafka://",
             store="memory://",
             key_serializer="raw",
             value_serializer="raw",
-            topic_disable_leader=True,
-            topic_allow_declare=False,
-            stream_wait_empty=True,
             agent_supervisor=mode.CrashingSupervisor,
             worker_redirect_stdouts=False,
-            Stream=ChunkStream,
-            TableManager=_NoTables,
-            Monitor=_QuietMonitor,
+            Stream=_Batches,
             **settings,
         )
+
+    @property
+    def outbox(self) -> Outbox:
+        """Where agents put their records."""
+        return self.engine.outbox
 
     def bind(
         self,
@@ -86,11 +105,23 @@ class App(faust.App):
         new_state: Callable[[], PartitionState] | None = None,
         changelog: str | None = None,
     ) -> None:
-        """Run `process` as the agent `name` on the chunks of `topic`, with a state per partition if asked."""
+        """Run `process` as the agent `name` on the chunks of `topic`, with a state per partition if asked.
+
+        Raises:
+            ValueError: the topic has an agent already.
+        """
+        self.engine.in_flight.add_topic(topic)
         if new_state is not None:
             self.bindings.append(Binding(name, topic, changelog, new_state))
-        source = self.topic(topic, key_type=bytes, value_type=bytes)
-        self.agent(source, name=name)(process)
+
+        async def agent(batches: Any) -> None:
+            try:
+                await process(batches)
+            except Exception as failure:
+                self.engine.agent_failed(name, failure, topic)
+                raise
+
+        self.agent(self.topic(topic), name=name)(agent)
 
     @contextmanager
     def beside(self, agent: str) -> Iterator[None]:
@@ -98,75 +129,21 @@ class App(faust.App):
         try:
             yield
         except Exception as failure:  # noqa: BLE001 - whatever it is
-            self.consumer.agent_failed(agent, failure, None)
+            self.engine.agent_failed(agent, failure)
 
-    async def _on_agent_error(self, agent: Any, failure: BaseException) -> None:
-        event = faust.current_event()
-        self.consumer.agent_failed(agent.name, failure, None if event is None else event.message)
-
-    def _create_directories(self) -> None:
-        """Make none: a worker writes to Kafka only, and may run on a read-only file system."""
-
-    def _new_transport(self) -> base.Transport:
-        return _Transport(self.conf.broker_consumer, self)
-
-    def _new_producer_transport(self) -> base.Transport:
-        return _Transport(self.conf.broker_producer, self)
-
-
-class _NoFetcher(mode.Service):
-    """Stands where Faust fetches: the poll thread does."""
-
-    def __init__(self, app: faust.App, **kwargs: Any) -> None:
-        del app
-        super().__init__(**kwargs)
-
-
-class _Transport(base.Transport):
-    """Tells Faust which classes stand for Kafka."""
-
-    Consumer = Consumer
-    Producer = Producer
-    Fetcher = _NoFetcher
-    default_port = 9092
-    driver_version = f"confluent-kafka {confluent_kafka.__version__}"
-
-
-class _NoTables(TableManager):
-    """Stands where Faust keeps tables: state is kept by the delivery engine."""
+    async def on_first_start(self) -> None:
+        """Make no directories: a worker writes to Kafka only, and may run on a read-only file system."""
 
     async def on_start(self) -> None:
-        """Have no tables to wait for."""
-        self._tables_registered.set()
+        """Make no consumer of Faust's own."""
+        self.finalize()
+
+    async def on_started(self) -> None:
+        """Start further services once the first partitions are restored."""
+        if not await self.wait_for_stopped(self.engine.ready):
+            await super().on_started()
 
     async def on_stop(self) -> None:
-        """Have nothing to flush."""
-
-    def on_rebalance_start(self) -> None:
-        """Have nothing to recover."""
-
-    def on_partitions_revoked(self, revoked: set[TP]) -> None:
-        """Have nothing to hand over."""
-
-    async def on_rebalance(self, *args: Any) -> None:
-        """Have nothing to recover."""
-
-    async def wait_until_recovery_completed(self) -> bool:
-        """Let agents start once the first partitions are restored."""
-        return bool(await self.wait_for_stopped(self.app.consumer.ready))
-
-
-class _QuietMonitor(Monitor):
-    """Faust's monitor without its bookkeeping per event, which costs more than the event."""
-
-    def on_message_in(self, *args: Any) -> None:
-        """Count nothing: the agents' telemetry does, once a chunk."""
-
-    def on_stream_event_in(self, *args: Any) -> None:
-        """Count nothing."""
-
-    def on_stream_event_out(self, *args: Any) -> None:
-        """Count nothing."""
-
-    def on_message_out(self, *args: Any) -> None:
-        """Count nothing."""
+        """Stop the engine first: what agents have in hand may need everything else."""
+        await self.engine.stop()
+        await super().on_stop()

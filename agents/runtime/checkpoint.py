@@ -3,7 +3,7 @@
 Exactly-once: outputs, changelog and offsets are one Kafka transaction (KIP-447), with the group membership as
 it was at the
 assignment: taken later it may belong to a newer generation, or to none, which the coordinator accepts
-    unchecked.
+unchecked.
 
 At-least-once: outputs on the broker, changelog on the broker, then the offsets. State is never durable before
 its outputs, or a restart would skip them. Membership is proved before state is written, or a worker that
@@ -24,7 +24,7 @@ from agents.runtime.state import own_stores, seal
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
-    from agents.runtime.gate import Gate
+    from agents.runtime.in_flight import InFlight
     from agents.runtime.observer import Observer
     from agents.runtime.outbox import Epoch, Outbox
     from agents.runtime.partition import Partition
@@ -65,9 +65,11 @@ class Choice(NamedTuple):
 class Ledger:
     """Chooses what a checkpoint includes."""
 
-    def __init__(self, gate: Gate, bindings: Sequence[Binding], observer: Observer = _NOBODY) -> None:
+    def __init__(
+        self, in_flight: InFlight, bindings: Sequence[Binding], observer: Observer = _NOBODY
+    ) -> None:
         """Choose among the states of `bindings`, which may grow; `observer` hears how far a checkpoint is."""
-        self._gate = gate
+        self._in_flight = in_flight
         self._bindings = bindings
         self.observer = observer
 
@@ -79,7 +81,7 @@ class Ledger:
         Raises:
             Unfinished: an agent has left a chunk half done.
         """
-        async with self._gate.closed():
+        async with self._in_flight.barrier():
             behind = [partition for partition in partitions if partition.is_behind]
             changelogs = {binding.agent: binding.changelog for binding in self._bindings}
             records = [record for partition in behind for record in _changes(partition, changelogs)]
@@ -120,11 +122,12 @@ class ExactlyOnce:
             OutputFailed: an output or a changelog record was refused.
             Unfinished: an agent has left a chunk half done.
         """
+        membership = self._membership  # a worker that lost its partitions may join again while this goes on
         choice = await self._ledger.choose(partitions, self._outbox.turn)
         if not choice.behind and not len(choice.outputs):
             return None
         self._ledger.observer.outputs_delivered()
-        epoch = await self._outbox.commit(choice.records, choice.offsets, self._membership)
+        epoch = await self._outbox.commit(choice.records, choice.offsets, membership)
         choice.mark()
         return epoch
 

@@ -104,13 +104,10 @@ class Poller:
 
     def start(self, topics: Iterable[str]) -> None:
         """Subscribe and start polling."""
-        self._subscribe(self._consumer, list(topics))
+        self._consumer.subscribe(
+            list(topics), on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
         self._thread.start()
-
-    def subscribe(self, topics: Iterable[str]) -> Awaitable[None]:
-        """Change the subscription; the group rebalances."""
-        names = list(topics)
-        return self.request(lambda consumer: self._subscribe(consumer, names))
 
     def request(self, call: Callable[[ck.Consumer], Any]) -> asyncio.Future[Any]:
         """Have the poll thread call something on the consumer, and await its result.
@@ -271,11 +268,6 @@ class Poller:
     def _post(self, callback: Callable[..., None], *arguments: Any) -> None:
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(callback, *arguments)
-
-    def _subscribe(self, consumer: ck.Consumer, topics: list[str]) -> None:
-        consumer.subscribe(
-            topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-        )
 
     def _on_assign(self, consumer: ck.Consumer, partitions: list[ck.TopicPartition]) -> None:
         prepared = self._events.prepare(partitions, consumer.consumer_group_metadata())

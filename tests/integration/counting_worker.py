@@ -138,7 +138,7 @@ def new_app(config: Config, log: Log) -> App:
         member=config.get("member") or f"w{os.getpid()}",
         is_static=config.get("static", False),
         mode=DeliveryMode(config["mode"]),
-        session_timeout=6.0,
+        session_timeout=config.get("session", 6.0),
         transaction_timeout=10.0,
         chunk_size=config.get("chunk", 50),
         stall_timeout=config.get("stall", 60.0),
@@ -159,29 +159,12 @@ def bind(app: App, name: str, config: Config, log: Log) -> None:
     )
 
 
-def bind_later(app: App, names: list[str], config: Config, log: Log) -> None:
-    """Add agents once the first partitions have come."""
-
-    async def add() -> None:
-        await app.consumer.ready.wait()
-        app.topics._resubscribe_sleep_lock_seconds = 0.5  # Faust would wait for 45 s
-        for name in names:
-            bind(app, name, config, log)
-            await app.agents[name].start()
-
-    app.task(add)
-
-
 def main() -> None:
     config = json.loads(Path(sys.argv[1]).read_text())
     log = Log(config["log"])
     app = new_app(config, log)
-    late = config.get("late", [])
     for name in config["agents"]:
-        if name not in late:
-            bind(app, name, config, log)
-    if late:
-        bind_later(app, late, config, log)
+        bind(app, name, config, log)
     app.finalize()
     app.Worker(loglevel="WARN", quiet=True).execute_from_commandline()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,8 +11,9 @@ import pytest
 from agents.runtime.checkpoint import AtLeastOnce, Checkpoint, ExactlyOnce, Ledger
 from agents.runtime.commit_note import CommitNote
 from agents.runtime.errors import Fenced, Unfinished
-from agents.runtime.gate import Gate
+from agents.runtime.in_flight import InFlight
 from agents.runtime.observer import Silent
+from agents.runtime.options import DeliveryOptions
 from agents.runtime.outbox import Epoch
 from agents.runtime.partition import Partition
 from agents.runtime.state import Binding, seal
@@ -76,8 +78,11 @@ def recorder() -> Recorder:
 
 
 @pytest.fixture
-def gate() -> Gate:
-    return Gate()
+def in_flight() -> InFlight:
+    options = DeliveryOptions({}, "g", "m", batch_interval=0.0)
+    made = InFlight(options, Silent(), release=lambda _: None, finished=lambda: None)
+    made.add_topic("in")
+    return made
 
 
 @pytest.fixture
@@ -90,40 +95,45 @@ def worked(messages: Callable[[int, int], list[Any]], state: Any) -> Partition:
     return partition
 
 
-def at_least_once(gate: Gate, recorder: Recorder, lease: float = 100.0) -> AtLeastOnce:
-    return AtLeastOnce(Ledger(gate, BINDINGS), recorder, recorder.offsets, lease)  # type: ignore[arg-type]
+async def until(true: Callable[[], object]) -> None:
+    while not true():  # noqa: ASYNC110 - whatever it is
+        await asyncio.sleep(0.001)
 
 
-def exactly_once(gate: Gate, recorder: Recorder) -> ExactlyOnce:
-    checkpoint = ExactlyOnce(Ledger(gate, BINDINGS), recorder)  # type: ignore[arg-type]
+def at_least_once(in_flight: InFlight, recorder: Recorder, lease: float = 100.0) -> AtLeastOnce:
+    return AtLeastOnce(Ledger(in_flight, BINDINGS), recorder, recorder.offsets, lease)  # type: ignore[arg-type]
+
+
+def exactly_once(in_flight: InFlight, recorder: Recorder) -> ExactlyOnce:
+    checkpoint = ExactlyOnce(Ledger(in_flight, BINDINGS), recorder)  # type: ignore[arg-type]
     checkpoint.joined("membership")
     return checkpoint
 
 
 async def test_at_least_once_outputs_come_before_state_and_state_before_offsets(
-    gate: Gate, recorder: Recorder, worked: Partition
+    in_flight: InFlight, recorder: Recorder, worked: Partition
 ) -> None:
-    await at_least_once(gate, recorder).run([worked])
+    await at_least_once(in_flight, recorder).run([worked])
     assert recorder.steps == ["next epoch", "delivered", "write", "delivered", "offsets"]
     assert recorder.committed == [(3, 15, "")]
     assert worked.committed == 15
 
 
 @pytest.mark.parametrize("is_transactional", [True, False])
-async def test_an_observer_hears_the_choice_while_the_gate_is_closed_and_the_delivery_before_the_offsets(
-    gate: Gate,
+async def test_an_observer_hears_the_choice_while_nothing_is_handed_out_and_the_delivery_before_the_offsets(
+    in_flight: InFlight,
     recorder: Recorder,
     worked: Partition,
     is_transactional: bool,  # noqa: FBT001 - a table's column
 ) -> None:
     class Telling(Silent):
         def checkpoint_chosen(self) -> None:
-            recorder.steps.append(("chosen", gate.is_open))
+            recorder.steps.append(("chosen", in_flight._open.is_set()))
 
         def outputs_delivered(self) -> None:
             recorder.steps.append("outputs delivered")
 
-    ledger = Ledger(gate, BINDINGS, Telling())
+    ledger = Ledger(in_flight, BINDINGS, Telling())
     exactly = ExactlyOnce(ledger, recorder)  # type: ignore[arg-type]
     at_least = AtLeastOnce(ledger, recorder, recorder.offsets, 100.0)  # type: ignore[arg-type]
     await (exactly if is_transactional else at_least).run([worked])
@@ -133,47 +143,47 @@ async def test_an_observer_hears_the_choice_while_the_gate_is_closed_and_the_del
 
 
 async def test_state_is_sealed_with_the_offset_it_includes_and_goes_to_its_own_partition(
-    gate: Gate, recorder: Recorder, worked: Partition
+    in_flight: InFlight, recorder: Recorder, worked: Partition
 ) -> None:
-    await at_least_once(gate, recorder).run([worked])
+    await at_least_once(in_flight, recorder).run([worked])
     [record] = recorder.written
     assert (record.topic, record.key, record.partition) == ("changelog", b"k", 3)
     assert record.value == seal(0, 15, b"payload")
 
 
 async def test_an_agent_without_changelog_writes_none(
-    gate: Gate, recorder: Recorder, worked: Partition
+    in_flight: InFlight, recorder: Recorder, worked: Partition
 ) -> None:
-    ledger = Ledger(gate, [Binding("counting", "in", None, dict)])  # type: ignore[arg-type]
+    ledger = Ledger(in_flight, [Binding("counting", "in", None, dict)])  # type: ignore[arg-type]
     await AtLeastOnce(ledger, recorder, recorder.offsets, 100).run([worked])  # type: ignore[arg-type]
     assert recorder.written == []
     assert worked.committed == 15
 
 
 async def test_an_agent_that_was_added_later_is_committed_too(
-    gate: Gate, recorder: Recorder, worked: Partition
+    in_flight: InFlight, recorder: Recorder, worked: Partition
 ) -> None:
     bindings: list[Binding] = []
-    checkpoint = AtLeastOnce(Ledger(gate, bindings), recorder, recorder.offsets, 100)  # type: ignore[arg-type]
+    checkpoint = AtLeastOnce(Ledger(in_flight, bindings), recorder, recorder.offsets, 100)  # type: ignore[arg-type]
     bindings.extend(BINDINGS)
     await checkpoint.run([worked])
     assert len(recorder.written) == 1
 
 
 async def test_membership_is_proved_before_state_once_the_lease_is_over(
-    gate: Gate, recorder: Recorder, worked: Partition
+    in_flight: InFlight, recorder: Recorder, worked: Partition
 ) -> None:
     """Also by a worker that has never committed: with the offset where its successor would start."""
-    await at_least_once(gate, recorder, lease=-1).run([worked])
+    await at_least_once(in_flight, recorder, lease=-1).run([worked])
     assert recorder.steps == ["next epoch", "delivered", "offsets", "write", "delivered", "offsets"]
     assert recorder.committed == [(3, 10, ""), (3, 15, "")]
 
 
 async def test_the_proof_is_young_when_state_is_written(
-    gate: Gate, recorder: Recorder, worked: Partition
+    in_flight: InFlight, recorder: Recorder, worked: Partition
 ) -> None:
     """A worker may sleep through its session anywhere, also while it waits for agents or for deliveries."""
-    checkpoint = at_least_once(gate, recorder, lease=0.05)
+    checkpoint = at_least_once(in_flight, recorder, lease=0.05)
 
     async def slow(_: Epoch) -> None:
         recorder.steps.append("delivered")
@@ -185,115 +195,147 @@ async def test_the_proof_is_young_when_state_is_written(
 
 
 async def test_a_worker_that_is_no_member_writes_no_state(
-    gate: Gate, recorder: Recorder, worked: Partition
+    in_flight: InFlight, recorder: Recorder, worked: Partition
 ) -> None:
     recorder.refuses = True
     with pytest.raises(Fenced):
-        await at_least_once(gate, recorder, lease=-1).run([worked])
+        await at_least_once(in_flight, recorder, lease=-1).run([worked])
     assert recorder.written == []
     assert worked.committed is None
 
 
-async def test_outputs_reach_the_broker_though_no_chunk_is_finished(gate: Gate, recorder: Recorder) -> None:
-    assert await at_least_once(gate, recorder).run([Partition("in", 0, {})]) is None
+async def test_outputs_reach_the_broker_though_no_chunk_is_finished(
+    in_flight: InFlight, recorder: Recorder
+) -> None:
+    assert await at_least_once(in_flight, recorder).run([Partition("in", 0, {})]) is None
     assert recorder.steps == ["next epoch", "delivered"]
 
 
 async def test_exactly_once_everything_is_one_transaction_with_the_membership_of_the_assignment(
-    gate: Gate, recorder: Recorder, worked: Partition
+    in_flight: InFlight, recorder: Recorder, worked: Partition
 ) -> None:
-    await exactly_once(gate, recorder).run([worked])
+    await exactly_once(in_flight, recorder).run([worked])
     assert recorder.steps == ["turn", ("transaction", 0, "membership"), "offsets"]
     assert (len(recorder.written), recorder.committed, worked.committed) == (1, [(3, 15, "")], 15)
 
 
-async def test_outputs_go_to_the_other_transaction_before_the_next_chunk_may_enter(
-    gate: Gate, recorder: Recorder, worked: Partition
+async def test_a_membership_that_comes_while_outputs_are_delivered_is_not_that_of_the_offsets(
+    in_flight: InFlight, recorder: Recorder, worked: Partition, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    entered: list[int] = []
+    """A worker that lost its partitions may be in the group again before its last checkpoint is refused."""
+    checkpoint, turn = exactly_once(in_flight, recorder), recorder.turn
 
-    async def next_chunk() -> None:
-        await gate.passage("next")
-        entered.append(recorder.steps.count("turn"))
+    async def turn_while_joining() -> Epoch:
+        checkpoint.joined("a later membership")
+        return await turn()
 
-    gate.enter("one")
-    running = asyncio.create_task(exactly_once(gate, recorder).run([worked]))
+    monkeypatch.setattr(recorder, "turn", turn_while_joining)
+    await checkpoint.run([worked])
+    assert ("transaction", 0, "membership") in recorder.steps
+
+
+async def test_outputs_go_to_the_other_transaction_before_the_next_batch_is_handed_out(
+    in_flight: InFlight, recorder: Recorder, worked: Partition, messages: Any
+) -> None:
+    handed_out: list[int] = []
+
+    async def agent() -> None:
+        async for _ in in_flight.batches("in"):
+            handed_out.append(recorder.steps.count("turn"))
+            await has_next.wait()
+
+    has_next, source = asyncio.Event(), Partition("in", 0, {})
+    for chunk in source.hand_out(messages(0, 2), 1):
+        in_flight.put(source, replace(chunk, is_suspect=True))  # each in a batch of its own
+    working = asyncio.create_task(agent())
+    await until(lambda: handed_out)
+    running = asyncio.create_task(exactly_once(in_flight, recorder).run([worked]))
     await asyncio.sleep(0)
-    waiting = asyncio.create_task(next_chunk())
-    await asyncio.sleep(0)
-    gate.leave("one")
-    await asyncio.gather(running, waiting)
-    assert entered == [1]
+    has_next.set()
+    await running
+    await until(lambda: len(handed_out) > 1)
+    assert handed_out == [0, 1]
+    working.cancel()
 
 
-async def test_without_work_there_is_no_transaction(gate: Gate, recorder: Recorder) -> None:
-    assert await exactly_once(gate, recorder).run([Partition("in", 0, {})]) is None
+async def test_without_work_there_is_no_transaction(in_flight: InFlight, recorder: Recorder) -> None:
+    assert await exactly_once(in_flight, recorder).run([Partition("in", 0, {})]) is None
     assert recorder.steps == ["turn"]
 
 
 async def test_outputs_alone_end_their_transaction_before_it_times_out(
-    gate: Gate, recorder: Recorder
+    in_flight: InFlight, recorder: Recorder
 ) -> None:
     recorder.epoch.count()
-    assert await exactly_once(gate, recorder).run([Partition("in", 0, {})]) is not None
+    assert await exactly_once(in_flight, recorder).run([Partition("in", 0, {})]) is not None
     assert recorder.steps[1] == ("transaction", 1, "membership")
 
 
 @pytest.mark.parametrize("make", [at_least_once, exactly_once])
 async def test_half_done_work_is_not_committed(
-    make: Any, gate: Gate, recorder: Recorder, worked: Partition
+    make: Any, in_flight: InFlight, recorder: Recorder, worked: Partition, messages: Any
 ) -> None:
-    gate.enter("half")
-    running = asyncio.create_task(make(gate, recorder).run([worked]))
+    source = Partition("in", 0, {})
+    [chunk] = source.hand_out(messages(0, 2), 10)
+    in_flight.put(source, chunk)
+    batches = in_flight.batches("in")
+    await anext(batches)
+    running = asyncio.create_task(make(in_flight, recorder).run([worked]))
     await asyncio.sleep(0)
-    gate.spoil()
+    await batches.aclose()  # type: ignore[attr-defined] - it is a generator
     with pytest.raises(Unfinished):
         await running
     assert (recorder.written, recorder.committed) == ([], [])
 
 
-async def test_commits_carry_the_note_on_suspects(gate: Gate, recorder: Recorder, worked: Partition) -> None:
+async def test_commits_carry_the_note_on_suspects(
+    in_flight: InFlight, recorder: Recorder, worked: Partition
+) -> None:
     worked.suspect = Suspect(20, 29, 1)
-    await exactly_once(gate, recorder).run([worked])
+    await exactly_once(in_flight, recorder).run([worked])
     assert recorder.committed == [(3, 15, CommitNote(Suspect(20, 29, 1)).text())]
 
 
 @pytest.mark.parametrize("make", [exactly_once, at_least_once])
 async def test_a_store_follows_the_commit_and_its_note_goes_with_the_offsets(
-    gate: Gate, recorder: Recorder, store: Any, messages: Any, make: Callable[[Gate, Recorder], Checkpoint]
+    in_flight: InFlight,
+    recorder: Recorder,
+    store: Any,
+    messages: Any,
+    make: Callable[[InFlight, Recorder], Checkpoint],
 ) -> None:
     partition = Partition("in", 3, {"counting": store})
     [chunk] = partition.hand_out(messages(10, 15), 100)
     partition.acknowledge(chunk)
     recorder.steps = store.steps  # one story
-    await make(gate, recorder).run([partition])
+    await make(in_flight, recorder).run([partition])
     assert store.steps[0] == ("freeze", 15)
     assert store.steps[-1] == ("save",)
     assert recorder.committed[-1] == (3, 15, CommitNote(states={"counting": "clock 7"}).text())
 
 
 async def test_a_refused_commit_leaves_the_store_as_it_was(
-    gate: Gate, recorder: Recorder, store: Any, messages: Any
+    in_flight: InFlight, recorder: Recorder, store: Any, messages: Any
 ) -> None:
     partition = Partition("in", 3, {"counting": store})
     [chunk] = partition.hand_out(messages(10, 15), 100)
     partition.acknowledge(chunk)
     recorder.refuses = True
     with pytest.raises(Fenced):
-        await exactly_once(gate, recorder).run([partition])
+        await exactly_once(in_flight, recorder).run([partition])
     assert ("save",) not in store.steps
     assert partition.committed_metadata == "", "a note on a failure must not tell of what was not committed"
 
 
 async def test_what_both_sources_of_a_store_did_is_frozen_before_either_is_saved(
-    gate: Gate, recorder: Recorder, store: Any, messages: Any
+    in_flight: InFlight, recorder: Recorder, store: Any, messages: Any
 ) -> None:
     partitions = [Partition(topic, 3, {"counting": store}) for topic in ("in", "there")]
     for first, partition in zip((10, 20), partitions, strict=True):
         [chunk] = partition.hand_out(messages(first, first + 5), 100)
         partition.acknowledge(chunk)
     recorder.steps = store.steps
-    await exactly_once(gate, recorder).run(partitions)
+    await exactly_once(in_flight, recorder).run(partitions)
     assert store.steps == [
         ("freeze", 15),
         ("freeze", 25),
@@ -306,8 +348,8 @@ async def test_what_both_sources_of_a_store_did_is_frozen_before_either_is_saved
 
 
 async def test_a_store_of_a_partition_that_did_nothing_is_left_alone(
-    gate: Gate, recorder: Recorder, store: Any, worked: Partition
+    in_flight: InFlight, recorder: Recorder, store: Any, worked: Partition
 ) -> None:
     idle = Partition("there", 3, {"counting": store})
-    await exactly_once(gate, recorder).run([worked, idle])
+    await exactly_once(in_flight, recorder).run([worked, idle])
     assert store.steps == []

@@ -225,14 +225,6 @@ async def test_a_loop_that_hangs_in_a_rebalance_counts_as_no_progress(
     await polling.stop()
 
 
-async def test_the_subscription_can_change(consumer: FakeConsumer, heard: Heard) -> None:
-    polling = poller(heard)
-    polling.start(["in"])
-    await polling.subscribe(["in", "more"])
-    await polling.stop()
-    assert consumer.topics == [["in"], ["in", "more"]]
-
-
 async def test_no_more_is_fetched_than_the_agents_have_room_for(
     consumer: FakeConsumer, heard: Heard, message: Any
 ) -> None:

@@ -1,4 +1,4 @@
-"""Faust's consumer on librdkafka: moves chunks to the agents and makes what they did durable."""
+"""The delivery engine: moves chunks to the agents and makes what they did durable."""
 
 from __future__ import annotations
 
@@ -9,27 +9,36 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import confluent_kafka as ck
-from faust.types import TP
 from mode import Service
 
 from agents.runtime.assignment import Assignment
 from agents.runtime.checkpoint import AtLeastOnce, Checkpoint, ExactlyOnce, Ledger, resuming
-from agents.runtime.desk import Desk, HeldChunk
-from agents.runtime.errors import DeliveryError, Fenced, LogReplaced, PartitionsLost, Unfinished, sentence
-from agents.runtime.faust_consumer import DetachedConsumer
-from agents.runtime.gate import Gate
+from agents.runtime.errors import (
+    DeliveryError,
+    Fenced,
+    KafkaUnavailable,
+    LogReplaced,
+    PartitionsLost,
+    Unfinished,
+    sentence,
+)
+from agents.runtime.in_flight import InFlight
 from agents.runtime.logs import Logs
 from agents.runtime.offsets import GroupOffsets, commit_offsets
+from agents.runtime.outbox import Outbox
 from agents.runtime.poller import Poller
 from agents.runtime.progress import Progress, Stage, reading
 from agents.runtime.trial import Trial, read_batch
 from agents.runtime.watchdog import EXIT_STALLED, Watchdog
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from agents.runtime.logs import Log
-    from agents.runtime.partition import Chunk, Gap, Partition
+    from agents.runtime.observer import Observer
+    from agents.runtime.options import DeliveryOptions
+    from agents.runtime.partition import Gap, Partition
+    from agents.runtime.state import Binding
 
     Place = tuple[str, int]
 
@@ -41,54 +50,76 @@ _FAREWELL_SECONDS = 3.0
 """Time to leave the group after a failure: where no broker answers, nothing is gained by waiting longer."""
 
 
-class Consumer(DetachedConsumer):
+class Engine(Service):
     """One group member; the agents' chunks, their acknowledgement, the checkpoints.
 
     Everything but `prepare` and `lag` runs on the event loop. After `died` nothing is committed any more.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.options = self.app.delivery
-        self.observer = self.app.observer
-        self.outbox = self.app.outbox
-        self.gate = Gate()
-        self.desk = Desk(self.gate, self._release, self._has_finished)
+    def __init__(
+        self,
+        options: DeliveryOptions,
+        bindings: Sequence[Binding],
+        observer: Observer,
+        leave: Callable[[str, int], None],
+    ) -> None:
+        """Configure; nothing is connected before the start.
+
+        Args:
+            options: how records are delivered.
+            bindings: the agents' states, which may grow until the start.
+            observer: hears what the engine does.
+            leave: ends the process when nothing moves any more.
+        """
+        super().__init__()
+        self.options = options
+        self.observer = observer
+        self.outbox = Outbox(options)
+        self.in_flight = InFlight(options, observer, release=self._release, finished=self._has_finished)
         self.progress = Progress()
         self.ready = asyncio.Event()
+        """Set once the first partitions are in hand."""
         self.failure: BaseException | None = None
-        self.assigned_partitions = Assignment(self.options, self.app.bindings, self.observer)
-        self._logs = Logs(self.options.client)
+        self.assigned_partitions = Assignment(options, bindings, observer)
+        self._bindings = bindings
+        self._leave = leave
+        self._logs = Logs(options.client)
         self._trying: asyncio.Task[None] | None = None
         self._positions: dict[Place, int | None] = {}
         self._checkpointing = asyncio.Lock()
         self._poller: Poller | None = None
         self._checkpoint = self._new_checkpoint()
         self._is_commit_known = True
-        self._watchdog = Watchdog(self.progress, self.options.stall_timeout, leave=self.app.leave)
+        self._watchdog = Watchdog(self.progress, options.stall_timeout, leave=leave)
 
     def _new_checkpoint(self) -> Checkpoint:
-        ledger = Ledger(self.gate, self.app.bindings, self.observer)
+        ledger = Ledger(self.in_flight, self._bindings, self.observer)
         if self.options.is_transactional:
             return ExactlyOnce(ledger, self.outbox)
         return AtLeastOnce(ledger, self.outbox, self._commit_offsets, self.options.session_timeout / 2)
 
-    async def subscribe(self, topics: Iterable[str]) -> None:
-        """Join the group, or change what this member subscribes to."""
-        if self._poller is not None:
-            await self._poller.subscribe(topics)
-            return
+    async def on_start(self) -> None:
+        """Connect and join the group.
+
+        Raises:
+            KafkaUnavailable: the brokers did not answer in time.
+        """
+        try:
+            await self.outbox.start()
+        except KafkaUnavailable as failure:
+            self.observer.leaving(sentence(failure))
+            raise
         self._poller = Poller(self.options, self, self.progress)
-        self._poller.start(topics)
+        self._poller.start(self.in_flight.topics)
         self._watchdog.start()
 
     # -- chunks: from the poll thread to the agents and back
 
     def received(self, batches: Mapping[Place, list[ck.Message]]) -> None:
-        """Cut records into chunks and queue them for every agent that reads their topic."""
+        """Cut records into chunks and queue them for the agent of their topic."""
         for place, records in batches.items():
             partition = self.assigned_partitions.get(place)
-            if partition is None or not partition.is_live or not self._channels(place):
+            if partition is None or not partition.is_live:
                 self._release(len(records))
             else:
                 self.hand_out(partition, records)
@@ -96,37 +127,28 @@ class Consumer(DetachedConsumer):
     def passed_over(self, place: Place, gap: Gap) -> None:
         """Have the agent of a partition set apart what cannot be read."""
         partition = self.assigned_partitions.get(place)
-        if partition is not None and partition.is_live and self._channels(place):
+        if partition is not None and partition.is_live:
             self.hand_out_gap(partition, gap)
 
     def hand_out(self, partition: Partition, records: Sequence[ck.Message]) -> None:
-        """Queue the chunks of records for every agent that reads their topic."""
+        """Queue the chunks of records for the agent of their topic."""
         for chunk in partition.hand_out(records, self.options.chunk_size):
-            self._queue(partition, chunk)
+            self.in_flight.put(partition, chunk)
 
     def hand_out_gap(self, partition: Partition, gap: Gap) -> None:
         """Queue a gap."""
-        self._queue(partition, partition.hand_out_gap(gap))
+        self.in_flight.put(partition, partition.hand_out_gap(gap))
 
-    def _queue(self, partition: Partition, chunk: Chunk) -> None:
-        channels = self._channels((partition.topic, partition.number))
-        event = self.app.create_event(None, chunk, None, HeldChunk(chunk, partition, len(channels)))
-        for channel in channels:
-            channel.queue.force_put_nowait(event)
+    def agent_failed(self, agent: str, failure: BaseException, topic: str | None = None) -> None:
+        """Suspect what the agent of `topic` has in hand, and leave: its state may be half changed.
 
-    def _channels(self, place: Place) -> Collection[Any]:
-        channels: Collection[Any] = self.app.topics._tp_index.get(TP(*place), ())  # noqa: SLF001
-        return channels
-
-    def agent_failed(self, agent: str, failure: BaseException, held: HeldChunk | None) -> None:
-        """Suspect the messages in this agent's hands, and leave: its state may be half changed.
-
-        Where the engine failed under it, they are innocent, and must not become dead letters in the end.
+        Where the engine failed under it, the messages are innocent, and must not become dead letters in the
+        end. Without a topic the agent failed beside its chunks.
         """
         if not isinstance(failure, DeliveryError):
             self._acquit()  # it is known what failed: nothing else is to be suspected
-            if held is not None:
-                self.desk.suspect(held)
+            if topic is not None:
+                self.in_flight.suspect(topic)
             self.observer.agent_failed(agent, failure)
         self.died(failure)
 
@@ -161,20 +183,10 @@ class Consumer(DetachedConsumer):
         return not self.should_stop
 
     async def assigned(self, prepared: list[Partition]) -> None:
-        """Take restored partitions over and tell Faust's parts."""
+        """Take restored partitions over."""
         if self.should_stop:
             return  # their restore may have been given up
         self.assigned_partitions.take(prepared)
-        places = self.assignment()
-        await self.app.agents.on_rebalance(set(), {TP(p.topic, p.number) for p in prepared})
-        await self.app.topics.on_partitions_assigned(places)
-        await self.app.on_partitions_assigned.send(places)
-        if not self.app.flow_control.is_active():
-            self.app.flow_control.resume()
-        self.flow_active = True
-        if self.app.rebalancing:
-            self.app.on_rebalance_return()
-            self.app.on_rebalance_end()
         self.observer.partitions_assigned(len(self.assigned_partitions))
         self._watch_partition_counts(self.assigned_partitions.logs)
         self.ready.set()
@@ -226,8 +238,6 @@ class Consumer(DetachedConsumer):
 
     async def revoked(self, places: list[Place], *, lost: bool) -> None:
         """Stop, finish, commit, hand over; or, when that cannot be, leave."""
-        if not self.should_stop:
-            self.app.on_rebalance_start()
         self.observer.rebalanced(lost=lost)
         ending = self.assigned_partitions.end(places)
         if self._trying is not None:
@@ -235,7 +245,7 @@ class Consumer(DetachedConsumer):
             self._trying = None
         if lost:
             self.died(PartitionsLost("the session expired and the group gave the partitions away"))
-        elif await self.gate.drained(_HAND_OVER_SECONDS):
+        elif await self.in_flight.drained(_HAND_OVER_SECONDS):
             await self.checkpoint()
             await self._take_starts_back(ending)
         else:
@@ -245,7 +255,6 @@ class Consumer(DetachedConsumer):
             self.progress.forget(reading(*place))
             self._positions.pop(place, None)
         self.progress.moved(Stage.PROCESSING, more=self._running_poller.queued > 0)
-        await self.app.on_partitions_revoked.send({TP(*place) for place in places})
         self.observer.partitions_assigned(len(self.assigned_partitions))
 
     def lag(self, lags: Mapping[Place, int]) -> None:
@@ -301,7 +310,7 @@ class Consumer(DetachedConsumer):
         self._watch_partition_counts(logs)
 
     def _watch_partition_counts(self, logs: Mapping[str, Log]) -> None:
-        for binding in self.app.bindings:
+        for binding in self._bindings:
             if binding.changelog is not None and binding.topic in logs and binding.changelog in logs:
                 partitions, served = logs[binding.topic].partitions, logs[binding.changelog].partitions
                 self.observer.partitions_unserved(binding.topic, binding.changelog, partitions, served)
@@ -314,12 +323,12 @@ class Consumer(DetachedConsumer):
         slow = self.options.transaction_timeout / 2
         if isinstance(failure, DeliveryError) and self.progress.waited(Stage.PROCESSING) < slow:
             self._acquit()  # the engine failed, whatever records were in hand, unless they let it time out
-        self.desk.close()
+        self.in_flight.close()
         self.outbox.abandon()
         self.observer.leaving(sentence(failure))
         self._crashing = asyncio.ensure_future(self.crash(failure))
         farewell = f"fraudstream: the orderly stop did not end within {_STOP_SECONDS:.0f} s; leaving at once"
-        last_resort = threading.Timer(_STOP_SECONDS, self.app.leave, [farewell, EXIT_STALLED])
+        last_resort = threading.Timer(_STOP_SECONDS, self._leave, [farewell, EXIT_STALLED])
         last_resort.daemon = True
         last_resort.start()
 
@@ -371,30 +380,25 @@ class Consumer(DetachedConsumer):
         behind = any(partition.is_behind for partition in self.assigned_partitions)
         self.progress.moved(Stage.COMMITTING, more=behind)
 
-    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:  # noqa: FBT001, FBT002
-        """Make finished work durable now (Faust's interface)."""
-        del topics, start_new_transaction
-        await self.checkpoint()
-        return True
-
     async def _commit_offsets(self, offsets: list[ck.TopicPartition]) -> None:
         await commit_offsets(self._running_poller, offsets)
 
     # -- stop
 
-    async def wait_empty(self) -> None:
-        """Take no new chunks, finish those in hand and commit them."""
-        self.assigned_partitions.end([(p.topic, p.number) for p in self.assigned_partitions])
-        if self.failure is None and await self.gate.drained(_HAND_OVER_SECONDS):
-            await self.checkpoint()
-
     async def on_stop(self) -> None:
         """Leave the group, with everything finished committed, or with a note on what made an agent fail."""
         if self._poller is not None:
-            await self.wait_empty()
+            await self._finish()
             await self._note_suspects(self._poller)
             await self._poller.stop(_STOP_SECONDS if self.failure is None else _FAREWELL_SECONDS)
+        await self.outbox.stop()
         self._watchdog.end()  # only now: a stop that hangs is a stall too
+
+    async def _finish(self) -> None:
+        """Hand out nothing more, and commit what is in hand once it is done."""
+        self.assigned_partitions.end([(p.topic, p.number) for p in self.assigned_partitions])
+        if self.failure is None and await self.in_flight.drained(_HAND_OVER_SECONDS):
+            await self.checkpoint()
 
     async def _take_starts_back(self, partitions: Iterable[Partition]) -> None:
         """Count no start that ended in order: it was not records that ended it."""
@@ -423,13 +427,9 @@ class Consumer(DetachedConsumer):
     @property
     def _running_poller(self) -> Poller:
         if self._poller is None:
-            raise RuntimeError("the consumer is not subscribed yet")
+            raise RuntimeError("the engine has not started yet")
         return self._poller
 
     def entries(self, agent: str) -> int:
         """Count what an agent remembers about all partitions in hand."""
         return sum(len(p.states[agent]) for p in self.assigned_partitions if agent in p.states)
-
-    def assignment(self) -> set[TP]:
-        """Give the partitions in hand."""
-        return {TP(partition.topic, partition.number) for partition in self.assigned_partitions}
