@@ -11,9 +11,10 @@ more have a dead letter too, with their positions alone.
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING
 
 from agents.headers import UNREADABLE, UNREADABLE_HEADER, read_headers
+from agents.runtime.records import Outgoing
 from schemas.dead_letter import DeadLetter
 from schemas.decoding import MAX_BYTES
 from schemas.errors import ErrorType
@@ -22,7 +23,7 @@ from schemas.pan import contains_pan, mask_numbers, mask_pans
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from agents.headers import Header
+    from agents.runtime.records import Header, KafkaRecord
 
 MASKED_HEADER = "fraudstream-masked"
 """There, with value `true`, where a card number was masked in key, value or headers."""
@@ -50,40 +51,6 @@ _STAGES = {
     ErrorType.UNREADABLE_BATCH: "KAFKA_CONSUME",
     ErrorType.RECORDS_LOST: "KAFKA_CONSUME",
 }
-
-
-class KafkaRecord(Protocol):
-    """What is read of a received record; `confluent_kafka.Message` is one."""
-
-    def topic(self) -> str:
-        """Topic that it came from."""
-
-    def partition(self) -> int:
-        """Its partition there."""
-
-    def offset(self) -> int:
-        """Its offset there."""
-
-    def key(self) -> bytes | None:
-        """Key as it came."""
-
-    def value(self) -> bytes | None:
-        """Value as it came."""
-
-    def headers(self) -> Sequence[Header] | None:
-        """Headers as they came."""
-
-    def timestamp(self) -> tuple[int, int]:
-        """Kind of timestamp (0: none) and milliseconds since 1970."""
-
-
-class Outgoing(NamedTuple):
-    """A record to write to the dead-letter topic."""
-
-    key: bytes | None
-    value: bytes | None
-    headers: list[Header]
-    timestamp_ms: int | None
 
 
 _NOTHING = Outgoing(None, None, [], None)

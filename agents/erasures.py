@@ -12,8 +12,8 @@ from schemas.errors import ErrorType, InvalidMessage
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agents.dead_letters import KafkaRecord
     from agents.runtime.outbox import Outbox
+    from agents.runtime.records import KafkaRecord
     from schemas.erasure import Entry, Erasure, ExamplesErasure
 
     T = TypeVar("T")

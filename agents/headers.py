@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Final
 from confluent_kafka import Message
 
 if TYPE_CHECKING:
-    from agents.dead_letters import KafkaRecord
-
-Header = tuple[str, bytes | None]
+    from agents.runtime.records import Header, KafkaRecord
 
 UNREADABLE_HEADER: Final = "fraudstream-headers-unreadable"
 UNREADABLE: Final[Header] = (UNREADABLE_HEADER, b"true")

@@ -26,8 +26,8 @@ from schemas.privacy import NETWORKS_ONLY
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Sequence
 
-    from agents.dead_letters import KafkaRecord
     from agents.runtime import App, Chunk
+    from agents.runtime.records import KafkaRecord
     from agents.telemetry import Telemetry
     from agents.topics import Topics
     from schemas.label import Label

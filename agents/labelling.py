@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Sequence
     from pathlib import Path
 
-    from agents.dead_letters import KafkaRecord
     from agents.runtime import App, Chunk
+    from agents.runtime.records import KafkaRecord
     from agents.telemetry import Telemetry
     from agents.topics import Topics
     from models.labelling import Emission, LabellingRules

@@ -33,11 +33,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
 
     from agents.broadcast.published import PublishedVersions
-    from agents.dead_letters import KafkaRecord
     from agents.health import Check
     from agents.model_store import ModelFile
     from agents.relearning import Batches
     from agents.runtime import App, Chunk
+    from agents.runtime.records import KafkaRecord
     from agents.telemetry import Telemetry
     from agents.topics import Topics
     from models.online_model import OnlineModel

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-    from agents.dead_letters import KafkaRecord, Outgoing
     from agents.runtime import Chunk
     from agents.runtime.outbox import Outbox
+    from agents.runtime.records import KafkaRecord, Outgoing
     from agents.telemetry import Telemetry
 
     Account = Callable[[int], None]

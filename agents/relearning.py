@@ -24,8 +24,8 @@ from schemas.example import decode_example
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 
-    from agents.dead_letters import KafkaRecord
     from agents.erasures import Erasures
+    from agents.runtime.records import KafkaRecord
     from models.online_model import OnlineModel
     from schemas.example import Example
 

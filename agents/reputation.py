@@ -25,8 +25,8 @@ from schemas.reputation import COUNTERPARTY, SUBJECT, reputation_key
 if TYPE_CHECKING:
     from collections.abc import AsyncIterable, Callable, Sequence
 
-    from agents.dead_letters import KafkaRecord
     from agents.runtime import App, Chunk
+    from agents.runtime.records import KafkaRecord
     from agents.telemetry import Telemetry
     from agents.topics import Topics
     from schemas.outcome import Outcomes

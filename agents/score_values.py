@@ -12,7 +12,7 @@ from schemas.score import Source, encode_score
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from agents.dead_letters import KafkaRecord
+    from agents.runtime.records import KafkaRecord
     from models.core import Scored
 
 

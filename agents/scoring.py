@@ -34,10 +34,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agents.dead_letters import KafkaRecord
-    from agents.headers import Header
     from agents.refusals import Account
     from agents.runtime import App, Chunk
+    from agents.runtime.records import Header, KafkaRecord
     from agents.telemetry import Telemetry
     from agents.topics import Topics
     from models.core import Judged, Scored, ScoringCore

@@ -39,9 +39,8 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer
     from prometheus_client import CollectorRegistry
 
-    from agents.dead_letters import KafkaRecord
-    from agents.headers import Header
     from agents.runtime import Chunk
+    from agents.runtime.records import Header, KafkaRecord
     from models.core import Judged
     from schemas.errors import ErrorType
     from schemas.snapshot import ModelSnapshot

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
 from kafka.partitioner.default import murmur2
 
-from agents.runtime.commit_note import CommitNote
+from agents.runtime.offset_metadata import OffsetMetadata
 from agents.runtime.restore import Restoration
 from agents.runtime.state import seal
 from agents.scoring import NAME
@@ -184,7 +184,7 @@ def _explains(places: Iterable[tuple[int, int]], count: int, before: int) -> boo
 
 
 def _noted(committed: TopicPartition, profiles: int) -> TopicPartition:
-    note = CommitNote.read(committed.metadata)
+    note = OffsetMetadata.read(committed.metadata)
     note = replace(note, states={**note.states, NAME: str(profiles)})
     return TopicPartition(committed.topic, committed.partition, committed.offset, note.text())
 
@@ -207,7 +207,7 @@ def _write(
     producer.begin_transaction()
     changelog = settings.topics.names().scoring_changelog
     for number, entries in changes.items():
-        log = CommitNote.read(notes[number].metadata).log
+        log = OffsetMetadata.read(notes[number].metadata).log
         for key, payload in entries.items():
             value = seal(log, max(notes[number].offset, 0), payload)
             while True:
@@ -260,7 +260,7 @@ def rebase(settings: Settings) -> list[Rebased]:
 def _begun_again(consumer: Consumer, committed: TopicPartition, epoch: int) -> TopicPartition:
     place = TopicPartition(committed.topic, committed.partition)
     low, _ = consumer.get_watermark_offsets(place, _ANSWER_SECONDS)
-    note = CommitNote(None, CommitNote.read(committed.metadata).states, epoch=epoch)
+    note = OffsetMetadata(None, OffsetMetadata.read(committed.metadata).states, epoch=epoch)
     return TopicPartition(place.topic, place.partition, low, note.text())
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
 
 from agents.erasures import Erasures
-from agents.runtime.commit_note import CommitNote
+from agents.runtime.offset_metadata import OffsetMetadata
 from agents.runtime.state import seal
 from agents.scoring import NAME
 from fraudstream.compose import admission, policy_factory, signing_key
@@ -137,7 +137,7 @@ def _committed(settings: Settings, consumer: Consumer) -> list[TopicPartition]:
 
 def _rebuild(settings: Settings, consumer: Consumer, place: TopicPartition, rates: Rates) -> Rebuilt:
     begins, _ = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), _ANSWER_SECONDS)
-    note = CommitNote.read(place.metadata)
+    note = OffsetMetadata.read(place.metadata)
     state = fold(settings, _records(consumer, place), rates, note.log)
     changes = [(key, payload) for key, payload in state.changes() if key != POLICY_KEY]
     producer = Producer({**settings.kafka.librdkafka(), "enable.idempotence": True, "log_level": 0})

@@ -13,7 +13,7 @@ from schemas.errors import InvalidMessage
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from agents.dead_letters import KafkaRecord
+    from agents.runtime.records import KafkaRecord
     from agents.scoring import Admission, Admitted
     from models.core import ScoringCore
     from models.state import SubjectState

@@ -7,21 +7,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from agents.runtime.checkpoint import resuming
-from agents.runtime.commit_note import CommitNote
 from agents.runtime.errors import OffsetBeyondEnd, RestoreFailed
+from agents.runtime.offset_metadata import MOST_STARTS, MOST_TRIALS, OffsetMetadata
 from agents.runtime.partition import Gap, Loss, Partition, lost
 from agents.runtime.restore import Replay, Restoration, replay, restore
 from agents.runtime.state import Replays, own_stores
-from agents.runtime.suspects import MOST_STARTS, MOST_TRIALS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     import confluent_kafka as ck
 
+    from agents.runtime.checkpoint import GroupOffsets
     from agents.runtime.logs import Bounds, Log, Logs
     from agents.runtime.observer import Observer
-    from agents.runtime.offsets import GroupOffsets
     from agents.runtime.options import DeliveryOptions
     from agents.runtime.state import Binding, PartitionState
 
@@ -43,7 +42,7 @@ class _Start:
     """From where one partition is read, and what was noted of it; `committed` counts in this log."""
 
     committed: int | None
-    note: CommitNote
+    note: OffsetMetadata
     bounds: Bounds
 
     @property
@@ -192,7 +191,7 @@ class Assignment:
     def _start(self, committed: ck.TopicPartition, bounds: Bounds) -> _Start:
         topic, number = committed.topic, committed.partition
         offset = committed.offset if committed.offset >= 0 else None
-        noted = CommitNote.read(committed.metadata)
+        noted = OffsetMetadata.read(committed.metadata)
         described = self.logs.get(topic)
         log = (described.identity if described else 0) ^ noted.epoch
         note = replace(noted, log=log)

@@ -12,13 +12,17 @@ slept through its session would write old state over its successor's.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+import confluent_kafka as ck
 from confluent_kafka import TopicPartition
 
+from agents.runtime.errors import Fenced, is_transient
 from agents.runtime.observer import Silent
-from agents.runtime.outbox import Record
+from agents.runtime.records import Record
 from agents.runtime.state import own_stores, seal
 
 if TYPE_CHECKING:
@@ -26,20 +30,23 @@ if TYPE_CHECKING:
 
     from agents.runtime.in_flight import InFlight
     from agents.runtime.observer import Observer
-    from agents.runtime.outbox import Epoch, Outbox
+    from agents.runtime.outbox import Outbox, PendingDeliveries
     from agents.runtime.partition import Partition
+    from agents.runtime.poller import Poller
     from agents.runtime.state import Binding
 
-    Commit = Callable[[list[TopicPartition]], Awaitable[None]]
+    Offsets = list[TopicPartition]
+    Commit = Callable[[Offsets], Awaitable[None]]
 
-
+_LOG = logging.getLogger(__name__)
+_RETRY_SECONDS = 0.2
 _NOBODY: Final = Silent()
 
 
 class Checkpoint(Protocol):
     """One way to make finished work durable."""
 
-    async def run(self, partitions: Iterable[Partition]) -> Epoch | None:
+    async def run(self, partitions: Iterable[Partition]) -> PendingDeliveries | None:
         """Commit what is finished; give the changelog's deliveries, or `None` when there was nothing."""
 
     def joined(self, membership: Any) -> None:
@@ -50,7 +57,7 @@ class Choice(NamedTuple):
     """Finished work: what it wrote, what it changed, and how far it came in its sources."""
 
     behind: list[Partition]
-    outputs: Epoch
+    outputs: PendingDeliveries
     records: list[Record]
     offsets: list[TopicPartition]
 
@@ -74,7 +81,7 @@ class Ledger:
         self.observer = observer
 
     async def choose(
-        self, partitions: Iterable[Partition], end_outputs: Callable[[], Awaitable[Epoch]]
+        self, partitions: Iterable[Partition], end_outputs: Callable[[], Awaitable[PendingDeliveries]]
     ) -> Choice:
         """Pick finished work while no chunk is in an agent's hands, and end its outputs before the next.
 
@@ -114,7 +121,7 @@ class ExactlyOnce:
         """Keep the membership that the assignment came with."""
         self._membership = membership
 
-    async def run(self, partitions: Iterable[Partition]) -> Epoch | None:
+    async def run(self, partitions: Iterable[Partition]) -> PendingDeliveries | None:
         """Commit one transaction.
 
         Raises:
@@ -127,9 +134,9 @@ class ExactlyOnce:
         if not choice.behind and not len(choice.outputs):
             return None
         self._ledger.observer.outputs_delivered()
-        epoch = await self._outbox.commit(choice.records, choice.offsets, membership)
+        pending = await self._outbox.commit(choice.records, choice.offsets, membership)
         choice.mark()
-        return epoch
+        return pending
 
 
 class AtLeastOnce:
@@ -148,7 +155,7 @@ class AtLeastOnce:
         del membership
         self._proved = time.monotonic()
 
-    async def run(self, partitions: Iterable[Partition]) -> Epoch | None:
+    async def run(self, partitions: Iterable[Partition]) -> PendingDeliveries | None:
         """Commit in order.
 
         Raises:
@@ -156,21 +163,21 @@ class AtLeastOnce:
             OutputFailed: an output or a changelog record was refused.
             Unfinished: an agent has left a chunk half done.
         """
-        choice = await self._ledger.choose(partitions, self._end_epoch)
+        choice = await self._ledger.choose(partitions, self._end_outputs)
         await self._outbox.delivered(choice.outputs)
         self._ledger.observer.outputs_delivered()
         if not choice.behind:
             return None
         if time.monotonic() - self._proved > self._lease:
             await self._commit_now([resuming(partition) for partition in choice.behind])
-        epoch = self._outbox.write(choice.records)
-        await self._outbox.delivered(epoch)
+        pending = self._outbox.write(choice.records)
+        await self._outbox.delivered(pending)
         await self._commit_now(choice.offsets)
         choice.mark()
-        return epoch
+        return pending
 
-    async def _end_epoch(self) -> Epoch:
-        return self._outbox.next_epoch()
+    async def _end_outputs(self) -> PendingDeliveries:
+        return self._outbox.next_pending()
 
     async def _commit_now(self, offsets: list[TopicPartition]) -> None:
         asked = time.monotonic()
@@ -187,3 +194,48 @@ def resuming(partition: Partition) -> TopicPartition:
 
 def _offset(partition: Partition) -> TopicPartition:
     return TopicPartition(partition.topic, partition.number, partition.position, metadata=partition.metadata)
+
+
+class GroupOffsets:
+    """The group's committed offsets with their metadata, as the poll thread reads and notes them.
+
+    A consumer of committed records waits in `read` for the end of any transaction that holds offsets of these
+    partitions, at most for `timeout` seconds.
+    """
+
+    def __init__(self, consumer: ck.Consumer, timeout: float) -> None:
+        self._consumer = consumer
+        self._timeout = timeout
+
+    def read(self, partitions: Offsets) -> Offsets:
+        """Give what is committed of partitions; raises KafkaException where it cannot be read."""
+        committed: Offsets = self._consumer.committed(partitions, timeout=self._timeout)
+        return committed
+
+    def note(self, offsets: Offsets) -> None:
+        """Commit offsets again for the sake of their metadata; without it work can go on."""
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=False)
+        except ck.KafkaException as failure:
+            _LOG.warning("this start could not be noted with the group: %s", failure.args[0])
+
+
+async def commit_offsets(poller: Poller, offsets: Offsets) -> None:
+    """Commit through the poll thread, and again while the coordinator cannot be reached.
+
+    Raises:
+        Fenced: the group refused; this worker is no longer a member, or must not commit.
+    """
+    while (error := await _commit(poller, offsets)) is not None:
+        if not is_transient(error):
+            raise Fenced(f"the offsets were refused: {error}")
+        _LOG.warning("commit: %s; trying again", error)
+        await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _commit(poller: Poller, offsets: Offsets) -> ck.KafkaError | None:
+    try:
+        answers = await poller.request(lambda consumer: consumer.commit(offsets=offsets, asynchronous=False))
+    except ck.KafkaException as failure:
+        return failure.args[0]
+    return next((answer.error for answer in answers if answer.error), None)

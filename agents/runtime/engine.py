@@ -12,7 +12,15 @@ import confluent_kafka as ck
 from mode import Service
 
 from agents.runtime.assignment import Assignment
-from agents.runtime.checkpoint import AtLeastOnce, Checkpoint, ExactlyOnce, Ledger, resuming
+from agents.runtime.checkpoint import (
+    AtLeastOnce,
+    Checkpoint,
+    ExactlyOnce,
+    GroupOffsets,
+    Ledger,
+    commit_offsets,
+    resuming,
+)
 from agents.runtime.errors import (
     DeliveryError,
     Fenced,
@@ -24,12 +32,10 @@ from agents.runtime.errors import (
 )
 from agents.runtime.in_flight import InFlight
 from agents.runtime.logs import Logs
-from agents.runtime.offsets import GroupOffsets, commit_offsets
 from agents.runtime.outbox import Outbox
 from agents.runtime.poller import Poller
-from agents.runtime.progress import Progress, Stage, reading
 from agents.runtime.trial import Trial, read_batch
-from agents.runtime.watchdog import EXIT_STALLED, Watchdog
+from agents.runtime.watchdog import EXIT_STALLED, Progress, Stage, Watchdog, reading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -140,7 +146,7 @@ class Engine(Service):
         self.in_flight.put(partition, partition.hand_out_gap(gap))
 
     def agent_failed(self, agent: str, failure: BaseException, topic: str | None = None) -> None:
-        """Suspect what the agent of `topic` has in hand, and leave: its state may be half changed.
+        """FailingOffsets what the agent of `topic` has in hand, and leave: its state may be half changed.
 
         Where the engine failed under it, the messages are innocent, and must not become dead letters in the
         end. Without a topic the agent failed beside its chunks.
@@ -373,10 +379,10 @@ class Engine(Service):
 
     async def _make_durable(self) -> None:
         started = time.monotonic()
-        epoch = await self._checkpoint.run(self.assigned_partitions)
-        if epoch is not None:
-            self.assigned_partitions.written(epoch.next_offsets)
-            self.observer.committed(time.monotonic() - started, len(epoch))
+        pending = await self._checkpoint.run(self.assigned_partitions)
+        if pending is not None:
+            self.assigned_partitions.written(pending.next_offsets)
+            self.observer.committed(time.monotonic() - started, len(pending))
         behind = any(partition.is_behind for partition in self.assigned_partitions)
         self.progress.moved(Stage.COMMITTING, more=behind)
 

@@ -1,4 +1,4 @@
-"""What a worker writes: counted per epoch, inside transactions when asked for.
+"""What a worker writes: its deliveries counted, inside transactions when asked for.
 
 To commit a transaction takes tens of milliseconds, in which its producer takes nothing for the next. So two
 transactional producers take turns: while one commits, agents write into the open transaction of the other.
@@ -12,7 +12,7 @@ import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import confluent_kafka as ck
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from agents.runtime.options import DeliveryOptions
+    from agents.runtime.records import Header, Record
 
 _LOG = logging.getLogger("librdkafka.producer")
 _SERVE_INTERVAL = 0.001
@@ -30,18 +31,7 @@ _FAREWELL_SECONDS = 1.0
 _NEVER_AGAIN = frozenset({ck.KafkaError._FATAL, ck.KafkaError._STATE})  # noqa: SLF001 - librdkafka's own codes begin so
 
 
-class Record(NamedTuple):
-    """One record to write; partition -1 leaves the choice to the key."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    partition: int = -1
-    headers: Sequence[tuple[str, bytes | None]] = ()
-    timestamp_ms: int = 0
-
-
-class Epoch:
+class PendingDeliveries:
     """Deliveries of what was produced between two barriers.
 
     `flush()` would wait for everything, also for what the agents go on to produce, and so might never end.
@@ -85,7 +75,7 @@ class Outbox:
     """
 
     def __init__(self, options: DeliveryOptions) -> None:
-        self.epoch = Epoch()
+        self.pending = PendingDeliveries()
         self._options = options
         self._is_abandoned = False
         self._producers: deque[ck.Producer] = deque()
@@ -109,7 +99,7 @@ class Outbox:
         value: bytes | None,
         *,
         partition: int = -1,
-        headers: Sequence[tuple[str, bytes | None]] = (),
+        headers: Sequence[Header] = (),
         timestamp_ms: int = 0,
     ) -> None:
         """Write a record with the checkpoint that includes the chunk in hand; never blocks for the broker.
@@ -119,7 +109,7 @@ class Outbox:
             KafkaException: librdkafka takes no such record, such as one that is too large.
         """
         if not self._is_abandoned:
-            _produce(self._producers[0], self.epoch, topic, key, value, partition, headers, timestamp_ms)
+            _produce(self._producers[0], self.pending, topic, key, value, partition, headers, timestamp_ms)
 
     def abandon(self) -> None:
         """Write nothing more, and give up what waits: this worker may have lost its partitions."""
@@ -151,35 +141,37 @@ class Outbox:
         except ck.KafkaException as failure:
             raise Fenced(f"nothing more can be written: {failure.args[0]}") from failure
 
-    def next_epoch(self) -> Epoch:
-        """Start a new epoch and give the old one, complete in what it counts."""
-        epoch, self.epoch = self.epoch, Epoch()
-        return epoch
+    def next_pending(self) -> PendingDeliveries:
+        """Count what follows by itself, and give what was counted so far."""
+        pending, self.pending = self.pending, PendingDeliveries()
+        return pending
 
-    async def delivered(self, epoch: Epoch) -> None:
-        """Wait until every record of an epoch is on the broker; raise OutputFailed if one was refused."""
-        while not epoch.is_over:
+    async def delivered(self, pending: PendingDeliveries) -> None:
+        """Wait until every pending record is on the broker; raise OutputFailed if one was refused."""
+        while not pending.is_over:
             self.serve()
-            if not epoch.is_over:
+            if not pending.is_over:
                 await asyncio.sleep(_SERVE_INTERVAL)
-        if epoch.error is not None:
-            raise epoch.error
+        if pending.error is not None:
+            raise pending.error
 
-    async def turn(self) -> Epoch:
+    async def turn(self) -> PendingDeliveries:
         """Have agents write into the other transaction from now on, and give the outputs of this one.
 
         They are on the broker by then, so that no output overtakes an earlier one.
         """
-        outputs = self.next_epoch()
+        outputs = self.next_pending()
         await self.delivered(outputs)
         self._producers.rotate()
         return outputs
 
-    def write(self, records: Iterable[Record]) -> Epoch:
-        """Write records in an epoch of their own: the changelog of a checkpoint."""
+    def write(self, records: Iterable[Record]) -> PendingDeliveries:
+        """Write records that are counted by themselves: the changelog of a checkpoint."""
         return _write(self._producers[0], records)
 
-    async def commit(self, records: Sequence[Record], offsets: list[Any], membership: Any) -> Epoch:
+    async def commit(
+        self, records: Sequence[Record], offsets: list[Any], membership: Any
+    ) -> PendingDeliveries:
         """End the transaction whose turn is over with changelog records and source offsets.
 
         Raises:
@@ -187,8 +179,10 @@ class Outbox:
             OutputFailed: the same, because of one record.
         """
         ending = self._producers[-1]
-        epoch: Epoch = await self._in_thread(partial(_commit, ending, records, offsets, membership))
-        return epoch
+        pending: PendingDeliveries = await self._in_thread(
+            partial(_commit, ending, records, offsets, membership)
+        )
+        return pending
 
     async def stop(self) -> None:
         """Abort the open transactions, which hold nothing finished; without any, wait for deliveries.
@@ -220,19 +214,19 @@ class Outbox:
 
 def _produce(
     producer: ck.Producer,
-    epoch: Epoch,
+    pending: PendingDeliveries,
     topic: str,
     key: bytes | None,
     value: bytes | None,
     partition: int,
-    headers: Sequence[tuple[str, bytes | None]],
+    headers: Sequence[Header],
     timestamp_ms: int,
 ) -> None:
     """Hand a record's fields to librdkafka; by position, which costs a third less than by name."""
     while True:
         try:
             producer.produce(
-                topic, value, key, partition, epoch.on_delivery, None, timestamp_ms, list(headers)
+                topic, value, key, partition, pending.on_delivery, None, timestamp_ms, list(headers)
             )
         except BufferError:
             producer.poll(0.01)  # librdkafka's queue is full: make room by serving deliveries
@@ -241,15 +235,15 @@ def _produce(
                 raise Fenced(f"nothing more can be written: {failure.args[0]}") from failure
             raise
         else:
-            epoch.count()
+            pending.count()
             return
 
 
-def _write(producer: ck.Producer, records: Iterable[Record]) -> Epoch:
-    epoch = Epoch()
+def _write(producer: ck.Producer, records: Iterable[Record]) -> PendingDeliveries:
+    pending = PendingDeliveries()
     for record in records:
-        _produce(producer, epoch, *record)
-    return epoch
+        _produce(producer, pending, *record)
+    return pending
 
 
 def _begin_first(producer: ck.Producer, patience: float) -> None:
@@ -267,7 +261,9 @@ def _begin_first(producer: ck.Producer, patience: float) -> None:
     producer.begin_transaction()
 
 
-def _commit(producer: ck.Producer, records: Sequence[Record], offsets: list[Any], membership: Any) -> Epoch:
+def _commit(
+    producer: ck.Producer, records: Sequence[Record], offsets: list[Any], membership: Any
+) -> PendingDeliveries:
     changelog = _write(producer, records)
     try:
         if offsets:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
-from agents.runtime.commit_note import CommitNote
+from agents.runtime.offset_metadata import MOST_STARTS, FailingOffsets, OffsetMetadata, on_trial
 from agents.runtime.state import own_stores
-from agents.runtime.suspects import MOST_STARTS, Suspect, on_trial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -102,7 +101,7 @@ class Partition:
         number: int,
         states: Mapping[str, PartitionState],
         *,
-        note: CommitNote = CommitNote(),  # noqa: B008 - immutable
+        note: OffsetMetadata = OffsetMetadata(),  # noqa: B008 - immutable
         begins: int | None = None,
     ) -> None:
         """Take a restored partition over.
@@ -166,7 +165,7 @@ class Partition:
 
     def suspects(self, chunk: Chunk) -> None:
         """Note that an agent failed with this chunk in hand."""
-        earlier = self.suspect or Suspect(chunk.first, chunk.last, 0)
+        earlier = self.suspect or FailingOffsets(chunk.first, chunk.last, 0)
         self.suspect = earlier.failed_again(chunk.first, chunk.last)
 
     @property
@@ -180,7 +179,7 @@ class Partition:
         self.is_start_noted = True
 
     def try_alone(self, first: int, last: int) -> None:
-        """Suspect records before they are touched; the note must be committed before they are."""
+        """FailingOffsets records before they are touched; the note must be committed before they are."""
         self.suspect = on_trial(self.suspect, first, last)
 
     def acquit(self) -> None:
@@ -212,22 +211,24 @@ class Partition:
         """What the next commit notes: messages under suspicion, and what states say of themselves."""
         notes = {agent: str(len(state)) for agent, state in self.states.items() if len(state)}
         notes |= {agent: state.note() for agent, state in own_stores(self.states)}
-        return CommitNote(self.suspect, notes, self.log, self._epoch).text()
+        return OffsetMetadata(self.suspect, notes, self.log, self._epoch).text()
 
     @property
     def committed_metadata(self) -> str:
         """The same, of the states as the last commit left them, and the starts since."""
-        return CommitNote(self.suspect, self._committed_notes, self.log, self._epoch, self.starts).text()
+        return OffsetMetadata(self.suspect, self._committed_notes, self.log, self._epoch, self.starts).text()
 
     def commit(self, offset: int, metadata: str) -> None:
         """Note that the broker has accepted a commit."""
         self.committed = offset
         self.starts = 0
         self.is_start_noted = False
-        self._committed_notes = CommitNote.read(metadata).states
+        self._committed_notes = OffsetMetadata.read(metadata).states
 
 
-def _cut(records: Sequence[Message], size: int, suspect: Suspect | None) -> Iterator[Sequence[Message]]:
+def _cut(
+    records: Sequence[Message], size: int, suspect: FailingOffsets | None
+) -> Iterator[Sequence[Message]]:
     if suspect is None:
         yield from (records[i : i + size] for i in range(0, len(records), size))
         return

@@ -18,13 +18,13 @@ import orjson
 
 from agents.runtime.errors import Fenced, LogReplaced
 from agents.runtime.partition import Gap, Loss, lost
-from agents.runtime.progress import Stage
+from agents.runtime.watchdog import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
 
     from agents.runtime.options import DeliveryOptions
-    from agents.runtime.progress import Progress
+    from agents.runtime.watchdog import Progress
 
     Place = tuple[str, int]
     Batches = dict[Place, list[ck.Message]]

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from prometheus_client import CollectorRegistry
 
-    from agents.dead_letters import KafkaRecord
-    from agents.headers import Header
+    from agents.runtime.records import Header, KafkaRecord
     from models.core import Judged
     from schemas.label import Label
 

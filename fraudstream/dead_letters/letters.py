@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from agents.dead_letters import MASKED_HEADER, OMITTED_HEADER, Outgoing, as_it_came
+from agents.dead_letters import MASKED_HEADER, OMITTED_HEADER, as_it_came
 from agents.headers import UNREADABLE_HEADER, read_headers
 from fraudstream.dead_letters.errors import DeadLettersRefused
 from models.case import moment
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from agents.dead_letters import KafkaRecord
+    from agents.runtime.records import KafkaRecord, Outgoing
 
 REPLAY_HEADER = "fraudstream-replay-of"
 """On a message that was put back: the place of its dead letter."""

@@ -18,7 +18,7 @@ from schemas.pan import contains_pan
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from agents.dead_letters import Outgoing
+    from agents.runtime.records import Outgoing
     from fraudstream.dead_letters.letters import Letter
     from fraudstream.settings import Settings
     from schemas.score import Source

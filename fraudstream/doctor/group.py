@@ -11,8 +11,8 @@ from kafka import KafkaConsumer
 from kafka.admin import OffsetSpec
 from kafka.errors import AuthorizationError
 
-from agents.runtime.commit_note import CommitNote
 from agents.runtime.logs import identity
+from agents.runtime.offset_metadata import OffsetMetadata
 from fraudstream.doctor.finding import Finding, problem, warning, well
 from fraudstream.kafka_admin import connect, word
 from fraudstream.rights import learning_group
@@ -42,7 +42,7 @@ class Lag:
         """Take the committed offset, that after the last record, and the metadata of the commit."""
         self.next_offset = next_offset
         self.end = end
-        self.note = CommitNote.read(metadata)
+        self.note = OffsetMetadata.read(metadata)
         self.records = max(0, end - next_offset - 1)
 
 

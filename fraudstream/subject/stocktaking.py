@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from agents.runtime.commit_note import CommitNote
+from agents.runtime.offset_metadata import OffsetMetadata
 from fraudstream.rights import learning_group
 from fraudstream.subject.reading import committed, topics_of
 from fraudstream.subject.stock import Labelling, StockTaking, searched
@@ -48,7 +48,7 @@ def labelling(settings: Settings, scores: list[Place]) -> dict[int, Labelling]:
     for (_, number), (position, note) in committed(
         settings.kafka, learning_group(settings.worker.group), scores
     ).items():
-        clock = CommitNote.read(note).states.get("labelling")
+        clock = OffsetMetadata.read(note).states.get("labelling")
         if clock is not None:
             found[number] = Labelling(position, float(clock))
     return found

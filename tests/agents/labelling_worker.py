@@ -11,7 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from agents import labelling
 from agents.labelling import LABELS, SCORES
-from agents.runtime.commit_note import CommitNote
+from agents.runtime.offset_metadata import OffsetMetadata
 from agents.telemetry import Telemetry
 from agents.topics import Topics
 from models.decay import DAY
@@ -151,7 +151,7 @@ class Worker:
         lacking: dict[str, list[FakeRecord]] = {}
         for source in (SCORES, LABELS):
             end = self.committed.offsets.get(source)
-            note = CommitNote.read(self.committed.notes.get(source))
+            note = OffsetMetadata.read(self.committed.notes.get(source))
             start = (
                 self.state(source).resume(PARTITION, end, note.states.get(source), self.topic_ids[source])
                 or 0
@@ -179,7 +179,7 @@ class Worker:
         behind = [
             each for each in (SCORES, LABELS) if self._positions[each] != self.committed.offsets.get(each, 0)
         ]
-        notes = {each: CommitNote(states={each: self.state(each).note()}).text() for each in behind}
+        notes = {each: OffsetMetadata(states={each: self.state(each).note()}).text() for each in behind}
         for each in behind:
             self.state(each).freeze(self._positions[each])
         self.committed.outputs += [(put.topic, put.key, put.value) for put in self.app.put_records]

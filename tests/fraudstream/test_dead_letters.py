@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from agents.dead_letters import Outgoing, dead_letter, dead_letter_at
+from agents.dead_letters import dead_letter, dead_letter_at
+from agents.runtime.records import Outgoing
 from fraudstream.cli import app
 from fraudstream.dead_letters import (
     HOW_TO_MEND,

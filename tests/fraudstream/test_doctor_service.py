@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 from kafka import OffsetAndMetadata, TopicPartition
 
-from agents.runtime.commit_note import CommitNote
 from agents.runtime.logs import identity
+from agents.runtime.offset_metadata import OffsetMetadata
 from fraudstream.doctor import Severity
 from fraudstream.doctor.group import Lag, _judge, check_offsets, lags
 from fraudstream.doctor.machine import own_version
@@ -69,21 +69,21 @@ IDENTITY = identity(TOPIC_ID.int)
 @pytest.mark.parametrize(
     ("offset", "note", "severity", "words"),
     [
-        (60, CommitNote(log=IDENTITY), None, ""),
-        (60, CommitNote(), None, ""),
-        (60, CommitNote(log=IDENTITY ^ 9, epoch=9), None, ""),
+        (60, OffsetMetadata(log=IDENTITY), None, ""),
+        (60, OffsetMetadata(), None, ""),
+        (60, OffsetMetadata(log=IDENTITY ^ 9, epoch=9), None, ""),
         (
             60,
-            CommitNote(log=IDENTITY + 1),
+            OffsetMetadata(log=IDENTITY + 1),
             Severity.WARNING,
             "to another transactions partition 2",
         ),
-        (61, CommitNote(log=IDENTITY), Severity.PROBLEM, "which ends at 60"),
-        (61, CommitNote(), Severity.PROBLEM, "run `fraudstream profiles rebase`"),
+        (61, OffsetMetadata(log=IDENTITY), Severity.PROBLEM, "which ends at 60"),
+        (61, OffsetMetadata(), Severity.PROBLEM, "run `fraudstream profiles rebase`"),
     ],
 )
 def test_offsets_that_count_in_another_log_are_told_with_the_fix(
-    offset: int, note: CommitNote, severity: Severity | None, words: str
+    offset: int, note: OffsetMetadata, severity: Severity | None, words: str
 ) -> None:
     place = TopicPartition("transactions", 2)
     fake = FakeAdmin(

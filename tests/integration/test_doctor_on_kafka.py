@@ -17,8 +17,8 @@ from kafka.admin import (
 )
 from service import free_port, wait_until
 
-from agents.runtime.commit_note import CommitNote
 from agents.runtime.logs import Logs
+from agents.runtime.offset_metadata import OffsetMetadata
 from fraudstream.doctor import Severity, examine
 from fraudstream.kafka_admin import kafka_admin
 from fraudstream.local_kafka import LocalKafka
@@ -168,8 +168,8 @@ def test_offsets_of_another_log_are_named_with_the_fix(guarded: tuple[int, Kafka
     logs = Logs(settings_of("operator", port).kafka.librdkafka()).describe(["transactions"])
     committed = {
         beyond: OffsetAndMetadata(7, "", -1),
-        replaced: OffsetAndMetadata(0, CommitNote(log=1).text(), -1),
-        own: OffsetAndMetadata(0, CommitNote(log=logs["transactions"].identity).text(), -1),
+        replaced: OffsetAndMetadata(0, OffsetMetadata(log=1).text(), -1),
+        own: OffsetAndMetadata(0, OffsetMetadata(log=logs["transactions"].identity).text(), -1),
     }
     admin.alter_group_offsets(Settings().worker.group, committed)
     said = found(examine(settings_of("operator", port), Role.OPERATOR), "group")

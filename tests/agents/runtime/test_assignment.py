@@ -9,14 +9,13 @@ import pytest
 
 from agents.runtime import assignment as module
 from agents.runtime.assignment import Assignment
-from agents.runtime.commit_note import CommitNote
 from agents.runtime.errors import OffsetBeyondEnd, RestoreFailed
 from agents.runtime.logs import Bounds, Log
 from agents.runtime.observer import Silent
+from agents.runtime.offset_metadata import FailingOffsets, OffsetMetadata
 from agents.runtime.options import DeliveryOptions
 from agents.runtime.partition import Loss
 from agents.runtime.state import Binding, Replays
-from agents.runtime.suspects import Suspect
 from tests.agents.runtime.conftest import FakeMessage, FakeStore
 
 if TYPE_CHECKING:
@@ -47,14 +46,14 @@ class Worker:
         self.replayed: dict[tuple[str, int], Replay] = {}
         self.committed_at, self.metadata = 40, ""
         self.log, self.partitions, self.low, self.high = 77, 9, 0, 100
-        self.noted: list[tuple[int, CommitNote]] = []
+        self.noted: list[tuple[int, OffsetMetadata]] = []
 
     def read(self, places: list[ck.TopicPartition]) -> list[ck.TopicPartition]:
         self.steps.append("committed")
         return [ck.TopicPartition(p.topic, p.partition, self.committed_at, self.metadata) for p in places]
 
     def note(self, offsets: list[ck.TopicPartition]) -> None:
-        self.noted += [(tp.offset, CommitNote.read(tp.metadata)) for tp in offsets]
+        self.noted += [(tp.offset, OffsetMetadata.read(tp.metadata)) for tp in offsets]
 
     def describe(self, topics: Any) -> dict[str, Log]:
         return {topic: Log(self.log, self.partitions) for topic in topics}
@@ -103,12 +102,12 @@ def test_without_a_commit_a_partition_starts_at_its_first_record(worker: Worker)
 
 
 def test_a_state_with_a_store_of_its_own_says_where_to_start(worker: Worker, store: Any) -> None:
-    worker.metadata = CommitNote(states={"own": "clock 7"}).text()
+    worker.metadata = OffsetMetadata(states={"own": "clock 7"}).text()
     worker.bindings.append(Binding("own", "in", None, lambda: store))
     [partition], [place] = worker.assign(0)
     assert (place.offset, partition.committed) == (10, 40)
     assert store.steps == [("resume", 0, 40, "clock 7", 77)]
-    assert CommitNote.read(partition.committed_metadata).states == {"own": "clock 7"}
+    assert OffsetMetadata.read(partition.committed_metadata).states == {"own": "clock 7"}
 
 
 def test_a_store_that_replays_gets_what_it_lacks_and_its_partition_goes_on_from_the_commit(
@@ -157,9 +156,9 @@ def test_a_store_is_closed_when_its_partition_goes(worker: Worker, store: Any) -
 
 
 def test_suspects_come_with_the_commit(worker: Worker) -> None:
-    worker.metadata = CommitNote(Suspect(41, 45, 1)).text()
+    worker.metadata = OffsetMetadata(FailingOffsets(41, 45, 1)).text()
     [partition], _ = worker.assign(0)
-    assert partition.suspect == Suspect(41, 45, 1)
+    assert partition.suspect == FailingOffsets(41, 45, 1)
 
 
 def test_each_agent_has_a_state_of_its_own_in_each_partition_of_its_topic(worker: Worker, state: Any) -> None:
@@ -228,7 +227,7 @@ def test_no_partitions_need_no_answers(worker: Worker) -> None:
     assert worker.steps == []
 
 
-LOSS = CommitNote(states={"counting": "3"}).text()
+LOSS = OffsetMetadata(states={"counting": "3"}).text()
 
 
 def restoring(monkeypatch: pytest.MonkeyPatch, worker: Worker, entries: int, removals: int = 0) -> None:
@@ -271,7 +270,7 @@ def test_a_restore_that_was_given_up_is_no_loss(worker: Worker, monkeypatch: pyt
 def test_a_commit_notes_how_many_entries_its_changelog_holds(worker: Worker) -> None:
     [partition], _ = worker.assign(0)
     partition.states["counting"].entries.update(a=b"1", b=b"2")
-    assert CommitNote.read(partition.metadata).states == {"counting": "2"}
+    assert OffsetMetadata.read(partition.metadata).states == {"counting": "2"}
 
 
 def test_the_log_of_an_offset_is_noted_with_it_and_comes_with_each_chunk(
@@ -279,22 +278,22 @@ def test_the_log_of_an_offset_is_noted_with_it_and_comes_with_each_chunk(
 ) -> None:
     [partition], _ = worker.assign(0)
     [chunk] = partition.hand_out(messages(40, 45), 100)
-    assert (chunk.log, CommitNote.read(partition.metadata).log) == (77, 77)
+    assert (chunk.log, OffsetMetadata.read(partition.metadata).log) == (77, 77)
 
 
 def test_in_another_log_a_partition_starts_at_its_beginning_and_keeps_its_state(
     worker: Worker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     restoring(monkeypatch, worker, 3)
-    worker.metadata = CommitNote(Suspect(41, 45, 1), {"counting": "3"}, log=66, starts=4).text()
+    worker.metadata = OffsetMetadata(FailingOffsets(41, 45, 1), {"counting": "3"}, log=66, starts=4).text()
     [partition], [place] = worker.assign(0)
     assert (place.offset, partition.committed, partition.suspect) == (0, None, None)
     assert len(partition.states["counting"]) == 3
-    assert worker.noted == [(0, CommitNote(None, {"counting": "3"}, log=77, starts=1))]
+    assert worker.noted == [(0, OffsetMetadata(None, {"counting": "3"}, log=77, starts=1))]
 
 
 def test_an_epoch_tells_logs_of_one_id_apart(worker: Worker) -> None:
-    worker.metadata = CommitNote(epoch=5).text()
+    worker.metadata = OffsetMetadata(epoch=5).text()
     [partition], _ = worker.assign(0)
     assert partition.log == 77 ^ 5
 
@@ -303,7 +302,7 @@ def test_an_epoch_tells_logs_of_one_id_apart(worker: Worker) -> None:
 def test_an_offset_that_its_log_does_not_reach_refuses_the_start_with_the_cure(
     worker: Worker, log: int
 ) -> None:
-    worker.log, worker.high, worker.metadata = log, 39, CommitNote(log=log).text()
+    worker.log, worker.high, worker.metadata = log, 39, OffsetMetadata(log=log).text()
     with pytest.raises(OffsetBeyondEnd, match="profiles rebase"):
         worker.assign(0)
 
@@ -332,14 +331,14 @@ def test_a_start_is_counted_before_its_work_begins(worker: Worker) -> None:
 
 
 def test_a_start_without_work_is_not_counted(worker: Worker) -> None:
-    worker.high, worker.metadata = 40, CommitNote(starts=7).text()
+    worker.high, worker.metadata = 40, OffsetMetadata(starts=7).text()
     [partition], _ = worker.assign(0)
     assert worker.noted == []
     assert not partition.is_on_trial
 
 
 def test_records_that_killed_two_trials_are_a_gap(worker: Worker) -> None:
-    worker.metadata = CommitNote(Suspect(40, 44, 2, is_on_trial=True), starts=4).text()
+    worker.metadata = OffsetMetadata(FailingOffsets(40, 44, 2, is_on_trial=True), starts=4).text()
     [partition], [place] = worker.assign(0)
     assert partition.gap is not None
     assert (partition.gap.first, partition.gap.last, place.offset) == (40, 44, 45)

@@ -1,4 +1,4 @@
-"""The order in which work becomes durable, in both modes."""
+"""The order in which work becomes durable, in both modes; a group that is away is waited for."""
 
 from __future__ import annotations
 
@@ -6,25 +6,33 @@ import asyncio
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import confluent_kafka as ck
 import pytest
 
-from agents.runtime.checkpoint import AtLeastOnce, Checkpoint, ExactlyOnce, Ledger
-from agents.runtime.commit_note import CommitNote
-from agents.runtime.errors import Fenced, Unfinished
+from agents.runtime import checkpoint as module
+from agents.runtime.checkpoint import (
+    AtLeastOnce,
+    Checkpoint,
+    ExactlyOnce,
+    GroupOffsets,
+    Ledger,
+    commit_offsets,
+)
+from agents.runtime.errors import Fenced, Unfinished, is_transient
 from agents.runtime.in_flight import InFlight
 from agents.runtime.observer import Silent
+from agents.runtime.offset_metadata import FailingOffsets, OffsetMetadata
 from agents.runtime.options import DeliveryOptions
-from agents.runtime.outbox import Epoch
+from agents.runtime.outbox import PendingDeliveries
 from agents.runtime.partition import Partition
 from agents.runtime.state import Binding, seal
-from agents.runtime.suspects import Suspect
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from confluent_kafka import TopicPartition
 
-    from agents.runtime.outbox import Record
+    from agents.runtime.records import Record
 
 BINDINGS = [Binding("counting", "in", "changelog", dict)]  # type: ignore[arg-type] - only names matter here
 
@@ -36,34 +44,34 @@ class Recorder:
         self.steps: list[Any] = []
         self.written: list[Record] = []
         self.committed: list[tuple[int, int, str]] = []
-        self.epoch = Epoch()
+        self.pending = PendingDeliveries()
         self.refuses = False
 
-    def next_epoch(self) -> Epoch:
-        self.steps.append("next epoch")
-        epoch, self.epoch = self.epoch, Epoch()
-        return epoch
+    def next_pending(self) -> PendingDeliveries:
+        self.steps.append("next pending")
+        pending, self.pending = self.pending, PendingDeliveries()
+        return pending
 
-    async def turn(self) -> Epoch:
+    async def turn(self) -> PendingDeliveries:
         self.steps.append("turn")
-        self.ended, self.epoch = self.epoch, Epoch()
+        self.ended, self.pending = self.pending, PendingDeliveries()
         return self.ended
 
-    async def delivered(self, _: Epoch) -> None:
+    async def delivered(self, _: PendingDeliveries) -> None:
         self.steps.append("delivered")
 
-    def write(self, records: Sequence[Record]) -> Epoch:
+    def write(self, records: Sequence[Record]) -> PendingDeliveries:
         self.steps.append("write")
         self.written.extend(records)
-        return Epoch()
+        return PendingDeliveries()
 
     async def commit(
         self, records: Sequence[Record], offsets: list[TopicPartition], membership: Any
-    ) -> Epoch:
+    ) -> PendingDeliveries:
         self.steps.append(("transaction", len(self.ended), membership))
         self.written.extend(records)
         await self.offsets(offsets)
-        return Epoch()
+        return PendingDeliveries()
 
     async def offsets(self, offsets: list[TopicPartition]) -> None:
         if self.refuses:
@@ -114,7 +122,7 @@ async def test_at_least_once_outputs_come_before_state_and_state_before_offsets(
     in_flight: InFlight, recorder: Recorder, worked: Partition
 ) -> None:
     await at_least_once(in_flight, recorder).run([worked])
-    assert recorder.steps == ["next epoch", "delivered", "write", "delivered", "offsets"]
+    assert recorder.steps == ["next pending", "delivered", "write", "delivered", "offsets"]
     assert recorder.committed == [(3, 15, "")]
     assert worked.committed == 15
 
@@ -175,7 +183,7 @@ async def test_membership_is_proved_before_state_once_the_lease_is_over(
 ) -> None:
     """Also by a worker that has never committed: with the offset where its successor would start."""
     await at_least_once(in_flight, recorder, lease=-1).run([worked])
-    assert recorder.steps == ["next epoch", "delivered", "offsets", "write", "delivered", "offsets"]
+    assert recorder.steps == ["next pending", "delivered", "offsets", "write", "delivered", "offsets"]
     assert recorder.committed == [(3, 10, ""), (3, 15, "")]
 
 
@@ -185,13 +193,13 @@ async def test_the_proof_is_young_when_state_is_written(
     """A worker may sleep through its session anywhere, also while it waits for agents or for deliveries."""
     checkpoint = at_least_once(in_flight, recorder, lease=0.05)
 
-    async def slow(_: Epoch) -> None:
+    async def slow(_: PendingDeliveries) -> None:
         recorder.steps.append("delivered")
         await asyncio.sleep(0.06)
 
     recorder.delivered = slow  # type: ignore[method-assign]
     await checkpoint.run([worked])
-    assert recorder.steps[:4] == ["next epoch", "delivered", "offsets", "write"]
+    assert recorder.steps[:4] == ["next pending", "delivered", "offsets", "write"]
 
 
 async def test_a_worker_that_is_no_member_writes_no_state(
@@ -208,7 +216,7 @@ async def test_outputs_reach_the_broker_though_no_chunk_is_finished(
     in_flight: InFlight, recorder: Recorder
 ) -> None:
     assert await at_least_once(in_flight, recorder).run([Partition("in", 0, {})]) is None
-    assert recorder.steps == ["next epoch", "delivered"]
+    assert recorder.steps == ["next pending", "delivered"]
 
 
 async def test_exactly_once_everything_is_one_transaction_with_the_membership_of_the_assignment(
@@ -225,7 +233,7 @@ async def test_a_membership_that_comes_while_outputs_are_delivered_is_not_that_o
     """A worker that lost its partitions may be in the group again before its last checkpoint is refused."""
     checkpoint, turn = exactly_once(in_flight, recorder), recorder.turn
 
-    async def turn_while_joining() -> Epoch:
+    async def turn_while_joining() -> PendingDeliveries:
         checkpoint.joined("a later membership")
         return await turn()
 
@@ -266,7 +274,7 @@ async def test_without_work_there_is_no_transaction(in_flight: InFlight, recorde
 async def test_outputs_alone_end_their_transaction_before_it_times_out(
     in_flight: InFlight, recorder: Recorder
 ) -> None:
-    recorder.epoch.count()
+    recorder.pending.count()
     assert await exactly_once(in_flight, recorder).run([Partition("in", 0, {})]) is not None
     assert recorder.steps[1] == ("transaction", 1, "membership")
 
@@ -291,9 +299,9 @@ async def test_half_done_work_is_not_committed(
 async def test_commits_carry_the_note_on_suspects(
     in_flight: InFlight, recorder: Recorder, worked: Partition
 ) -> None:
-    worked.suspect = Suspect(20, 29, 1)
+    worked.suspect = FailingOffsets(20, 29, 1)
     await exactly_once(in_flight, recorder).run([worked])
-    assert recorder.committed == [(3, 15, CommitNote(Suspect(20, 29, 1)).text())]
+    assert recorder.committed == [(3, 15, OffsetMetadata(FailingOffsets(20, 29, 1)).text())]
 
 
 @pytest.mark.parametrize("make", [exactly_once, at_least_once])
@@ -311,7 +319,7 @@ async def test_a_store_follows_the_commit_and_its_note_goes_with_the_offsets(
     await make(in_flight, recorder).run([partition])
     assert store.steps[0] == ("freeze", 15)
     assert store.steps[-1] == ("save",)
-    assert recorder.committed[-1] == (3, 15, CommitNote(states={"counting": "clock 7"}).text())
+    assert recorder.committed[-1] == (3, 15, OffsetMetadata(states={"counting": "clock 7"}).text())
 
 
 async def test_a_refused_commit_leaves_the_store_as_it_was(
@@ -353,3 +361,85 @@ async def test_a_store_of_a_partition_that_did_nothing_is_left_alone(
     idle = Partition("there", 3, {"counting": store})
     await exactly_once(in_flight, recorder).run([worked, idle])
     assert store.steps == []
+
+
+# -- the group's committed offsets
+
+
+class Group:
+    """A consumer and its poll thread in one; `answers` are given one a commit."""
+
+    def __init__(self, *answers: int | ck.KafkaException | None) -> None:
+        self.answers = list(answers)
+        self.commits = 0
+
+    async def request(self, call: Any) -> Any:
+        return call(self)
+
+    def commit(self, *, offsets: list[ck.TopicPartition], asynchronous: bool) -> list[Any]:
+        assert not asynchronous
+        self.commits += 1
+        answer = self.answers.pop(0)
+        if isinstance(answer, ck.KafkaException):
+            raise answer
+        return [Answer(answer) for _ in offsets]
+
+    def committed(self, places: list[ck.TopicPartition], timeout: float) -> tuple[Any, float]:
+        return places, timeout
+
+
+class Answer:
+    """What became of one partition's offset."""
+
+    def __init__(self, code: int | None) -> None:
+        self.error = None if code is None else ck.KafkaError(code)
+
+
+PLACES = [ck.TopicPartition("in", 0, 7)]
+
+
+async def test_an_accepted_commit_is_done() -> None:
+    group = Group(None)
+    await commit_offsets(group, PLACES)  # type: ignore[arg-type]
+    assert group.commits == 1
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        ck.KafkaError._TRANSPORT,
+        ck.KafkaError._WAIT_COORD,
+        ck.KafkaError.NOT_COORDINATOR,
+        ck.KafkaError._TIMED_OUT,
+    ],
+)
+async def test_a_coordinator_that_is_away_is_waited_for(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_RETRY_SECONDS", 0)
+    group = Group(code, ck.KafkaException(ck.KafkaError(code)), None)
+    await commit_offsets(group, PLACES)  # type: ignore[arg-type]
+    assert group.commits == 3
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        ck.KafkaError.ILLEGAL_GENERATION,
+        ck.KafkaError.UNKNOWN_MEMBER_ID,
+        ck.KafkaError.FENCED_INSTANCE_ID,
+        ck.KafkaError.GROUP_AUTHORIZATION_FAILED,
+    ],
+)
+async def test_a_refusal_ends_the_worker(code: int) -> None:
+    assert not is_transient(ck.KafkaError(code))
+    with pytest.raises(Fenced, match="the offsets were refused"):
+        await commit_offsets(Group(code), PLACES)  # type: ignore[arg-type]
+
+
+def test_committed_offsets_are_waited_for_as_long_as_a_transaction_may_last() -> None:
+    group = GroupOffsets(Group(), 45.0)  # type: ignore[arg-type]
+    assert group.read(PLACES) == (PLACES, 45.0)  # type: ignore[comparison-overlap]
+
+
+def test_a_start_that_cannot_be_noted_goes_on() -> None:
+    refused = ck.KafkaException(ck.KafkaError(ck.KafkaError.REBALANCE_IN_PROGRESS))
+    GroupOffsets(Group(refused), 45.0).note(PLACES)  # type: ignore[arg-type]

@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agents.runtime import engine as module
-from agents.runtime.commit_note import CommitNote
 from agents.runtime.engine import Engine
 from agents.runtime.errors import Fenced, LogReplaced, OutputFailed, PartitionsLost, Unfinished
 from agents.runtime.logs import Log
 from agents.runtime.observer import Silent
+from agents.runtime.offset_metadata import FailingOffsets, OffsetMetadata
 from agents.runtime.options import DeliveryMode, DeliveryOptions
 from agents.runtime.partition import Partition
-from agents.runtime.progress import Stage, reading
-from agents.runtime.suspects import Suspect
+from agents.runtime.watchdog import Stage, reading
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -147,7 +146,7 @@ async def test_only_the_failing_agents_chunk_is_suspected(
     other = await in_hand(engine, innocent, messages(7, 9))
     engine.agent_failed("one", ValueError(), "in")
     assert failing is not other
-    assert partition.suspect == Suspect(0, 4, 1)
+    assert partition.suspect == FailingOffsets(0, 4, 1)
     assert innocent.suspect is None
 
 
@@ -167,7 +166,7 @@ async def test_suspects_are_noted_where_the_successor_starts(
     await in_hand(engine, partition, messages(5, 8))
     engine.agent_failed("one", ValueError(), "in")
     await engine.on_stop()
-    assert engine._poller.commits == [(3, CommitNote(Suspect(5, 7, 1)).text())]
+    assert engine._poller.commits == [(3, OffsetMetadata(FailingOffsets(5, 7, 1)).text())]
 
 
 @pytest.mark.parametrize(
@@ -178,7 +177,7 @@ async def test_suspects_are_noted_only_when_it_is_known_what_was_committed(
 ) -> None:
     """A note on an older offset would take a commit back that succeeded after all."""
     partition.committed = 3
-    partition.suspect = Suspect(5, 5, 1)
+    partition.suspect = FailingOffsets(5, 5, 1)
 
     async def run(_: Any) -> None:
         raise failure
@@ -293,7 +292,7 @@ async def test_the_engines_own_failure_takes_a_counted_start_back(
     partition.count_start()
     engine.died(OutputFailed("refused"))
     await engine.on_stop()
-    assert [(offset, CommitNote.read(text).starts) for offset, text in engine._poller.commits] == [(3, 0)]
+    assert [(offset, OffsetMetadata.read(text).starts) for offset, text in engine._poller.commits] == [(3, 0)]
 
 
 async def test_a_poll_thread_that_died_leaves_the_start_counted(engine: Engine, partition: Partition) -> None:
@@ -301,7 +300,7 @@ async def test_a_poll_thread_that_died_leaves_the_start_counted(engine: Engine, 
     partition.count_start()
     engine.died(SystemError("no memory"))
     await engine.on_stop()
-    assert [(offset, CommitNote.read(text).starts) for offset, text in engine._poller.commits] == [(3, 1)]
+    assert [(offset, OffsetMetadata.read(text).starts) for offset, text in engine._poller.commits] == [(3, 1)]
 
 
 async def test_a_partition_handed_over_in_order_takes_its_start_back(
@@ -310,4 +309,4 @@ async def test_a_partition_handed_over_in_order_takes_its_start_back(
     partition.committed = 3
     partition.count_start()
     await engine.revoked([("in", 0)], lost=False)
-    assert [(offset, CommitNote.read(text).starts) for offset, text in engine._poller.commits] == [(3, 0)]
+    assert [(offset, OffsetMetadata.read(text).starts) for offset, text in engine._poller.commits] == [(3, 0)]

@@ -11,9 +11,9 @@ import pytest
 from agents.runtime.errors import Unfinished
 from agents.runtime.in_flight import BatchInterval, InFlight
 from agents.runtime.observer import Silent
+from agents.runtime.offset_metadata import FailingOffsets
 from agents.runtime.options import DeliveryOptions
 from agents.runtime.partition import Chunk, Partition
-from agents.runtime.suspects import Suspect
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -110,7 +110,7 @@ async def test_what_is_in_hand_is_finished_though_its_partition_goes(source: Sou
 
 
 async def test_a_suspect_comes_alone(source: Source) -> None:
-    source.partitions[1].suspect = Suspect(0, 0, 1)
+    source.partitions[1].suspect = FailingOffsets(0, 0, 1)
     for number in range(3):
         source.give(number, 0, 1)
     assert [await source.take() for _ in range(3)] == [[(0, 0)], [(1, 0)], [(2, 0)]]
@@ -122,7 +122,11 @@ async def test_all_that_came_together_is_suspected_together(source: Source) -> N
     await source.take()
     source.give(2, 0, 1)
     source.in_flight.suspect("in")
-    assert [p.suspect for p in source.partitions[:3]] == [Suspect(3, 4, 1), Suspect(8, 8, 1), None]
+    assert [p.suspect for p in source.partitions[:3]] == [
+        FailingOffsets(3, 4, 1),
+        FailingOffsets(8, 8, 1),
+        None,
+    ]
 
 
 async def test_only_what_is_in_hand_can_be_suspected(source: Source) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from agents.runtime.errors import Fenced, KafkaUnavailable, OutputFailed
 from agents.runtime.options import DeliveryMode, DeliveryOptions
-from agents.runtime.outbox import Epoch, Outbox, Record
+from agents.runtime.outbox import Outbox, PendingDeliveries
+from agents.runtime.records import Record
 
 
 class FakeProducer:
@@ -109,16 +110,16 @@ async def transactional(monkeypatch: pytest.MonkeyPatch) -> tuple[Outbox, FakePr
 
 
 def test_an_epoch_is_over_when_all_it_counts_is_delivered() -> None:
-    epoch = Epoch()
-    assert epoch.is_over
-    epoch.count()
-    epoch.count()
-    epoch.on_delivery(None, Delivered("out", 9))
-    assert not epoch.is_over
-    epoch.on_delivery(None, Delivered("out", 4))
-    assert epoch.is_over
-    assert len(epoch) == 2
-    assert epoch.next_offsets == {("out", 0): 10}
+    pending = PendingDeliveries()
+    assert pending.is_over
+    pending.count()
+    pending.count()
+    pending.on_delivery(None, Delivered("out", 9))
+    assert not pending.is_over
+    pending.on_delivery(None, Delivered("out", 4))
+    assert pending.is_over
+    assert len(pending) == 2
+    assert pending.next_offsets == {("out", 0): 10}
 
 
 async def test_a_record_goes_out_with_its_place_time_and_headers(plain: tuple[Outbox, FakeProducer]) -> None:
@@ -130,11 +131,11 @@ async def test_a_record_goes_out_with_its_place_time_and_headers(plain: tuple[Ou
 async def test_an_epoch_waits_only_for_its_own_records(plain: tuple[Outbox, FakeProducer]) -> None:
     outbox, producer = plain
     outbox.put("out", b"k", b"1")
-    epoch = outbox.next_epoch()
-    waiting = asyncio.create_task(outbox.delivered(epoch))
+    pending = outbox.next_pending()
+    waiting = asyncio.create_task(outbox.delivered(pending))
     outbox.put("out", b"k", b"2")
     await asyncio.wait_for(waiting, 1)
-    assert len(outbox.epoch) == 1
+    assert len(outbox.pending) == 1
     assert producer.calls == [("out", b"1"), ("out", b"2")]
 
 
@@ -143,7 +144,7 @@ async def test_a_refused_record_is_named(plain: tuple[Outbox, FakeProducer]) -> 
     producer.refuses.add("alerts")
     outbox.put("alerts", b"k", b"v")
     with pytest.raises(OutputFailed, match="a record for alerts was not delivered"):
-        await outbox.delivered(outbox.next_epoch())
+        await outbox.delivered(outbox.next_pending())
 
 
 async def test_a_record_that_librdkafka_does_not_take_is_not_waited_for(
@@ -152,7 +153,7 @@ async def test_a_record_that_librdkafka_does_not_take_is_not_waited_for(
     outbox, _ = plain
     with pytest.raises(ck.KafkaException):
         outbox.put("out", b"k", b"too large")
-    await asyncio.wait_for(outbox.delivered(outbox.next_epoch()), 1)
+    await asyncio.wait_for(outbox.delivered(outbox.next_pending()), 1)
 
 
 @pytest.mark.parametrize("code", [ck.KafkaError._FATAL, ck.KafkaError._STATE])
@@ -173,7 +174,7 @@ async def test_an_abandoned_outbox_writes_nothing_more(plain: tuple[Outbox, Fake
     outbox.put("out", b"k", b"2")
     assert producer.calls == [("out", b"1")]
     with pytest.raises(OutputFailed, match="urge"):
-        await outbox.delivered(outbox.next_epoch())
+        await outbox.delivered(outbox.next_pending())
 
 
 async def test_what_is_put_while_a_transaction_ends_belongs_to_the_other(

@@ -8,9 +8,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.runtime.commit_note import CommitNote
+from agents.runtime.offset_metadata import MOST_FAILURES, FailingOffsets, OffsetMetadata
 from agents.runtime.partition import Chunk, Partition
-from agents.runtime.suspects import MOST_FAILURES, Suspect
 
 
 @dataclass(frozen=True)
@@ -62,8 +61,8 @@ def test_cutting_keeps_every_record_in_order_within_the_size_and_suspects_alone(
     delivery: tuple[list[int], int], first: int, length: int
 ) -> None:
     offsets, size = delivery
-    suspect = Suspect(first, first + length, 1)
-    chunks = list(Partition("in", 0, {}, note=CommitNote(suspect)).hand_out(records(*offsets), size))
+    suspect = FailingOffsets(first, first + length, 1)
+    chunks = list(Partition("in", 0, {}, note=OffsetMetadata(suspect)).hand_out(records(*offsets), size))
     assert [record.offset() for chunk in chunks for record in chunk.records] == offsets
     for chunk in chunks:
         assert 1 <= len(chunk.records) <= size
@@ -103,21 +102,21 @@ def test_a_failing_chunk_is_noted_and_narrowed_down_to_one_record() -> None:
     first = Partition("in", 0, {})
     [_, chunk] = first.hand_out(records(*range(10)), 5)
     first.suspects(chunk)
-    assert first.suspect == Suspect(5, 9, 1)
+    assert first.suspect == FailingOffsets(5, 9, 1)
 
-    second = Partition("in", 0, {}, note=CommitNote(first.suspect))
+    second = Partition("in", 0, {}, note=OffsetMetadata(first.suspect))
     chunks = list(second.hand_out(records(*range(3, 12)), 5))
     assert spans(chunks) == [(3, 4), *((i, i) for i in range(5, 10)), (10, 11)]
     for chunk in chunks[:3]:
         second.acknowledge(chunk)
-    assert second.suspect == Suspect(7, 9, 1), "what was got past is innocent"
+    assert second.suspect == FailingOffsets(7, 9, 1), "what was got past is innocent"
     second.suspects(chunks[3])
-    assert second.suspect == Suspect(7, 7, 2)
+    assert second.suspect == FailingOffsets(7, 7, 2)
 
 
 def test_a_record_is_poison_after_its_last_failure_and_only_that_record() -> None:
     def poison(failures: int) -> list[int]:
-        partition = Partition("in", 0, {}, note=CommitNote(Suspect(7, 7, failures)))
+        partition = Partition("in", 0, {}, note=OffsetMetadata(FailingOffsets(7, 7, failures)))
         return [c.first for c in partition.hand_out(records(6, 7, 8), 5) if c.is_poison]
 
     assert poison(MOST_FAILURES - 1) == []
@@ -125,8 +124,8 @@ def test_a_record_is_poison_after_its_last_failure_and_only_that_record() -> Non
 
 
 def test_metadata_notes_the_suspect_until_it_is_got_past() -> None:
-    partition = Partition("in", 0, {}, note=CommitNote(Suspect(3, 3, 2)))
-    assert partition.metadata == CommitNote(Suspect(3, 3, 2)).text()
+    partition = Partition("in", 0, {}, note=OffsetMetadata(FailingOffsets(3, 3, 2)))
+    assert partition.metadata == OffsetMetadata(FailingOffsets(3, 3, 2)).text()
     for chunk in partition.hand_out(records(3), 5):
         partition.acknowledge(chunk)
     assert partition.metadata == ""

@@ -14,7 +14,7 @@ from agents.runtime.errors import Fenced, LogReplaced
 from agents.runtime.options import DeliveryOptions
 from agents.runtime.partition import Loss
 from agents.runtime.poller import Poller, read_lags
-from agents.runtime.progress import Progress, Stage
+from agents.runtime.watchdog import Progress, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable

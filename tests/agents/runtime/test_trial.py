@@ -6,9 +6,8 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from agents.runtime import trial as module
-from agents.runtime.commit_note import CommitNote
+from agents.runtime.offset_metadata import FailingOffsets, OffsetMetadata
 from agents.runtime.partition import Gap, Loss, Partition
-from agents.runtime.suspects import Suspect
 from agents.runtime.trial import Trial
 
 if TYPE_CHECKING:
@@ -29,7 +28,7 @@ class Engine:
         self.end: int | None = None
 
     async def note(self, partition: Partition) -> None:
-        suspect = CommitNote.read(partition.committed_metadata).suspect
+        suspect = OffsetMetadata.read(partition.committed_metadata).suspect
         assert suspect is not None
         self.steps.append(("note", suspect.first, suspect.last, suspect.failures))
 
@@ -55,8 +54,8 @@ class Engine:
         return self.messages(first, last + 1)
 
 
-def suspicious(suspect: Suspect | None = None) -> Partition:
-    partition = Partition("in", 0, {}, note=CommitNote(suspect, starts=3), begins=FIRST)
+def suspicious(suspect: FailingOffsets | None = None) -> Partition:
+    partition = Partition("in", 0, {}, note=OffsetMetadata(suspect, starts=3), begins=FIRST)
     assert partition.is_on_trial
     return partition
 
@@ -97,7 +96,7 @@ async def test_others_do_not_wait_without_end(messages: Any, monkeypatch: pytest
 
 
 async def test_the_record_that_ended_the_last_trial_is_tried_again_and_counted(messages: Any) -> None:
-    partition = suspicious(Suspect(FIRST, FIRST, 1, is_on_trial=True))
+    partition = suspicious(FailingOffsets(FIRST, FIRST, 1, is_on_trial=True))
     engine = Engine(messages)
     await run(partition, engine)
     assert engine.steps[:3] == [

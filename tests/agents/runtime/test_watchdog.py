@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from agents.runtime.progress import Progress, Stage, reading
-from agents.runtime.watchdog import EXIT_STALLED, Watchdog
+from agents.runtime.watchdog import EXIT_STALLED, Progress, Stage, Watchdog, reading
 
 
 class Clock:
