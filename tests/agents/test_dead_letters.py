@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import orjson
 import pytest
@@ -12,8 +13,6 @@ from hypothesis import strategies as st
 from agents.dead_letters import (
     MASKED_HEADER,
     OMITTED_HEADER,
-    KafkaRecord,
-    Outgoing,
     dead_letter,
     dead_letter_at,
 )
@@ -21,6 +20,9 @@ from agents.headers import UNREADABLE_HEADER, read_headers
 from schemas.dead_letter import DeadLetter
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.transaction import decode_transaction
+
+if TYPE_CHECKING:
+    from agents.runtime.records import KafkaRecord, Outgoing
 
 PAN = b"4111111111111111"
 NOT_OF_A_NETWORK = b"000000000018"  # passes Luhn, in no network's range: refused in a token field only
