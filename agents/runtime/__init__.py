@@ -8,7 +8,7 @@
  restore
 ```
 
-`app` alone knows Faust, which runs the agents.
+`app` alone knows Faust, which runs the agents; `testing` stands in for all this in tests of agents.
 
 Chunks are records of one partition, acknowledged when the next is asked for. State comes back before the
 first chunk of its partition. A checkpoint makes outputs, changelog and source offsets durable together.

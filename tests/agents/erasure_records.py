@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from agents.runtime.testing import FakeRecord
 from models.erasing import on_examples, sign
 from schemas.erasure import HEADER, Entry, Erasure
-from tests.agents.conftest import FakeRecord
 
 KEY = b"a key for tests alone"
-PARTITION = 2
-"""Where a `FakeRecord` says that it is."""
+PARTITION = 0
+"""Where these records stand."""
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class ErasureRecord(FakeRecord):
-    """A record with the header of an erasure."""
-
-    signature: bytes = b""
-
-    def headers(self) -> list[tuple[str, bytes | None]]:
-        return [(HEADER, self.signature)]
 
 
 def erasure(
@@ -44,14 +33,19 @@ def erasing(
     record_key: str | None = None,
     key: bytes = KEY,
     entry: Entry = Entry.TRANSACTIONS,
-) -> ErasureRecord:
+) -> FakeRecord:
     """The record of an erasure on any topic but `examples`."""
     value = erasure(subject, entry).to_json()
     record_key = subject if record_key is None else record_key
-    return ErasureRecord(record_key.encode(), value, offset, signature=sign(value, key))
+    return _signed(record_key.encode(), value, offset, key)
 
 
-def erasing_examples(subject: str = "card_a", offset: int = 0, *, key: bytes = KEY) -> ErasureRecord:
+def erasing_examples(subject: str = "card_a", offset: int = 0, *, key: bytes = KEY) -> FakeRecord:
     """The record of an erasure on `examples`."""
     value = on_examples(erasure(subject)).to_json()
-    return ErasureRecord(None, value, offset, signature=sign(value, key))
+    return _signed(None, value, offset, key)
+
+
+def _signed(record_key: bytes | None, value: bytes, offset: int, key: bytes) -> FakeRecord:
+    headers = [(HEADER, sign(value, key))]
+    return FakeRecord(record_key, value, offset, partition=PARTITION, headers=headers)

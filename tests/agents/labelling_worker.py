@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from agents import labelling
 from agents.labelling import LABELS, SCORES
 from agents.runtime.offset_metadata import OffsetMetadata
+from agents.runtime.testing import FakeApp, FakeRecord
 from agents.telemetry import Telemetry
 from agents.topics import Topics
 from models.decay import DAY
@@ -19,7 +20,6 @@ from models.features import NAMES
 from models.labelling import LabellingRules
 from schemas.label import Label, LabelOrigin, Outcome
 from schemas.score import Decision, Source, encode_score
-from tests.agents.conftest import FakeApp, FakeRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -182,8 +182,8 @@ class Worker:
         notes = {each: OffsetMetadata(states={each: self.state(each).note()}).text() for each in behind}
         for each in behind:
             self.state(each).freeze(self._positions[each])
-        self.committed.outputs += [(put.topic, put.key, put.value) for put in self.app.put_records]
-        self.app.put_records.clear()
+        self.committed.outputs += [(put.topic, put.key, put.value) for put in self.app.outbox.records]
+        self.app.outbox.records.clear()
         self.committed.offsets |= {each: self._positions[each] for each in behind}
         self.committed.notes |= notes
         self.save(*behind)
@@ -191,7 +191,7 @@ class Worker:
     def commit_all(self) -> None:
         """Commit what is left, although no source went on."""
         self.commit()
-        self.committed.outputs += [(put.topic, put.key, put.value) for put in self.app.put_records]
+        self.committed.outputs += [(put.topic, put.key, put.value) for put in self.app.outbox.records]
 
     def save(self, *sources: str) -> None:
         """Let the store follow."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
@@ -17,6 +16,7 @@ from agents.dead_letters import (
     dead_letter_at,
 )
 from agents.headers import UNREADABLE_HEADER, read_headers
+from agents.runtime.testing import FakeRecord
 from schemas.dead_letter import DeadLetter
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.transaction import decode_transaction
@@ -41,36 +41,10 @@ VALID = {
 }
 
 
-@dataclass
-class Record:
-    """A received record."""
-
-    its_key: bytes | None = b"card-1"
-    its_value: bytes | None = b'{"broken'
-    its_headers: list[tuple[str, bytes | None]] | None = None
-    its_timestamp: tuple[int, int] = (1, 1_700_000_000_123)
-    position: tuple[str, int, int] = field(default=("transactions", 3, 42))
-
-    def topic(self) -> str:
-        return self.position[0]
-
-    def partition(self) -> int:
-        return self.position[1]
-
-    def offset(self) -> int:
-        return self.position[2]
-
-    def key(self) -> bytes | None:
-        return self.its_key
-
-    def value(self) -> bytes | None:
-        return self.its_value
-
-    def headers(self) -> list[tuple[str, bytes | None]] | None:
-        return self.its_headers
-
-    def timestamp(self) -> tuple[int, int]:
-        return self.its_timestamp
+def received(key: bytes | None = b"card-1", value: bytes | None = b'{"broken', **fields: Any) -> FakeRecord:
+    """A record of `transactions`."""
+    place = {"topic": "transactions", "partition": 3, "offset": 42, "timestamp": (1, 1_700_000_000_123)}
+    return FakeRecord(key, value, **(place | fields))
 
 
 def refuse(
@@ -88,7 +62,7 @@ def refuse(
 def test_a_message_without_a_card_number_stays_byte_for_byte(
     key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]]
 ) -> None:
-    letter = refuse(Record(key, value, headers))
+    letter = refuse(received(key, value, headers=headers))
     assert (letter.key, letter.value, letter.timestamp_ms) == (key, value, 1_700_000_000_123)
     assert letter.headers[: len(headers)] == headers
     assert MASKED_HEADER not in dict(letter.headers)
@@ -96,7 +70,7 @@ def test_a_message_without_a_card_number_stays_byte_for_byte(
 
 def test_headers_say_where_it_stood_and_why_as_text() -> None:
     letter = dead_letter(
-        Record(), ErrorType.INVALID_AMOUNT, "must be positive", agent="scoring", field="amount"
+        received(), ErrorType.INVALID_AMOUNT, "must be positive", agent="scoring", field="amount"
     )
     assert dict(letter.headers) == {
         "__connect.errors.topic": b"transactions",
@@ -114,7 +88,7 @@ def test_headers_say_where_it_stood_and_why_as_text() -> None:
 
 
 def test_the_schema_reads_its_headers_back() -> None:
-    said = DeadLetter.from_headers(refuse(Record(), ErrorType.TOO_DEEP, "nested too deep").headers)
+    said = DeadLetter.from_headers(refuse(received(), ErrorType.TOO_DEEP, "nested too deep").headers)
     assert (said.topic, said.partition, said.offset) == ("transactions", 3, 42)
     assert (said.error_type, said.reason) == (ErrorType.TOO_DEEP, "nested too deep")
 
@@ -129,17 +103,17 @@ def test_the_schema_reads_its_headers_back() -> None:
     ],
 )
 def test_the_stage_is_one_of_kafka_connect(error_type: ErrorType, stage: bytes) -> None:
-    assert dict(refuse(Record(), error_type).headers)["__connect.errors.stage"] == stage
+    assert dict(refuse(received(), error_type).headers)["__connect.errors.stage"] == stage
 
 
 @pytest.mark.parametrize("place", ["key", "value", "header", "header name"])
 @pytest.mark.parametrize("error_type", [ErrorType.PAN, ErrorType.NOT_JSON])
 def test_a_card_number_is_masked_wherever_it_stands(place: str, error_type: ErrorType) -> None:
     record = {
-        "key": Record(its_key=PAN),
-        "value": Record(its_value=b'{"card_id":"' + PAN + b'"}'),
-        "header": Record(its_headers=[("trace", b"card " + PAN)]),
-        "header name": Record(its_headers=[(PAN.decode(), b"x")]),
+        "key": received(key=PAN),
+        "value": received(value=b'{"card_id":"' + PAN + b'"}'),
+        "header": received(headers=[("trace", b"card " + PAN)]),
+        "header name": received(headers=[(PAN.decode(), b"x")]),
     }[place]
     letter = refuse(record, error_type)
     assert PAN not in repr(letter).encode()
@@ -148,13 +122,13 @@ def test_a_card_number_is_masked_wherever_it_stands(place: str, error_type: Erro
 
 
 def test_a_message_refused_as_pan_is_masked_by_the_rule_that_refused_it() -> None:
-    as_pan = refuse(Record(its_value=NOT_OF_A_NETWORK), ErrorType.PAN)
+    as_pan = refuse(received(value=NOT_OF_A_NETWORK), ErrorType.PAN)
     assert as_pan.value == b"********0018"
-    assert refuse(Record(its_value=NOT_OF_A_NETWORK)).value == NOT_OF_A_NETWORK
+    assert refuse(received(value=NOT_OF_A_NETWORK)).value == NOT_OF_A_NETWORK
 
 
 def test_the_reason_is_cut_and_masked() -> None:
-    said = dict(refuse(Record(), reason=f"bad {PAN.decode()} " + "x" * 5_000).headers)
+    said = dict(refuse(received(), reason=f"bad {PAN.decode()} " + "x" * 5_000).headers)
     message = said["__connect.errors.exception.message"]
     assert PAN not in message
     assert len(message) == 280
@@ -164,9 +138,9 @@ def test_the_reason_is_cut_and_masked() -> None:
 @pytest.mark.parametrize("form", ["{}", "pan {} pan", "2026-{}"])
 def test_no_header_holds_what_was_refused(field: str, form: str) -> None:
     wrong = form.format("\u00a7marker\u00a7 " + PAN.decode())
-    record = Record(its_value=orjson.dumps(VALID | {field: wrong}))
+    record = received(value=orjson.dumps(VALID | {field: wrong}))
     with pytest.raises(InvalidMessage) as refused:
-        decode_transaction(record.its_value or b"")
+        decode_transaction(record.value() or b"")
     refusal = refused.value
     letter = dead_letter(record, refusal.error_type, refusal.reason, agent="scoring", field=refusal.field)
     said = b" ".join(value or b"" for _, value in letter.headers)
@@ -176,15 +150,13 @@ def test_no_header_holds_what_was_refused(field: str, form: str) -> None:
 
 
 def test_a_card_number_at_the_cut_of_the_reason_is_masked() -> None:
-    said = dict(refuse(Record(), reason="x" * 270 + " " + PAN.decode()).headers)
+    said = dict(refuse(received(), reason="x" * 270 + " " + PAN.decode()).headers)
     assert b"411111" not in said["__connect.errors.exception.message"]
 
 
 def test_a_message_refused_again_tells_only_of_the_last_refusal() -> None:
-    first = refuse(Record(its_headers=[("trace", b"7")]), ErrorType.PAN, "first")
-    again = refuse(
-        Record(its_headers=first.headers, position=("transactions", 0, 99)), ErrorType.NOT_JSON, "again"
-    )
+    first = refuse(received(headers=[("trace", b"7")]), ErrorType.PAN, "first")
+    again = refuse(received(headers=first.headers, partition=0, offset=99), ErrorType.NOT_JSON, "again")
     names = [name for name, _ in again.headers]
     assert len(names) == len(set(names))
     assert DeadLetter.from_headers(again.headers).reason == "again"
@@ -193,11 +165,11 @@ def test_a_message_refused_again_tells_only_of_the_last_refusal() -> None:
 
 
 def test_a_message_without_timestamp_gets_none() -> None:
-    assert refuse(Record(its_timestamp=(0, -1))).timestamp_ms is None
+    assert refuse(received(timestamp=(0, -1))).timestamp_ms is None
 
 
 def test_a_message_larger_than_any_that_is_taken_leaves_its_position_and_why() -> None:
-    letter = refuse(Record(its_value=b"x" * 65_537, its_headers=[("trace", b"7")]), ErrorType.TOO_LARGE)
+    letter = refuse(received(value=b"x" * 65_537, headers=[("trace", b"7")]), ErrorType.TOO_LARGE)
     assert (letter.key, letter.value, letter.timestamp_ms) == (None, None, 1_700_000_000_123)
     headers = dict(letter.headers)
     assert headers[OMITTED_HEADER] == b"true"
@@ -205,7 +177,7 @@ def test_a_message_larger_than_any_that_is_taken_leaves_its_position_and_why() -
     assert "trace" not in headers
 
 
-@pytest.mark.parametrize("part", ["its_key", "its_value", "its_headers"])
+@pytest.mark.parametrize("part", ["key", "value", "headers"])
 def test_nothing_is_searched_in_a_message_larger_than_any_that_is_taken(
     part: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,12 +186,12 @@ def test_nothing_is_searched_in_a_message_larger_than_any_that_is_taken(
 
     monkeypatch.setattr("agents.dead_letters.contains_pan", search)
     huge = PAN * 1_000_000
-    letter = refuse(Record(**{part: [("trace", huge)] if part == "its_headers" else huge}))
+    letter = refuse(received(**{part: [("trace", huge)] if part == "headers" else huge}))
     assert dict(letter.headers)[OMITTED_HEADER] == b"true"
     assert PAN not in repr(letter).encode()
 
 
-class UnreadableHeaders(Record):
+class UnreadableHeaders(FakeRecord):
     """A record with a header name that is not UTF-8, as confluent_kafka gives it."""
 
     def headers(self) -> list[tuple[str, bytes | None]] | None:
@@ -231,27 +203,27 @@ class UnreadableHeaders(Record):
 
 
 def test_headers_that_cannot_be_read_are_none_and_the_letter_says_so() -> None:
-    record = UnreadableHeaders()
+    record = UnreadableHeaders(b"card-1", b"{", topic="transactions")
     assert read_headers(record) == [(UNREADABLE_HEADER, b"true")]
     letter = refuse(record)
-    assert (letter.key, letter.value) == (record.its_key, record.its_value)
+    assert (letter.key, letter.value) == (record.key(), record.value())
     assert dict(letter.headers)[UNREADABLE_HEADER] == b"true"
 
 
 def test_a_letter_read_back_bears_no_mark_of_its_message() -> None:
-    record = refuse(UnreadableHeaders())
-    assert UNREADABLE_HEADER not in dict(refuse(Record(its_headers=record.headers)).headers)
+    record = refuse(UnreadableHeaders(b"card-1", b"{", topic="transactions"))
+    assert UNREADABLE_HEADER not in dict(refuse(received(headers=record.headers)).headers)
 
 
 @pytest.mark.parametrize("method", ["key", "value", "headers", "timestamp"])
 def test_a_message_that_cannot_be_copied_leaves_its_position_and_why(
     method: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(_: Record) -> None:
+    def fail(_: FakeRecord) -> None:
         raise MemoryError
 
-    monkeypatch.setattr(Record, method, fail)
-    letter = refuse(Record())
+    monkeypatch.setattr(FakeRecord, method, fail)
+    letter = refuse(received())
     assert letter[:2] == (None, None)
     assert DeadLetter.from_headers(letter.headers).offset == 42
     assert dict(letter.headers)[OMITTED_HEADER] == b"true"

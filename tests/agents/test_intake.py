@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +16,9 @@ from schemas.label import decode_label
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import FakeApp, FakeRecord
     from prometheus_client import CollectorRegistry
 
+    from agents.runtime.testing import FakeApp, FakeRecord
     from agents.telemetry import Telemetry
     from agents.topics import Topics
 
@@ -59,7 +58,7 @@ def test_labels_keep_their_content_and_order_and_get_their_subject_as_key(
 ) -> None:
     sent = [label(transaction_id=f"t-{i}", subject=f"card-{i % 2}") for i in range(4)]
     app = taken(*(record(i, key=b"anything", value=value) for i, value in enumerate(sent)))
-    keyed = app.on("labels.keyed")
+    keyed = app.outbox.on("labels.keyed")
     assert [put.key for put in keyed] == [b"card-0", b"card-1", b"card-0", b"card-1"]
     assert [decode_label(put.value or b"") for put in keyed] == [decode_label(value) for value in sent]
     assert app.sources == {"intake": "labels"}
@@ -69,8 +68,8 @@ def test_a_label_keeps_the_time_at_which_it_was_recorded(
     taken: Callable[..., FakeApp], record: MakeRecord
 ) -> None:
     """From that time on the time to learn is counted, over the intake's own delay."""
-    app = taken(replace(record(0, key=None, value=label()), its_timestamp=(1, 1_700_000_000_123)))
-    assert [put.timestamp_ms for put in app.on("labels.keyed")] == [1_700_000_000_123]
+    app = taken(record(0, key=None, value=label()).changed(timestamp=(1, 1_700_000_000_123)))
+    assert [put.timestamp_ms for put in app.outbox.on("labels.keyed")] == [1_700_000_000_123]
 
 
 def test_a_bad_label_is_a_dead_letter_and_the_next_is_taken(
@@ -78,12 +77,12 @@ def test_a_bad_label_is_a_dead_letter_and_the_next_is_taken(
 ) -> None:
     bad = [None, b"?", label(outcome="perhaps"), label(label_time="2026-03-08T10:00:00")]
     app = taken(*(record(i, key=None, value=value) for i, value in enumerate([*bad, label()])))
-    letters = app.on("dead-letters")
+    letters = app.outbox.on("dead-letters")
     assert [(put.key, put.value) for put in letters] == [(None, value) for value in bad]
     types = ["no-value", "not-json", "unknown-code", "invalid-time"]
-    assert [put.headers["fraudstream-error-type"] for put in letters] == [each.encode() for each in types]
-    assert {put.headers["__connect.errors.connector.name"] for put in letters} == {b"intake"}
-    assert len(app.on("labels.keyed")) == 1
+    assert [put.header("fraudstream-error-type") for put in letters] == [each.encode() for each in types]
+    assert {put.header("__connect.errors.connector.name") for put in letters} == {b"intake"}
+    assert len(app.outbox.on("labels.keyed")) == 1
     told = {"outcome": "fraud", "origin": "customer"}
     assert registry.get_sample_value("fraudstream_labels_accepted_total", told) == 1
 
@@ -101,11 +100,11 @@ def test_a_label_that_is_dated_ahead_of_the_workers_clock_is_a_dead_letter_that_
 ) -> None:
     """It could be used by nobody, and would be kept until its time comes."""
     ahead = record(0, key=None, value=label(label_time=label_time))
-    app = taken(replace(ahead, its_timestamp=(1, round(recorded * 1_000))))
-    [letter] = app.put_records
-    assert letter.headers["fraudstream-error-type"] == b"future-time"
-    assert letter.headers["fraudstream-error-field"] == field
-    assert b"clock" in (letter.headers["__connect.errors.exception.message"] or b"")
+    app = taken(ahead.changed(timestamp=(1, round(recorded * 1_000))))
+    [letter] = app.outbox.records
+    assert letter.header("fraudstream-error-type") == b"future-time"
+    assert letter.header("fraudstream-error-field") == field
+    assert b"clock" in (letter.header("__connect.errors.exception.message") or b"")
 
 
 @pytest.mark.parametrize("ahead", [0.0, 86_399.0])
@@ -113,26 +112,26 @@ def test_a_label_may_be_as_far_ahead_as_a_wrong_time_zone_puts_it(
     taken: Callable[..., FakeApp], record: MakeRecord, ahead: float
 ) -> None:
     said = datetime.fromtimestamp(NOW + ahead, UTC).isoformat()
-    assert len(taken(record(0, key=None, value=label(label_time=said))).on("labels.keyed")) == 1
+    assert len(taken(record(0, key=None, value=label(label_time=said))).outbox.on("labels.keyed")) == 1
 
 
 def test_a_label_without_a_timestamp_is_recorded_at_its_own_time(
     taken: Callable[..., FakeApp], record: MakeRecord
 ) -> None:
-    app = taken(replace(record(0, key=None, value=label()), its_timestamp=(0, -1)))
-    assert [put.timestamp_ms for put in app.on("labels.keyed")] == [1_772_960_400_000]
+    app = taken(record(0, key=None, value=label()).changed(timestamp=(0, -1)))
+    assert [put.timestamp_ms for put in app.outbox.on("labels.keyed")] == [1_772_960_400_000]
 
 
 def test_a_label_keeps_the_event_time_that_tells_transactions_of_one_id_apart(
     taken: Callable[..., FakeApp], record: MakeRecord
 ) -> None:
     app = taken(record(0, key=None, value=label(event_time="2026-03-01T10:00:00.123456Z")))
-    [put] = app.on("labels.keyed")
+    [put] = app.outbox.on("labels.keyed")
     assert decode_label(put.value or b"").event_time == datetime(2026, 3, 1, 10, 0, 0, 123_456, UTC)
 
 
 def test_poison_is_set_apart_untried(taken: Callable[..., FakeApp], record: MakeRecord) -> None:
     app = taken(record(value=label()), is_poison=True)
-    (letter,) = app.put_records
+    (letter,) = app.outbox.records
     assert letter.topic == "dead-letters"
-    assert letter.headers["fraudstream-error-type"] == ErrorType.INTERNAL_ERROR.encode()
+    assert letter.header("fraudstream-error-type") == ErrorType.INTERNAL_ERROR.encode()

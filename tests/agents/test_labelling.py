@@ -24,7 +24,7 @@ from tests.agents.labelling_worker import RULES, START, Committed, Worker, label
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.agents.conftest import FakeApp, FakeRecord
+    from agents.runtime.testing import FakeApp, FakeRecord
 
 MakeWorker = "Callable[..., Worker]"
 
@@ -34,7 +34,7 @@ def at(day: float) -> float:
 
 
 def examples(app: FakeApp) -> list[Example]:
-    return [decode_example(put.value or b"") for put in app.on("examples")]
+    return [decode_example(put.value or b"") for put in app.outbox.on("examples")]
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def worker(tmp_path: Path) -> Iterator[Callable[..., Worker]]:
 def test_it_reads_scores_and_keyed_labels_and_has_no_changelog(worker: Callable[..., Worker]) -> None:
     app = worker([], []).app
     assert app.sources == {SCORES: "scores", LABELS: "labels.keyed"}
-    assert app.changelog is None
+    assert app.changelogs == {}
 
 
 def test_an_early_label_becomes_an_example_in_the_one_log_with_the_time_of_its_record(
@@ -68,7 +68,7 @@ def test_an_early_label_becomes_an_example_in_the_one_log_with_the_time_of_its_r
     running = worker(log(score(day=0)), log(label(day=1), recorded=at(1.5)))
     running.take(SCORES, 1, at(0))
     running.take(LABELS, 1, at(1))
-    [put] = running.app.on("examples")
+    [put] = running.app.outbox.on("examples")
     assert (put.key, put.partition) == (None, 0)
     [example] = examples(running.app)
     assert (example.transaction_id, example.outcome, example.maturity) == (
@@ -89,7 +89,7 @@ def test_outcomes_go_to_all_that_the_transaction_names_under_their_keys(
     running = worker(log(score(day=0)), log(label(day=1)))
     running.take(SCORES, 1, at(0))
     running.take(LABELS, 1, at(1))
-    told = {put.key: decode_outcomes(put.value or b"").events for put in running.app.on("outcomes")}
+    told = {put.key: decode_outcomes(put.value or b"").events for put in running.app.outbox.on("outcomes")}
     early = (OutcomeEvent(at(0), at(0), 0, 0, 1, 0, early_unexplained=1),)
     assert told == {b"counterparty:till-1": early, b"country:FR": early, b"subject:card_a": early}
 
@@ -105,10 +105,10 @@ def test_junk_is_a_dead_letter_and_what_stands_beside_it_is_taken(
     running = worker(logs[SCORES], logs[LABELS])
     running.take(SCORES, 9, at(0))
     running.take(LABELS, 9, at(1))
-    letters = running.app.on("dead-letters")
+    letters = running.app.outbox.on("dead-letters")
     assert [put.value for put in letters] == junk
-    assert {put.headers["__connect.errors.connector.name"] for put in letters} == {source.encode()}
-    assert [put.headers["fraudstream-error-type"] for put in letters] == [
+    assert {put.header("__connect.errors.connector.name") for put in letters} == {source.encode()}
+    assert [put.header("fraudstream-error-type") for put in letters] == [
         b"not-json",
         b"missing-field",
         b"no-value",
@@ -119,8 +119,8 @@ def test_junk_is_a_dead_letter_and_what_stands_beside_it_is_taken(
 def test_poison_is_set_apart_untried(worker: Callable[..., Worker]) -> None:
     running = worker(log(score(day=0)), [])
     running.take(SCORES, 1, at(9), is_poison=True)
-    [letter] = running.app.put_records
-    assert letter.headers["fraudstream-error-type"] == ErrorType.INTERNAL_ERROR.encode()
+    [letter] = running.app.outbox.records
+    assert letter.header("fraudstream-error-type") == ErrorType.INTERNAL_ERROR.encode()
     assert running.partitions.cases() == 0
 
 
@@ -129,10 +129,10 @@ def test_what_is_due_is_told_whole_however_much_it_is(worker: Callable[..., Work
     running = worker(log(*(score(f"t{number}") for number in range(many))), log(label("t0", day=9)))
     running.take(SCORES, many, at(0))
     running.take(LABELS, 1, at(RULES.horizon / DAY))
-    [country] = [put for put in running.app.on("outcomes") if put.key == b"country:FR"][-1:]
+    [country] = [put for put in running.app.outbox.on("outcomes") if put.key == b"country:FR"][-1:]
     matured = [
         event
-        for put in running.app.on("outcomes")
+        for put in running.app.outbox.on("outcomes")
         if put.key == country.key
         for event in decode_outcomes(put.value or b"").events
     ]
@@ -199,14 +199,14 @@ def test_a_long_replay_is_saved_on_its_way(tmp_path: Path) -> None:
 def letters(app: FakeApp) -> list[tuple[bytes | None, ...]]:
     """Topic, offset and kind of fault of each dead letter."""
     names = ("__connect.errors.topic", "__connect.errors.offset", "fraudstream-error-type")
-    return [tuple(put.headers[name] for name in names) for put in app.on("dead-letters")]
+    return [tuple(put.header(name) for name in names) for put in app.outbox.on("dead-letters")]
 
 
 def test_a_score_with_features_of_another_length_is_a_dead_letter(worker: Callable[..., Worker]) -> None:
     running = worker(log(score("t1", features=[1.0] * 3), score("t2")), [])
     running.take(SCORES, 2, at(0))
-    [letter] = running.app.on("dead-letters")
-    assert letter.headers["fraudstream-error-type"] == b"invalid-value"
+    [letter] = running.app.outbox.on("dead-letters")
+    assert letter.header("fraudstream-error-type") == b"invalid-value"
     assert running.partitions.cases() == 1
 
 
@@ -225,10 +225,14 @@ def test_a_stored_row_that_cannot_mature_is_a_dead_letter_by_its_position_and_no
     second = worker(scores, [], first.committed)
     second.take(SCORES, 1, at(8))
     assert letters(second.app) == [(b"scores", b"0", b"internal-error")]
-    [letter] = second.app.on("dead-letters")
-    assert (letter.key, letter.value, letter.headers["fraudstream-omitted"]) == (None, None, b"true")
+    [letter] = second.app.outbox.on("dead-letters")
+    assert (letter.key, letter.value, letter.header("fraudstream-omitted")) == (None, None, b"true")
     assert second.partitions.cases() == 2
-    told = {event for put in second.app.on("outcomes") for event in decode_outcomes(put.value or b"").events}
+    told = {
+        event
+        for put in second.app.outbox.on("outcomes")
+        for event in decode_outcomes(put.value or b"").events
+    }
     assert told == {OutcomeEvent(at(3), at(0), 1, 0, 0, 0)}, "the other one matured"
 
 
@@ -238,10 +242,10 @@ def test_a_label_of_a_reused_id_is_a_dead_letter_unless_it_names_the_event_time(
     running = worker(log(score("t1", day=0), score("t1", day=1)), log(label(day=2), label(day=2, happened=1)))
     running.take(SCORES, 2, at(1))
     running.take(LABELS, 2, at(2))
-    [letter] = running.app.on("dead-letters")
+    [letter] = running.app.outbox.on("dead-letters")
     assert letter.value == label(day=2), "whole, to be sent again with the event time"
-    assert letter.headers["fraudstream-error-type"] == b"ambiguous-label"
-    assert b"event_time" in (letter.headers["__connect.errors.exception.message"] or b"")
+    assert letter.header("fraudstream-error-type") == b"ambiguous-label"
+    assert b"event_time" in (letter.header("__connect.errors.exception.message") or b"")
     assert [each.event_time.timestamp() for each in examples(running.app)] == [at(1)]
 
 
@@ -260,12 +264,12 @@ def test_what_is_dated_ahead_of_the_workers_clock_is_a_dead_letter(worker: Calla
     ahead = log(label("t3"), recorded=at(wall + 2))[0]
     running = worker(
         log(score("t1", day=wall + 2), score("t2", day=wall + 0.5)),
-        [*log(label("t1", day=wall + 365), label("t2", day=wall + 0.5)), replace(ahead, its_offset=2)],
+        [*log(label("t1", day=wall + 365), label("t2", day=wall + 0.5)), ahead.changed(offset=2)],
     )
     running.wall = at(wall)
     running.take(SCORES, 2, at(0))
     running.take(LABELS, 3, at(0))
-    refused = [put.headers["fraudstream-error-type"] for put in running.app.on("dead-letters")]
+    refused = [put.header("fraudstream-error-type") for put in running.app.outbox.on("dead-letters")]
     assert refused == [b"future-time"] * 3
     assert running.partitions.cases() == 1
 
@@ -282,7 +286,7 @@ def test_a_clock_that_a_commit_noted_ahead_of_the_workers_own_matures_nothing(
     first.close()
     second = worker(scores, [], first.committed, wall=at(1))
     second.take(SCORES, 1, at(4))
-    assert {put.key for put in second.app.on("outcomes")} == {b"counterparty:till-1", b"country:FR"}
+    assert {put.key for put in second.app.outbox.on("outcomes")} == {b"counterparty:till-1", b"country:FR"}
 
 
 # -- another log of a source

@@ -18,6 +18,7 @@ from agents import learning
 from agents.broadcast import PublishedVersions
 from agents.learning import LearningState, Publication
 from agents.model_store import ModelFile
+from agents.runtime.testing import FakeApp, FakeRecord, WrittenRecord
 from agents.telemetry import Telemetry
 from agents.topics import Topics
 from models.learner import make_learner
@@ -25,7 +26,6 @@ from models.online_model import READY_FRAUDS, READY_GENUINE, OnlineModel
 from models.signing import unseal
 from schemas.dead_letter import ERROR_TYPE_HEADER
 from schemas.errors import ErrorType, InvalidMessage
-from tests.agents.conftest import FakeApp, FakeRecord, Put
 from tests.models.model_cases import (
     FEATURES_VERSION,
     KEY,
@@ -119,8 +119,8 @@ class Life:
         return [put.key for put in self._models if put.value is None]
 
     @property
-    def _models(self) -> list[Put]:
-        return self.app.on("models")
+    def _models(self) -> list[WrittenRecord]:
+        return self.app.outbox.on("models")
 
     def passed_over(self) -> float | None:
         return self.registry.get_sample_value("fraudstream_examples_passed_over_total")
@@ -240,15 +240,15 @@ async def test_nothing_is_learnt_before_it_is_known_what_was_published(life: Lif
 
 async def test_a_bad_example_is_set_apart_and_the_next_is_learnt(life: Life) -> None:
     await life.learn([value(0), b"{", value(2)])
-    [letter] = life.app.on("dead-letters")
-    assert (letter.value, letter.headers[ERROR_TYPE_HEADER]) == (b"{", b"not-json")
+    [letter] = life.app.outbox.on("dead-letters")
+    assert (letter.value, letter.header(ERROR_TYPE_HEADER)) == (b"{", b"not-json")
     assert life.state.model.examples == 2
 
 
 async def test_an_example_that_makes_the_agent_fail_again_and_again_is_set_apart(life: Life) -> None:
     await life.learn([value(0)], is_poison=True)
-    [letter] = life.app.on("dead-letters")
-    assert letter.headers[ERROR_TYPE_HEADER] == b"internal-error"
+    [letter] = life.app.outbox.on("dead-letters")
+    assert letter.header(ERROR_TYPE_HEADER) == b"internal-error"
     assert life.state.model.examples == 0
 
 
@@ -256,7 +256,9 @@ async def test_a_bad_example_is_set_apart_once_however_often_the_log_is_read(tmp
     life = Life(tmp_path)
     assert life.resume(committed=2) == 0
     await life.learn([value(0), b"{", b"{", value(3)])
-    assert [letter.headers["__connect.errors.offset"] for letter in life.app.on("dead-letters")] == [b"2"]
+    assert [letter.header("__connect.errors.offset") for letter in life.app.outbox.on("dead-letters")] == [
+        b"2"
+    ]
 
 
 async def test_a_dead_letter_that_was_not_committed_is_sent_again(tmp_path: Path) -> None:
@@ -269,13 +271,13 @@ async def test_a_dead_letter_that_was_not_committed_is_sent_again(tmp_path: Path
     start = second.resume(committed=1)
     assert start == 1
     await second.learn([b"{", value(2), value(3)], start)
-    assert len(second.app.on("dead-letters")) == 1
+    assert len(second.app.outbox.on("dead-letters")) == 1
     assert second.state.model.examples == 3, "what was learnt is not learnt again"
 
 
 async def test_examples_of_other_features_are_counted_and_passed_over(life: Life) -> None:
     await life.learn([value(0, features_version=2), value(1)])
-    assert life.app.on("dead-letters") == []
+    assert life.app.outbox.on("dead-letters") == []
     assert life.passed_over() == 1
     assert (life.state.model.examples, life.state.model.version) == (1, 2)
 
@@ -295,8 +297,8 @@ async def test_an_example_with_a_number_out_of_bounds_is_set_apart(
 ) -> None:
     """A sampling rate of 1e-300 made every later snapshot fail."""
     await life.learn([orjson.dumps(orjson.loads(value(0)) | changes), value(1)])
-    [letter] = life.app.on("dead-letters")
-    assert letter.headers[ERROR_TYPE_HEADER] == error_type
+    [letter] = life.app.outbox.on("dead-letters")
+    assert letter.header(ERROR_TYPE_HEADER) == error_type
     assert life.state.model.examples == 1
 
 
@@ -309,7 +311,7 @@ def log(count: int) -> list[bytes]:
 
 async def test_a_snapshot_is_signed_and_keyed_by_its_version(life: Life) -> None:
     await life.learn(log(READY))
-    [put] = life.app.on("models")
+    [put] = life.app.outbox.on("models")
     assert put.key == b"forest@550"
     assert put.value is not None
     described, onnx = unseal(put.value, KEY)

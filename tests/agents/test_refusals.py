@@ -10,14 +10,15 @@ from structlog.testing import capture_logs
 from agents.refusals import Refusals, refuse_poison
 from agents.runtime import Chunk
 from agents.runtime.partition import Gap, Loss
+from agents.runtime.testing import FakeRecord
 from schemas.errors import ErrorType, InvalidMessage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import FakeApp, FakeRecord
     from prometheus_client import CollectorRegistry
 
+    from agents.runtime.testing import FakeApp
     from agents.telemetry import Telemetry
 
     MakeRecord = Callable[..., FakeRecord]
@@ -27,7 +28,7 @@ PAN = "4111111111111111"
 
 @pytest.fixture
 def refusals(app: FakeApp, telemetry: Telemetry) -> Refusals:
-    return Refusals("scoring", app, "dead-letters", telemetry)
+    return Refusals("scoring", app.outbox, "dead-letters", telemetry)
 
 
 def test_a_refusal_is_a_dead_letter_a_count_and_a_line(
@@ -36,11 +37,11 @@ def test_a_refusal_is_a_dead_letter_a_count_and_a_line(
     refusal = InvalidMessage(ErrorType.INVALID_AMOUNT, "must be positive", "amount")
     with capture_logs() as lines:
         refusals.put(record(41), refusal)
-    (letter,) = app.put_records
+    (letter,) = app.outbox.records
     assert (letter.topic, letter.key, letter.value) == ("dead-letters", b"card-1", record(41).value())
     assert letter.timestamp_ms == record().timestamp()[1]
-    assert letter.headers["trace"] == b"7"
-    assert letter.headers["fraudstream-error-field"] == b"amount"
+    assert letter.header("trace") == b"7"
+    assert letter.header("fraudstream-error-field") == b"amount"
     counted = {"topic": "transactions", "error_type": "invalid-amount"}
     assert registry.get_sample_value("fraudstream_dead_letters_total", counted) == 1
     (line,) = lines
@@ -54,14 +55,14 @@ def test_of_a_card_number_nothing_is_put_or_told(
         refusals.put(
             record(key=PAN.encode(), card_id=PAN), InvalidMessage(ErrorType.PAN, "holds a card number")
         )
-    told = [str(app.put_records), str(lines), str(list(registry.collect()))]
+    told = [str(app.outbox.records), str(lines), str(list(registry.collect()))]
     assert [text for text in told if PAN in text] == []
 
 
-def test_a_record_without_a_time_gets_none(refusals: Refusals, app: FakeApp, record: MakeRecord) -> None:
-    timeless = type(record())(b"k", b"?", its_timestamp=(0, -1))
+def test_a_record_without_a_time_gets_none(refusals: Refusals, app: FakeApp) -> None:
+    timeless = FakeRecord(b"k", b"?", timestamp=(0, -1))
     refusals.put(timeless, InvalidMessage(ErrorType.NOT_JSON, "not JSON"))
-    assert app.put_records[0].timestamp_ms == 0
+    assert app.outbox.records[0].timestamp_ms == 0
 
 
 @pytest.mark.parametrize("is_poison", [False, True])
@@ -80,7 +81,7 @@ def test_what_an_agent_forgets_is_unaccounted_for(
 ) -> None:
     """The promise is checked where it is made: each record read becomes something."""
     telemetry.reads(["transactions"])
-    refusals = Refusals("scoring", app, "dead-letters", telemetry)
+    refusals = Refusals("scoring", app.outbox, "dead-letters", telemetry)
     chunk = Chunk("transactions", 2, [record(1), record(2), record(3)], {})
 
     def unaccounted() -> float | None:
@@ -99,10 +100,10 @@ def test_a_gap_is_one_dead_letter_by_position(
     app: Any, telemetry: Telemetry, registry: CollectorRegistry
 ) -> None:
     gap = Gap(40, 59, Loss.DELETED, "the broker deleted them")
-    refusals = Refusals("scoring", app, "dead-letters", telemetry)
+    refusals = Refusals("scoring", app.outbox, "dead-letters", telemetry)
     assert [*refusals.taken(Chunk("transactions", 2, (), {}, gap=gap), lambda _: 1)] == []
-    [letter] = app.on("dead-letters")
-    assert letter.headers["__connect.errors.offset"] == b"40"
-    assert letter.headers["fraudstream-last-offset"] == b"59"
+    [letter] = app.outbox.on("dead-letters")
+    assert letter.header("__connect.errors.offset") == b"40"
+    assert letter.header("fraudstream-last-offset") == b"59"
     labels = {"topic": "transactions", "error_type": "records-lost"}
     assert registry.get_sample_value("fraudstream_records_lost_total", labels) == 20

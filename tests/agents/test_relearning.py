@@ -17,10 +17,10 @@ from agents.learning import NAME
 from agents.model_store import ModelFile
 from agents.relearning import fold_record
 from agents.runtime import Chunk
+from agents.runtime.testing import FakeRecord
 from models.online_model import OnlineModel
 from schemas.example import decode_example
-from tests.agents.conftest import FakeRecord
-from tests.agents.erasure_records import KEY, ErasureRecord, erasing_examples
+from tests.agents.erasure_records import KEY, erasing_examples
 from tests.agents.test_learning import READY, Life
 from tests.models.model_cases import FEATURES_VERSION, CountingLearner, contents, example, new_model
 
@@ -77,10 +77,10 @@ def record(number: int, subject: str = "card_a") -> FakeRecord:
 
 def plain(records: Sequence[FakeRecord]) -> OnlineModel:
     """The fold of the log as if what is erased had never been there."""
-    marks = [each.offset() for each in records if isinstance(each, ErasureRecord)]
+    marks = [each.offset() for each in records if each.headers()]
     model = new_model()
     for each in records:
-        if isinstance(each, ErasureRecord):
+        if each.headers():
             continue
         found = decode_example(each.value() or b"")
         if found.subject != ERASED or each.offset() > max(marks, default=-1):
@@ -204,7 +204,7 @@ async def test_an_erasure_that_is_not_rightly_signed_is_set_apart(tmp_path: Path
     await life.take(*log)
     assert not life.state.model.may_hold_erased
     assert life.state.model.examples == 2
-    assert len(life.app.on("dead-letters")) == 1
+    assert len(life.app.outbox.on("dead-letters")) == 1
     await life.kill()
 
 
@@ -294,7 +294,7 @@ async def test_a_checkpoint_of_another_key_lets_learning_rest_and_ends_nobody(
     assert "a.model is not signed with FRAUDSTREAM_LEARNING__SIGNING_KEY" in (life.check() or "")
     assert "set the key" in (life.check() or "")
     assert life.app.failure is None
-    assert len(life.app.on("dead-letters")) == 1, "what is no example is set apart all the same"
+    assert len(life.app.outbox.on("dead-letters")) == 1, "what is no example is set apart all the same"
     life.state.close()
     assert foreign.read() is not None, "it is not overwritten"
     life.state.is_open = True
@@ -340,6 +340,6 @@ async def test_an_example_that_the_learner_fails_at_is_set_apart_and_all_others_
     await rested(life)
     await life.take(*log[40:])
     assert learnt(life.state.model) == learnt(plain([*log[:20], *log[21:]]))
-    [letter] = life.app.on("dead-letters")
-    assert letter.headers["__connect.errors.offset"] == b"20"
+    [letter] = life.app.outbox.on("dead-letters")
+    assert letter.header("__connect.errors.offset") == b"20"
     await life.kill()

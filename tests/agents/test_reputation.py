@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     from prometheus_client import CollectorRegistry
 
+    from agents.runtime.testing import FakeApp, FakeRecord
     from agents.telemetry import Telemetry
     from agents.topics import Topics
-    from tests.agents.conftest import FakeApp, FakeRecord
 
     MakeRecord = Callable[..., FakeRecord]
 
@@ -42,7 +42,7 @@ def taken(app: FakeApp, topics: Topics, telemetry: Telemetry) -> Callable[..., F
     reputation.bind(cast("Any", app), topics, telemetry, wall=lambda: START + 90 * 86_400.0)
 
     def take(*records: FakeRecord, **options: Any) -> FakeApp:
-        app.put_records.clear()
+        app.outbox.records.clear()
         asyncio.run(app.run("reputation", *records, **options))
         return app
 
@@ -50,13 +50,13 @@ def taken(app: FakeApp, topics: Topics, telemetry: Telemetry) -> Callable[..., F
 
 
 def published(app: FakeApp) -> list[Reputation]:
-    return [decode_reputation(put.value or b"") for put in app.on("reputations")]
+    return [decode_reputation(put.value or b"") for put in app.outbox.on("reputations")]
 
 
 def test_it_reads_outcomes_and_keeps_its_state_in_its_changelog(taken: Callable[..., FakeApp]) -> None:
     app = taken()
     assert app.sources == {"reputation": "outcomes"}
-    assert app.changelog == "reputation-changelog"
+    assert app.changelogs == {"reputation": "reputation-changelog"}
 
 
 def test_what_changed_is_published_once_a_chunk_under_its_key(
@@ -64,7 +64,7 @@ def test_what_changed_is_published_once_a_chunk_under_its_key(
 ) -> None:
     sent = [outcomes("FR"), outcomes("DE", frauds=0), outcomes("FR", frauds=0)]
     app = taken(*(record(at, value=each.to_json()) for at, each in enumerate(sent)))
-    assert [put.key for put in app.on("reputations")] == [b"country:FR", b"country:DE"]
+    assert [put.key for put in app.outbox.on("reputations")] == [b"country:FR", b"country:DE"]
     france, germany = published(app)
     assert (france.matured[0], france.matured_frauds[0]) == (2.0, 1.0)
     assert (germany.matured[0], germany.matured_frauds[0]) == (1.0, 0.0)
@@ -86,7 +86,7 @@ def test_an_outcome_that_no_transaction_can_give_is_a_dead_letter(
     """Sums of a time years ahead would take all that comes after for late."""
     message = json.dumps(json.loads(outcomes().to_json()) | changes).encode()
     app = taken(record(0, value=message), record(1, value=outcomes().to_json()))
-    assert [put.topic for put in app.put_records] == ["dead-letters", "reputations"]
+    assert [put.topic for put in app.outbox.records] == ["dead-letters", "reputations"]
 
 
 def test_an_offset_is_folded_once(taken: Callable[..., FakeApp], record: MakeRecord) -> None:
@@ -102,8 +102,8 @@ def test_junk_is_a_dead_letter_and_what_stands_beside_it_is_folded(
 ) -> None:
     junk = [b"?", None, b'{"kind": "country", "id": "FR", "events": [[1.0, 1.0, 1]]}']
     app = taken(*(record(at, value=value) for at, value in enumerate([*junk, outcomes().to_json()])))
-    assert [put.value for put in app.on("dead-letters")] == junk
-    assert {put.headers["__connect.errors.connector.name"] for put in app.on("dead-letters")} == {
+    assert [put.value for put in app.outbox.on("dead-letters")] == junk
+    assert {put.header("__connect.errors.connector.name") for put in app.outbox.on("dead-letters")} == {
         b"reputation"
     }
     assert len(published(app)) == 1
@@ -114,8 +114,8 @@ def test_a_chunk_of_junk_publishes_nothing(taken: Callable[..., FakeApp], record
 
 
 def test_poison_is_set_apart_untried(taken: Callable[..., FakeApp], record: MakeRecord) -> None:
-    [letter] = taken(record(0, value=outcomes().to_json()), is_poison=True).put_records
-    assert letter.headers["fraudstream-error-type"] == ErrorType.INTERNAL_ERROR.encode()
+    [letter] = taken(record(0, value=outcomes().to_json()), is_poison=True).outbox.records
+    assert letter.header("fraudstream-error-type") == ErrorType.INTERNAL_ERROR.encode()
 
 
 @given(

@@ -8,6 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
+from agents.runtime.testing import FakeRecord
 from agents.score_values import alert_value
 from models.core import Scored
 from schemas.score import Decision
@@ -16,20 +17,9 @@ from schemas.transaction import CardTransaction
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 
 
-class Record:
+def received(offset: int = 41) -> FakeRecord:
     """A record of `transactions`, as far as an alert tells of it."""
-
-    def __init__(self, offset: int = 41) -> None:
-        self._offset = offset
-
-    def topic(self) -> str:
-        return "transactions"
-
-    def partition(self) -> int:
-        return 2
-
-    def offset(self) -> int:
-        return self._offset
+    return FakeRecord(offset=offset, topic="transactions", partition=2)
 
 
 SCORED = Scored(
@@ -53,8 +43,8 @@ SCORED = Scored(
 )
 
 
-def id_of(scored: Scored, record: Record | None = None, scored_at: datetime = NOW) -> str:
-    return orjson.loads(alert_value(scored, record or Record(), scored_at))["alert_id"]
+def id_of(scored: Scored, record: FakeRecord | None = None, scored_at: datetime = NOW) -> str:
+    return orjson.loads(alert_value(scored, record or received(), scored_at))["alert_id"]
 
 
 def test_the_same_judgement_at_another_time_is_the_same_alert() -> None:
@@ -77,4 +67,4 @@ def test_another_judgement_of_the_same_transaction_is_another_alert(other: dict[
 
 
 def test_the_same_transaction_at_another_place_is_another_alert() -> None:
-    assert id_of(SCORED, Record(42)) != id_of(SCORED)
+    assert id_of(SCORED, received(42)) != id_of(SCORED)

@@ -24,9 +24,9 @@ from schemas.score import Decision, Score
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from conftest import FakeApp, FakeRecord
     from prometheus_client import CollectorRegistry
 
+    from agents.runtime.testing import FakeApp, FakeRecord
     from agents.telemetry import Telemetry
     from agents.topics import Topics
 
@@ -67,11 +67,11 @@ def run(app: FakeApp, *records: FakeRecord, **options: Any) -> None:
 
 
 def scores(app: FakeApp) -> list[Score]:
-    return [Score.model_validate_json(put.value or b"") for put in app.on("scores")]
+    return [Score.model_validate_json(put.value or b"") for put in app.outbox.on("scores")]
 
 
 def errors(app: FakeApp) -> list[bytes | None]:
-    return [put.headers["fraudstream-error-type"] for put in app.on("dead-letters")]
+    return [put.header("fraudstream-error-type") for put in app.outbox.on("dead-letters")]
 
 
 def skipped(registry: CollectorRegistry, reason: str) -> float | None:
@@ -99,7 +99,7 @@ def test_it_reads_the_transactions_and_keeps_its_state_in_its_changelog(
 ) -> None:
     bind()
     assert app.sources == {"scoring": "transactions"}
-    assert app.changelog == "scoring-changelog"
+    assert app.changelogs == {"scoring": "scoring-changelog"}
 
 
 def test_a_score_keeps_the_contract_and_says_what_was_scored(
@@ -107,7 +107,7 @@ def test_a_score_keeps_the_contract_and_says_what_was_scored(
 ) -> None:
     bind(reputations=known("merchant-1"))
     run(app, record(41))
-    (put,) = app.on("scores")
+    (put,) = app.outbox.on("scores")
     assert put.key == b"card-1"
     (score,) = scores(app)
     assert (score.transaction_id, score.subject, score.counterparty) == ("t-1", "card-1", "merchant-1")
@@ -115,7 +115,7 @@ def test_a_score_keeps_the_contract_and_says_what_was_scored(
     assert score.dimensions == {"merchant": "merchant-1"}
     assert (score.scored_by, score.features_complete) == ("prior", True)
     assert score.scored_at == datetime.fromtimestamp(NOW, UTC)
-    assert app.on("dead-letters") == []
+    assert app.outbox.on("dead-letters") == []
 
 
 def test_alerts_are_exactly_the_scores_that_are_not_approved_and_keep_the_contract(
@@ -126,7 +126,7 @@ def test_alerts_are_exactly_the_scores_that_are_not_approved_and_keep_the_contra
     strange = [record(5 + i, transaction_id=f"strange-{i}", card_id=f"card-{i}", **STRANGE) for i in range(3)]
     run(app, *calm, *strange)
     suspicious = [score for score in scores(app) if score.decision is not Decision.APPROVE]
-    alerts = [decode_alert(put.value or b"") for put in app.on("alerts")]
+    alerts = [decode_alert(put.value or b"") for put in app.outbox.on("alerts")]
     assert 0 < len(alerts) < len(scores(app)) == 8
     assert [of(alert) for alert in alerts] == [
         (s.transaction_id, s.score, s.threshold, s.decision, s.source, s.scored_at) for s in suspicious
@@ -134,7 +134,7 @@ def test_alerts_are_exactly_the_scores_that_are_not_approved_and_keep_the_contra
     for alert in alerts:
         assert alert.reasons
     assert len({alert.alert_id for alert in alerts}) == len(alerts)
-    assert [put.key for put in app.on("alerts")] == [s.subject.encode() for s in suspicious]
+    assert [put.key for put in app.outbox.on("alerts")] == [s.subject.encode() for s in suspicious]
 
 
 def of(alert: Alert) -> tuple[object, ...]:
@@ -173,7 +173,7 @@ def test_a_repeat_is_counted_and_changes_no_score_after_it(
     bind()
     run(app, first, last)
     without = [score.score for score in scores(app)]
-    app.put_records.clear()
+    app.outbox.records.clear()
     bind()
     run(app, first, record(1), last)
     run(app, record(3))
@@ -188,7 +188,7 @@ def test_an_id_that_comes_again_with_another_amount_is_scored_alerted_by_itself_
     bind(review=0.0)
     run(app, record(0), record(1, amount="13.50"), record(2, amount="13.50"))
     assert [score.source.offset for score in scores(app)] == [0, 1]
-    alerts = [decode_alert(put.value or b"") for put in app.on("alerts")]
+    alerts = [decode_alert(put.value or b"") for put in app.outbox.on("alerts")]
     assert {alert.transaction.transaction_id for alert in alerts} == {"t-1"}
     assert len({alert.alert_id for alert in alerts}) == 2
     assert skipped(registry, "repeat") == 1
@@ -248,8 +248,11 @@ def test_or_it_is_scored_and_marked_incomplete_when_the_setting_says_so(
     bind(0.0, admission=Admission(key_mismatch="score"), reputations=known("merchant-1"))
     run(app, record(0), record(1, key=key, transaction_id="t-2"))
     assert [score.features_complete for score in scores(app)] == [True, False]
-    assert [orjson.loads(put.value or b"")["features_complete"] for put in app.on("alerts")] == [True, False]
-    assert [put.key for put in app.on("scores")] == [b"card-1"] * 2
+    assert [orjson.loads(put.value or b"")["features_complete"] for put in app.outbox.on("alerts")] == [
+        True,
+        False,
+    ]
+    assert [put.key for put in app.outbox.on("scores")] == [b"card-1"] * 2
     assert errors(app) == []
 
 
@@ -259,7 +262,7 @@ def test_a_card_number_of_the_banks_own_is_masked_whatever_the_record_is_refused
     bind(admission=Admission(privacy=Privacy((b"990012",))))
     run(app, record(key=b"9900123456789017"))
     assert errors(app) == [ErrorType.KEY_MISMATCH.encode()]
-    assert [put.key for put in app.on("dead-letters")] == [b"************9017"]
+    assert [put.key for put in app.outbox.on("dead-letters")] == [b"************9017"]
 
 
 def test_an_event_may_be_ahead_of_its_record_by_the_skew_and_no_more(record: MakeRecord) -> None:
@@ -280,9 +283,9 @@ def test_poison_is_set_apart_untried(app: FakeApp, bind: Callable[..., None], re
     run(app, record(0), is_poison=True)
     assert errors(app) == [ErrorType.INTERNAL_ERROR.encode()]
     assert scores(app) == []
-    (letter,) = app.on("dead-letters")
+    (letter,) = app.outbox.on("dead-letters")
     assert (letter.key, letter.value) == (record(0).key(), record(0).value())
-    assert letter.headers["__connect.errors.stage"] == b"TASK_PUT"
+    assert letter.header("__connect.errors.stage") == b"TASK_PUT"
 
 
 def test_nothing_is_scored_before_what_scoring_needs_is_known(
@@ -304,9 +307,9 @@ def test_nothing_is_scored_before_what_scoring_needs_is_known(
     async def scenario() -> tuple[int, int]:
         task = asyncio.create_task(app.run("scoring", record()))
         await asyncio.sleep(0.01)
-        before = len(app.put_records)
+        before = len(app.outbox.records)
         known_by_now.set()
         await task
-        return before, len(app.put_records)
+        return before, len(app.outbox.records)
 
     assert asyncio.run(scenario()) == (0, 1)

@@ -27,7 +27,7 @@ GROUPED = "4111 1111 1111 1111"
 
 @pytest.fixture(autouse=True)
 def own_logging() -> Iterator[None]:
-    """Put the process's logging back as it was."""
+    """WrittenRecord the process's logging back as it was."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     yield

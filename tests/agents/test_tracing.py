@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace.sampling import ParentBased
 
 from agents import scoring
 from agents.runtime import Chunk
+from agents.runtime.testing import FakeRecord
 from agents.scoring import Admission
 from agents.topics import Topics
 from agents.tracing import TracedTelemetry, parent_of
@@ -40,46 +41,20 @@ SUBJECT = "tok-4f7a9c-recognisable"
 SENT_AT_MS = 1_772_500_000_000
 
 
-class Record:
-    """A record of `transactions` with headers."""
-
-    def __init__(self, offset: int, *headers: tuple[str, bytes | None], subject: str = SUBJECT) -> None:
-        self._offset = offset
-        self._headers = [*headers]
-        self._subject = subject
-
-    def topic(self) -> str:
-        return "transactions"
-
-    def partition(self) -> int:
-        return 2
-
-    def offset(self) -> int:
-        return self._offset
-
-    def key(self) -> bytes:
-        return self._subject.encode()
-
-    def headers(self) -> list[tuple[str, bytes | None]] | None:
-        return self._headers or None
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, SENT_AT_MS
-
-    def value(self) -> bytes:
-        """A card payment; nothing that decodes without a subject."""
-        if not self._subject:
-            return b"{}"
-        payment = {
-            "kind": "card",
-            "transaction_id": f"id-of-{self._subject}-{self._offset}",
-            "event_time": datetime.fromtimestamp(SENT_AT_MS / 1_000, UTC).isoformat(),
-            "card_id": self._subject,
-            "merchant_id": "shop-of-somebody",
-            "amount": "12.50",
-            "currency": "EUR",
-        }
-        return json.dumps(payment).encode()
+def sent(offset: int, *headers: tuple[str, bytes | None], subject: str = SUBJECT) -> FakeRecord:
+    """A record of `transactions` with headers; without a subject its value is no transaction."""
+    payment = {
+        "kind": "card",
+        "transaction_id": f"id-of-{subject}-{offset}",
+        "event_time": datetime.fromtimestamp(SENT_AT_MS / 1_000, UTC).isoformat(),
+        "card_id": subject,
+        "merchant_id": "shop-of-somebody",
+        "amount": "12.50",
+        "currency": "EUR",
+    }
+    value = json.dumps(payment).encode() if subject else b"{}"
+    place = {"topic": "transactions", "partition": 2, "offset": offset, "timestamp": (1, SENT_AT_MS)}
+    return FakeRecord(subject.encode(), value, headers=headers, **place)
 
 
 class Traced:
@@ -91,7 +66,7 @@ class Traced:
         provider.add_span_processor(SimpleSpanProcessor(self._memory))
         self.telemetry = TracedTelemetry(CollectorRegistry(), provider.get_tracer("test"), "group-1")
 
-    def take(self, *records: Record, finished: bool = True) -> None:
+    def take(self, *records: FakeRecord, finished: bool = True) -> None:
         """Take a batch in hand and give it back."""
         self.telemetry.batch_began([chunk(*records)])
         self.telemetry.batch_ended(finished=finished)
@@ -105,7 +80,7 @@ class Traced:
         return [*self._memory.get_finished_spans()]
 
 
-def chunk(*records: Record, states: Any = None) -> Chunk:
+def chunk(*records: FakeRecord, states: Any = None) -> Chunk:
     return Chunk("transactions", 2, records, states or {}, received_ns=1_000)  # type: ignore[arg-type] - a fake's
 
 
@@ -124,21 +99,21 @@ def chunk(*records: Record, states: Any = None) -> Chunk:
     ],
 )
 def test_a_header_that_is_not_rightly_written_names_no_parent(value: bytes | None) -> None:
-    assert parent_of(Record(0, ("traceparent", value))) is None
+    assert parent_of(sent(0, ("traceparent", value))) is None
 
 
 def test_a_header_of_this_or_a_later_version_names_a_parent() -> None:
     for value in (SAMPLED, b"01" + SAMPLED[2:] + b"-more"):
-        parent = parent_of(Record(0, ("other", b"x"), ("traceparent", value)))
+        parent = parent_of(sent(0, ("other", b"x"), ("traceparent", value)))
         assert parent is not None
         assert (f"{parent.trace_id:032x}", f"{parent.span_id:016x}") == (TRACE, PARENT)
         assert parent.trace_flags.sampled
-    assert parent_of(Record(0)) is None
+    assert parent_of(sent(0)) is None
 
 
 def test_a_batch_is_a_span_with_its_place_its_size_and_links_to_each_parent_once() -> None:
     traced, header = Traced(), ("traceparent", SAMPLED)
-    traced.take(Record(5, header), Record(6), Record(7, header))
+    traced.take(sent(5, header), sent(6), sent(7, header))
     batch = traced.spans["process transactions"]
     assert [f"{link.context.trace_id:032x}" for link in batch.links] == [TRACE]
     assert batch.parent is None, "of many parents none is more than another"
@@ -164,7 +139,7 @@ def test_stages_are_children_of_the_batch_and_nobodys_outside_of_one() -> None:
     with traced.telemetry.stage("decode"), traced.telemetry.step("fold"):
         pass
     assert traced.all == []
-    traced.telemetry.batch_began([chunk(Record(0))])
+    traced.telemetry.batch_began([chunk(sent(0))])
     with traced.telemetry.stage("decode"):
         pass
     with traced.telemetry.step("fold"):
@@ -179,9 +154,9 @@ def test_stages_are_children_of_the_batch_and_nobodys_outside_of_one() -> None:
 
 def test_a_commit_belongs_to_the_batches_before_it_and_to_no_later_one() -> None:
     traced = Traced()
-    traced.take(Record(0))
+    traced.take(sent(0))
     traced.telemetry.checkpoint_chosen()
-    traced.take(Record(1))  # an agent goes on while the commit is under way
+    traced.take(sent(1))  # an agent goes on while the commit is under way
     traced.telemetry.outputs_delivered()
     traced.telemetry.committed(0.01, 3)
     first, second = [span for span in traced.all if span.name == "process transactions"]
@@ -195,7 +170,7 @@ def test_a_commit_belongs_to_the_batches_before_it_and_to_no_later_one() -> None
 
 def test_of_a_failure_a_span_says_the_kind_and_not_the_text() -> None:
     traced = Traced()
-    traced.telemetry.batch_began([chunk(Record(0))])
+    traced.telemetry.batch_began([chunk(sent(0))])
     with pytest.raises(ValueError, match=SUBJECT), traced.telemetry.stage("decode"):
         raise ValueError(SUBJECT)
     traced.telemetry.batch_ended(finished=False)
@@ -206,11 +181,11 @@ def test_of_a_failure_a_span_says_the_kind_and_not_the_text() -> None:
 
 def test_nothing_is_recorded_at_ratio_0_but_a_batch_with_a_record_whose_trace_is() -> None:
     traced = Traced(ratio=0.0)
-    traced.take(Record(0), Record(1, ("traceparent", NOT_SAMPLED)))
+    traced.take(sent(0), sent(1, ("traceparent", NOT_SAMPLED)))
     traced.telemetry.checkpoint_chosen()
     traced.telemetry.committed(0.01, 0)
     assert traced.all == []
-    traced.take(Record(2), Record(3, ("traceparent", SAMPLED)))
+    traced.take(sent(2), sent(3, ("traceparent", SAMPLED)))
     assert set(traced.spans) == {"take", "process transactions"}
 
 
@@ -223,7 +198,7 @@ async def test_a_model_that_is_published_later_belongs_to_the_batch_that_gave_th
         traced.telemetry.snapshot_published(snapshot, 1_000, 0.25)  # type: ignore[arg-type] - what is told of it
         published.set()
 
-    traced.telemetry.batch_began([chunk(Record(0))])
+    traced.telemetry.batch_began([chunk(sent(0))])
     asyncio.get_running_loop().call_later(0.0, publish)
     traced.telemetry.batch_ended(finished=True)
     await published.wait()
@@ -241,7 +216,7 @@ async def test_each_agent_has_its_own_batch_in_hand() -> None:
     traced = Traced()
 
     async def agent(number: int) -> None:
-        traced.telemetry.batch_began([chunk(Record(number))])
+        traced.telemetry.batch_began([chunk(sent(number))])
         await asyncio.sleep(0)
         with traced.telemetry.step(f"step {number}"):
             await asyncio.sleep(0)
@@ -277,9 +252,9 @@ async def test_scores_and_alerts_carry_the_context_on_and_spans_name_nobody(app:
     )
     state = ("tracestate", b"vendor=1")
     records = (
-        Record(0, ("traceparent", SAMPLED), state, ("other", b"x")),
-        Record(1, ("traceparent", b"broken"), state),
-        Record(2, subject=""),
+        sent(0, ("traceparent", SAMPLED), state, ("other", b"x")),
+        sent(1, ("traceparent", b"broken"), state),
+        sent(2, subject=""),
     )
     batch = chunk(*records, states=app.states)
 
@@ -289,7 +264,7 @@ async def test_scores_and_alerts_carry_the_context_on_and_spans_name_nobody(app:
         traced.telemetry.batch_ended(finished=True)
 
     await app.processes[scoring.NAME](waiting())
-    carried = [put.headers for put in app.put_records if put.topic in {"scores", "alerts"}]
+    carried = [dict(put.headers) for put in app.outbox.records if put.topic in {"scores", "alerts"}]
     assert carried == [{"traceparent": SAMPLED, "tracestate": b"vendor=1"}] * 2 + [{}] * 2
     span = traced.spans["process transactions"]
     assert (span.attributes or {})["fraudstream.scored_by"] == "prior"

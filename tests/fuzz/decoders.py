@@ -15,6 +15,7 @@ from agents.broadcast.handlers import SnapshotHandler, reputation_handler
 from agents.dead_letters import dead_letter
 from agents.reputation import ReputationState
 from agents.runtime.state import unseal as unseal_changelog
+from agents.runtime.testing import FakeRecord
 from models import controls, signing
 from models.alert_budget import AlertBudget
 from models.core import Scored, ScoringCore
@@ -55,34 +56,6 @@ _CANARY: Final = CardTransaction(
 )
 
 
-class _Record:
-    """A record with a value, as its dead letter is made from it."""
-
-    def __init__(self, value: bytes) -> None:
-        self._value = value
-
-    def topic(self) -> str:
-        return "transactions"
-
-    def partition(self) -> int:
-        return 0
-
-    def offset(self) -> int:
-        return 7
-
-    def key(self) -> bytes | None:
-        return self._value[:20]
-
-    def value(self) -> bytes | None:
-        return self._value
-
-    def headers(self) -> list[tuple[str, bytes | None]]:
-        return [("trace", self._value[:40])]
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, 1_772_500_000_000
-
-
 def _message(decode: Callable[[bytes], Any]) -> Target:
     """A decoder of messages reads again what it has read."""
 
@@ -102,9 +75,8 @@ def _message(decode: Callable[[bytes], Any]) -> Target:
 def _check_letter(data: bytes, refusal: InvalidMessage) -> None:
     """What is refused can be set apart, without a card number in it."""
     assert refusal.error_type in set(ErrorType) - {ErrorType.INTERNAL_ERROR}
-    letter = dead_letter(
-        _Record(data), refusal.error_type, refusal.reason, agent="scoring", field=refusal.field
-    )
+    record = FakeRecord(data[:20], data, 7, topic="transactions", headers=[("trace", data[:40])])
+    letter = dead_letter(record, refusal.error_type, refusal.reason, agent="scoring", field=refusal.field)
     assert DeadLetter.from_headers(letter.headers).error_type is refusal.error_type
     assert not any(map(contains_pan, (letter.key or b"", letter.value or b"")))
 

@@ -10,7 +10,6 @@ import asyncio
 import random
 import tempfile
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -21,6 +20,7 @@ from prometheus_client import CollectorRegistry
 from agents import learning, reputation
 from agents.broadcast import SnapshotHandler, control_handler, reputation_handler
 from agents.labelling import LABELS, SCORES
+from agents.runtime.testing import FakeApp, FakeRecord
 from agents.telemetry import Telemetry
 from agents.topics import Topics
 from models import controls, signing
@@ -34,7 +34,6 @@ from schemas.example import decode_example
 from schemas.label import decode_label
 from schemas.outcome import decode_outcomes
 from schemas.score import decode_score
-from tests.agents.conftest import FakeApp, FakeRecord
 from tests.agents.labelling_worker import START, Committed, Worker, label, score
 from tests.agents.test_broadcast_handlers import BUDGET, CONFIGURED, FIXED, PIN, RATES, REPUTATION
 from tests.agents.test_learning import Life
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from agents.broadcast import Handler
-    from tests.agents.conftest import Put
+    from agents.runtime.testing import WrittenRecord
     from tests.fuzz.structure import FuzzRecord
 
 _BATCH: Final = 100
@@ -75,8 +74,8 @@ def outcomes(count: int, seed: int) -> Ledger:
     ledger = Ledger("outcomes")
     for batch in _batches(_records(mutated(valid, count, seed)), _BATCH):
         asyncio.run(app.run(reputation.NAME, *batch))
-        _enter(ledger, batch, app.on("dead-letters"), decode_outcomes)
-        app.put_records.clear()
+        _enter(ledger, batch, app.outbox.on("dead-letters"), decode_outcomes)
+        app.outbox.records.clear()
     return ledger
 
 
@@ -100,7 +99,7 @@ def scores_and_keyed_labels(count: int, seed: int) -> list[Ledger]:
                 for source, ledger in ledgers.items():
                     worker.take(source, _BATCH, START + number * DAY)
                     batch = logs[source][at : at + _BATCH]
-                    letters = worker.app.on("dead-letters")
+                    letters = worker.app.outbox.on("dead-letters")
                     for each in ledgers.values():
                         own = [put for put in letters if _letter(put).topic == each.agent]
                         _enter(each, batch if each is ledger else [], own, decoders[source])
@@ -124,8 +123,8 @@ async def _learn(life: Life, made: Sequence[FakeRecord], ledger: Ledger) -> None
     life.resume()
     for batch in _batches(made, _BATCH):
         await life.app.run(learning.NAME, *batch)
-        _enter(ledger, batch, life.app.on("dead-letters"), decode_example)
-        life.app.put_records.clear()
+        _enter(ledger, batch, life.app.outbox.on("dead-letters"), decode_example)
+        life.app.outbox.records.clear()
 
 
 def reputations(count: int, seed: int) -> Ledger:
@@ -207,7 +206,10 @@ def _broadcast(topic: str, take: Handler, records: Iterator[tuple[bytes, bytes |
 
 
 def _enter(
-    ledger: Ledger, batch: Sequence[FakeRecord], letters: Sequence[Put], decode: Callable[[bytes], object]
+    ledger: Ledger,
+    batch: Sequence[FakeRecord],
+    letters: Sequence[WrittenRecord],
+    decode: Callable[[bytes], object],
 ) -> None:
     """Count a batch; what can be decoded and has no letter was taken.
 
@@ -230,25 +232,15 @@ def _keyed(value: bytes) -> bytes:
     return orjson.dumps(orjson.loads(value) | {"card_id": "card_a"})
 
 
-@dataclass(frozen=True)
-class _Record(FakeRecord):
-    """A record of any topic."""
-
-    its_topic: str = "transactions"
-
-    def topic(self) -> str:
-        return self.its_topic
-
-
 def _records(made: Iterator[FuzzRecord], topic: str = "transactions") -> Iterator[FakeRecord]:
     return (
-        _Record(each.key, each.value, at, (1, each.timestamp_ms), its_topic=topic)
+        FakeRecord(each.key, each.value, at, (1, each.timestamp_ms), topic=topic)
         for at, each in enumerate(made)
     )
 
 
-def _letter(put: Put) -> DeadLetter:
-    return DeadLetter.from_headers(put.headers.items())
+def _letter(put: WrittenRecord) -> DeadLetter:
+    return DeadLetter.from_headers(put.headers)
 
 
 def _batches(records: Any, size: int) -> Iterator[list[FakeRecord]]:

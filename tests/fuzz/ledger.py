@@ -20,32 +20,10 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
+    from agents.runtime.records import Header
+    from agents.runtime.testing import FakeOutbox
+
     Place = tuple[int, int]
-    Headers = list[tuple[str, bytes | None]]
-
-
-@dataclass
-class Outbox:
-    """Stands for the outbox of a worker: keeps what agents put since it was last emptied."""
-
-    records: list[tuple[str, bytes | None, bytes | None, Headers, int]] = field(default_factory=list)
-
-    def put(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        *,
-        partition: int = -1,
-        headers: Sequence[tuple[str, bytes | None]] = (),
-        timestamp_ms: int = 0,
-    ) -> None:
-        """Keep a record."""
-        del partition
-        self.records.append((topic, key, value, list(headers), timestamp_ms))
-
-    async def room(self) -> None:
-        """There is always room."""
 
 
 @dataclass
@@ -80,7 +58,7 @@ class Ledger:
         counts = {"dead_letters": self.refused.total(), "difference": self.difference}
         return vars(self) | counts | {"refused": dict(sorted(self.refused.items()))}
 
-    def enter(self, records: Sequence[Message], outbox: Outbox, repeats: int) -> None:
+    def enter(self, records: Sequence[Message], outbox: FakeOutbox, repeats: int) -> None:
         """Check and count a batch, and empty the outbox.
 
         Args:
@@ -91,7 +69,7 @@ class Ledger:
         came = {(each.partition(), each.offset()): each for each in records}
         assert len(came) == len(records), "each record has a place of its own"
         accounted = Counter[Any]()
-        for topic, key, value, headers, timestamp_ms in outbox.records:
+        for topic, key, value, _, headers, timestamp_ms in outbox.records:
             match topic:
                 case "scores":
                     accounted[_checked_score(value or b"", came)] += 1
@@ -118,7 +96,7 @@ class Ledger:
         self,
         key: bytes | None,
         value: bytes | None,
-        headers: Headers,
+        headers: Sequence[Header],
         timestamp_ms: int,
         came: dict[Place, Message],
     ) -> Place:

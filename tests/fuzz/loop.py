@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import random
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import structlog
@@ -15,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from agents import intake, scoring
 from agents.runtime import Chunk
+from agents.runtime.testing import FakeApp
 from agents.scoring import Admission
 from agents.telemetry import Telemetry
 from agents.topics import Topics
@@ -29,11 +29,11 @@ from models.snapshot_scorer import SnapshotScorer
 from schemas.example import Example, Maturity
 from schemas.label import Outcome
 from schemas.reputation import Reputation
-from tests.fuzz.ledger import Ledger, Outbox
+from tests.fuzz.ledger import Ledger
 from tests.fuzz.structure import SENT_AT_MS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
     from models.scorer import Scorer
     from tests.fuzz.structure import FuzzRecord
@@ -42,24 +42,6 @@ PARTITIONS = 4
 MOST_AT_ONCE = 500
 EXAMPLES = 600
 BATCHES_BETWEEN_CHECKPOINTS = 50
-
-
-@dataclass
-class Bench:
-    """Stands for a worker's app: holds the outbox and the bound agents."""
-
-    outbox: Outbox = field(default_factory=Outbox)
-    bound: dict[str, Any] = field(default_factory=dict)
-    new_states: dict[str, Callable[[], Any]] = field(default_factory=dict)
-
-    def bind(
-        self, name: str, topic: str, process: Any, *, new_state: Any = None, changelog: Any = None
-    ) -> None:
-        """Keep an agent."""
-        del topic, changelog
-        self.bound[name] = process
-        if new_state is not None:
-            self.new_states[name] = new_state
 
 
 class Run:
@@ -76,13 +58,13 @@ class Run:
         self._agent = agent
         self._rng = random.Random(seed)
         self._registry = CollectorRegistry()
-        self._bench = Bench()
+        self._app = FakeApp()
         topics, telemetry = Topics(), Telemetry(self._registry)
         self._topic = topics.transactions if agent == scoring.NAME else topics.labels
         self.core = ScoringCore(PriorModel(), _reputations(), budget)
         if agent == scoring.NAME:
             scoring.bind(
-                self._bench,  # type: ignore[arg-type]
+                self._app,  # type: ignore[arg-type]
                 topics,
                 self.core,
                 telemetry,
@@ -91,15 +73,15 @@ class Run:
                 prepared=_nothing,
             )
         else:
-            intake.bind(self._bench, topics, telemetry, wall=lambda: SENT_AT_MS / 1_000)  # type: ignore[arg-type]
+            intake.bind(self._app, topics, telemetry, wall=lambda: SENT_AT_MS / 1_000)  # type: ignore[arg-type]
         self._states = [
-            {name: make() for name, make in self._bench.new_states.items()} for _ in range(PARTITIONS)
+            {name: make() for name, make in self._app.new_states.items()} for _ in range(PARTITIONS)
         ]
         self._offsets = [0] * PARTITIONS
 
     async def take(self, records: Iterable[FuzzRecord]) -> None:
         """Give the agent all records, in batches as they may wait, and account for each batch."""
-        await self._bench.bound[self._agent](self._waiting(records))
+        await self._app.processes[self._agent](self._waiting(records))
 
     async def _waiting(self, records: Iterable[FuzzRecord]) -> AsyncIterator[Sequence[Chunk]]:
         known = self._skipped()
@@ -108,7 +90,7 @@ class Run:
             yield chunks  # the agent asks for more once it has done these
             skipped = self._skipped()
             taken = [record for chunk in chunks for record in chunk.records]
-            self.ledger.enter(taken, self._bench.outbox, skipped - known)
+            self.ledger.enter(taken, self._app.outbox, skipped - known)
             known = skipped
             if self.ledger.batches % BATCHES_BETWEEN_CHECKPOINTS == 0:
                 self._check_changelogs()
@@ -155,7 +137,7 @@ class Run:
         """What a checkpoint writes, another worker can read, and holds the same."""
         for states in self._states:
             for name, state in states.items():
-                restored = self._bench.new_states[name]()
+                restored = self._app.new_states[name]()
                 for key, payload in state.changes():
                     restored.restore(key, payload)
                     if key.startswith(b"p:"):

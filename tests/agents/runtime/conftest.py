@@ -3,43 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from agents.runtime.state import KeepsItself
+from agents.runtime.testing import FakeRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-@dataclass(frozen=True)
-class FakeMessage:
-    """Stands for a confluent_kafka.Message."""
-
-    at: int
-    k: bytes | None = b"k"
-    v: bytes | None = b"v"
-    t: str = "in"
-    p: int = 0
-
-    def offset(self) -> int:
-        return self.at
-
-    def key(self) -> bytes | None:
-        return self.k
-
-    def value(self) -> bytes | None:
-        return self.v
-
-    def topic(self) -> str:
-        return self.t
-
-    def partition(self) -> int:
-        return self.p
-
-    def error(self) -> None:
-        return None
 
 
 @dataclass
@@ -91,16 +63,20 @@ def store() -> FakeStore:
     return FakeStore()
 
 
+def _message(offset: int, key: bytes | None = b"k", value: bytes | None = b"v", **rest: Any) -> FakeRecord:
+    return FakeRecord(key, value, offset, **rest)
+
+
 @pytest.fixture
-def message() -> Callable[..., FakeMessage]:
+def message() -> Callable[..., FakeRecord]:
     """Makes a record: message(offset, key, value)."""
-    return FakeMessage
+    return _message
 
 
 @pytest.fixture
-def messages() -> Callable[[int, int], list[FakeMessage]]:
+def messages() -> Callable[[int, int], list[FakeRecord]]:
     """Makes consecutive records from one offset to before another."""
-    return lambda first, end: [FakeMessage(offset) for offset in range(first, end)]
+    return lambda first, end: [_message(offset) for offset in range(first, end)]
 
 
 @pytest.fixture

@@ -16,19 +16,20 @@ from agents.runtime.offset_metadata import FailingOffsets, OffsetMetadata
 from agents.runtime.options import DeliveryOptions
 from agents.runtime.partition import Loss
 from agents.runtime.state import Binding, Replays
-from tests.agents.runtime.conftest import FakeMessage, FakeStore
+from tests.agents.runtime.conftest import FakeStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agents.runtime.partition import Partition
     from agents.runtime.restore import Replay, Restoration
+    from agents.runtime.testing import FakeRecord
 
 
 class Replaying(FakeStore, Replays):
     """A store that wants what it lacks before its partition is read on."""
 
-    def replay(self, record: FakeMessage) -> None:
+    def replay(self, record: FakeRecord) -> None:
         self.steps.append(("replay", record.offset()))
 
 

@@ -356,7 +356,7 @@ async def test_deleted_records_are_passed_over_and_other_partitions_go_on_where_
     gone = Failed(ck.KafkaError._AUTO_OFFSET_RESET, 9)
     consumer.bounds = (30, 40)
     polling = poller(heard)
-    consumer.script = [begin(consumer, (0, 9), (1, 5)), lambda: message(5, p=1), lambda: gone]
+    consumer.script = [begin(consumer, (0, 9), (1, 5)), lambda: message(5, partition=1), lambda: gone]
     polling.start(["in"])
     await until(lambda: len(consumer.assigned) == 2)
     await until(lambda: len(heard.events) == 2)
