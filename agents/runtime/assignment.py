@@ -1,4 +1,4 @@
-"""Which partitions a worker holds, from restore to hand-over: a rebalance in one straight line."""
+"""The partitions that a worker holds, from restore to hand-over: a rebalance in one straight line."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class _Start:
 
     @property
     def gap(self) -> Gap | None:
-        """What is passed over from the committed offset on, unread."""
+        """Offsets that are passed over unread, from the committed one on."""
         if self.committed is None:
             return None
         if self.committed < self.bounds.low:
@@ -174,7 +174,7 @@ class Assignment:
         return topics | {each.changelog for each in self._bindings if each.topic in topics and each.changelog}
 
     def _is_served(self, tp: ck.TopicPartition) -> bool:
-        """Whether the state of a partition has where to be kept."""
+        """Check that the state of a partition has a changelog partition to be kept in."""
         changelogs = [each.changelog for each in self._bindings if each.topic == tp.topic and each.changelog]
         if missing := [changelog for changelog in changelogs if changelog not in self.logs]:
             raise RestoreFailed(f"the changelog {missing[0]} does not exist: run `fraudstream topics create`")

@@ -131,7 +131,7 @@ class Engine(Service):
                 self.hand_out(partition, records)
 
     def passed_over(self, place: Place, gap: Gap) -> None:
-        """Have the agent of a partition set apart what cannot be read."""
+        """Have the agent of a partition isolate what cannot be read."""
         partition = self.assigned_partitions.get(place)
         if partition is not None and partition.is_live:
             self.hand_out_gap(partition, gap)
@@ -146,7 +146,7 @@ class Engine(Service):
         self.in_flight.put(partition, partition.hand_out_gap(gap))
 
     def agent_failed(self, agent: str, failure: BaseException, topic: str | None = None) -> None:
-        """FailingOffsets what the agent of `topic` has in hand, and leave: its state may be half changed.
+        """Suspect what the agent of `topic` has in hand, and leave: its state may be half changed.
 
         Where the engine failed under it, the messages are innocent, and must not become dead letters in the
         end. Without a topic the agent failed beside its chunks.
@@ -180,7 +180,7 @@ class Engine(Service):
         return self.assigned_partitions.prepare(partitions, group, self._logs, self._goes_on_restoring)
 
     def held_back(self, prepared: list[Partition]) -> bool:
-        """Whether one of the partitions is on trial: then the others wait until it is over (poll thread)."""
+        """Return true if a partition is on trial: the others wait until it is over (poll thread)."""
         return any(partition.is_on_trial for partition in prepared)
 
     def _goes_on_restoring(self, records: int) -> bool:
@@ -216,8 +216,8 @@ class Engine(Service):
             for partition in partitions:
                 place = (partition.topic, partition.number)
                 if partition.is_on_trial and partition.is_live:
-                    tell = partial(self.observer.partition_on_trial, *place)
-                    offset = await Trial(partition, self, tell).run()
+                    report = partial(self.observer.partition_on_trial, *place)
+                    offset = await Trial(partition, self, report).run()
                     offsets |= {} if offset is None else {place: offset}
             self._pass_gaps(partitions)
             await self._running_poller.resume(offsets)
@@ -264,7 +264,7 @@ class Engine(Service):
         self.observer.partitions_assigned(len(self.assigned_partitions))
 
     def lag(self, lags: Mapping[Place, int]) -> None:
-        """Count records that Kafka has for this worker as work, and tell what waits (poll thread)."""
+        """Count records that Kafka has for this worker as work, and report what waits (poll thread)."""
         held = {place: lag for place, lag in lags.items() if self.assigned_partitions.get(place) is not None}
         if any(held.values()):
             self.progress.has_work(Stage.PROCESSING)
@@ -303,7 +303,7 @@ class Engine(Service):
             except (ck.KafkaException, TimeoutError) as failure:
                 self.log.warning("the topics cannot be looked at: %s", failure)
                 continue
-            if known is self.assigned_partitions.logs:  # else they were assigned anew meanwhile
+            if known is self.assigned_partitions.logs:  # else they were assigned again meanwhile
                 self._compare(known, logs)
 
     def _compare(self, known: Mapping[str, Log], logs: Mapping[str, Log]) -> None:

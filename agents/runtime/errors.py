@@ -1,4 +1,4 @@
-"""Why a worker leaves: one class, one sentence each.
+"""The reasons for which a worker leaves: one class, one sentence each.
 
 ```
 DeliveryError
@@ -69,7 +69,7 @@ class LogReplaced(DeliveryError):
 
 
 class OffsetBeyondEnd(DeliveryError):
-    """What the group committed is not of this log, and the broker gives no id that would tell."""
+    """The committed offset is not of this log, and the broker gives no id that would show it."""
 
 
 class RestoreFailed(DeliveryError):
@@ -88,7 +88,7 @@ def is_transient(error: KafkaError) -> bool:
 def sentence(failure: BaseException) -> str:
     """Say in one line what happened.
 
-    Of an error that is not for people only the class is told: its text may quote a message.
+    Of an error that is not for people only the class is named: its text may quote a message.
     """
     name = type(failure).__name__
     return f"{name}: {failure}" if is_for_people(failure) else name

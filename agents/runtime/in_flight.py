@@ -161,7 +161,7 @@ class InFlight:
                 self._end(topic, finished=finished)
 
     def _admit(self, queued: _Queued) -> bool:
-        """Whether a chunk may still be handed out; one whose partition has gone is dropped."""
+        """Check that a chunk may still be handed out; drop one whose partition has gone."""
         if self._is_closed:
             return False
         if not queued.partition.is_live:
@@ -221,7 +221,7 @@ class InFlight:
             self._open.set()
 
     async def drained(self, timeout: float) -> bool:  # noqa: ASYNC109 - the caller decides what a late agent means
-        """Wait until no batch is in hand; tell whether each was finished within `timeout` seconds."""
+        """Wait until no batch is in hand; return false if one was not finished within `timeout` seconds."""
         try:
             await asyncio.wait_for(self._empty.wait(), timeout)
         except TimeoutError:

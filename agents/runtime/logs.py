@@ -24,7 +24,7 @@ _MISSING = frozenset({ck.KafkaError.UNKNOWN_TOPIC_OR_PART, ck.KafkaError.UNKNOWN
 
 
 class Log(NamedTuple):
-    """What stands behind a topic's name."""
+    """The log behind a topic's name."""
 
     identity: int
     """64 bits of the topic id, below 2**63; 0 where the broker gives none."""

@@ -1,4 +1,4 @@
-"""What the engine tells operations: implemented by the worker's telemetry."""
+"""The engine's reports to operations, implemented by the worker's telemetry."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Observer(Protocol):
         """A checkpoint includes every batch that has ended by now, and none that is to begin."""
 
     def outputs_delivered(self) -> None:
-        """What these batches wrote is on the broker."""
+        """The outputs of these batches are on the broker."""
 
     def committed(self, seconds: float, changelog_records: int) -> None:
         """A checkpoint is durable."""
@@ -50,10 +50,10 @@ class Observer(Protocol):
         """Starts without progress, by topic and partition, as noted with the group (poll thread)."""
 
     def log_replaced(self, topic: str, partition: int) -> None:
-        """What was committed counts in a log that is gone: the partition is read from its beginning."""
+        """The committed offset counts in a log that is gone: the partition is read from its beginning."""
 
     def topic_seen(self, topic: str, *, exists: bool) -> None:
-        """Whether a topic that is read, or keeps state, was there at the last look."""
+        """A topic that is read, or keeps state, was looked for; `exists`: it was there."""
 
     def partitions_unserved(self, topic: str, changelog: str, partitions: int, served: int) -> None:
         """Of so many partitions of a topic only the first `served` have one of their changelog."""
@@ -69,58 +69,58 @@ class Observer(Protocol):
 
 
 class Silent:
-    """An observer that tells nobody."""
+    """An observer that does nothing."""
 
     def partitions_assigned(self, count: int) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def rebalanced(self, *, lost: bool) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def restored(self, topic: str, seconds: float, records: int) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def batch_began(self, chunks: Sequence[Chunk]) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def batch_ended(self, *, finished: bool) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def checkpoint_chosen(self) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def outputs_delivered(self) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def committed(self, seconds: float, changelog_records: int) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def commit_failed(self, reason: str) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def lag(self, lags: Mapping[tuple[str, int], int]) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def waiting(self, ages: Mapping[tuple[str, int], float]) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def starts_noted(self, starts: Mapping[tuple[str, int], int]) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def log_replaced(self, topic: str, partition: int) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def topic_seen(self, topic: str, *, exists: bool) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def partitions_unserved(self, topic: str, changelog: str, partitions: int, served: int) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def partition_on_trial(self, topic: str, partition: int, first: int, last: int) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def agent_failed(self, agent: str, failure: BaseException) -> None:
-        """Tell nobody."""
+        """Do nothing."""
 
     def leaving(self, reason: str) -> None:
-        """Tell nobody."""
+        """Do nothing."""

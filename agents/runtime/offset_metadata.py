@@ -40,17 +40,17 @@ class FailingOffsets:
     is_on_trial: bool = False
 
     def __contains__(self, offset: int) -> bool:
-        """Tell whether an offset is under suspicion."""
+        """Return true if an offset is under suspicion."""
         return self.first <= offset <= self.last
 
     @property
     def is_poison(self) -> bool:
-        """Whether one record failed so often that it must not be tried again."""
+        """True for one record that failed so often that it must not be tried again."""
         return self.first == self.last and self.failures >= MOST_FAILURES
 
     @property
     def is_deadly(self) -> bool:
-        """Whether these records killed so many trials that they must not even be read."""
+        """True for records that killed so many trials that they must not even be read."""
         return self.is_on_trial and self.failures >= MOST_TRIALS
 
     def failed_again(self, first: int, last: int) -> FailingOffsets:
@@ -80,7 +80,7 @@ class OffsetMetadata:
         suspect: records that made a worker leave or die.
         states: by agent, what its state needs to know of where its outputs ended, or how many entries it has.
         log: identity of the log that the committed offset counts in; 0 where none was noted.
-        epoch: tells logs apart that the broker gives one id, or none: another one with each
+        epoch: distinguishes logs that the broker gives one id, or none: another one with each
             `fraudstream profiles rebase`.
         starts: workers that began at the committed offset with records before them, and have committed
             nothing since.

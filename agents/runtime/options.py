@@ -1,4 +1,4 @@
-"""How records are delivered: one frozen object, and the librdkafka properties that follow from it."""
+"""Options of delivery: one frozen object, and the librdkafka properties that follow from it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ broker that was away is back."""
 
 
 class DeliveryMode(StrEnum):
-    """What a worker promises to readers of its output topics."""
+    """A worker's promise to readers of its output topics."""
 
     EXACTLY_ONCE = "exactly-once"
     AT_LEAST_ONCE = "at-least-once"
@@ -68,7 +68,7 @@ class DeliveryOptions:
 
     @property
     def is_transactional(self) -> bool:
-        """Whether outputs, changelog and offsets are committed as one transaction."""
+        """True if outputs, changelog and offsets are committed as one transaction."""
         return self.mode is DeliveryMode.EXACTLY_ONCE
 
     def pause_after(self, checkpoint: float) -> float:

@@ -1,4 +1,4 @@
-"""What a worker writes: its deliveries counted, inside transactions when asked for.
+"""The outputs of a worker: deliveries are counted, inside transactions when asked for.
 
 To commit a transaction takes tens of milliseconds, in which its producer takes nothing for the next. So two
 transactional producers take turns: while one commits, agents write into the open transaction of the other.
@@ -53,7 +53,7 @@ class PendingDeliveries:
 
     @property
     def is_over(self) -> bool:
-        """Whether every record is delivered or refused."""
+        """True once every record is delivered or refused."""
         return self._delivered == self._produced
 
     def on_delivery(self, error: ck.KafkaError | None, message: ck.Message) -> None:

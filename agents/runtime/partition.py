@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Loss(StrEnum):
-    """Why records are passed over unread; agents know the values as types of their dead letters."""
+    """A reason to pass records over unread; agents know the values as types of their dead letters."""
 
     DELETED = "records-lost"
     UNREADABLE = "unreadable-batch"
@@ -60,7 +60,7 @@ class Chunk:
         records: raw messages in offset order, at least one unless there is a gap.
         states: this partition's state of each agent, by the agent's name.
         is_suspect: the one record may have made the agent fail; it comes alone.
-        is_poison: it made the agent fail again and again: do not try it, set it apart.
+        is_poison: it made the agent fail again and again: do not try it, isolate it.
         received_ns: when it came from the poll thread, nanoseconds since 1970.
         gap: offsets that are passed over; there are no records then.
         log: identity of the source topic, 64 bits of its Kafka topic id, below 2**63; 0 where the broker
@@ -120,9 +120,9 @@ class Partition:
         self.log = note.log
         self.starts = note.starts
         self.is_start_noted = False
-        """Whether the group's note still counts this start, which has committed nothing so far."""
+        """True while the group's note counts this start, which has committed nothing so far."""
         self.gap: Gap | None = None
-        """What stands before the first record that is read, and is passed over."""
+        """Offsets before the first record that is read; they are passed over."""
         self.is_live = True
         self.position: int | None = None
         self.committed: int | None = None
@@ -170,7 +170,7 @@ class Partition:
 
     @property
     def is_on_trial(self) -> bool:
-        """Whether workers died over its next records, so that it is to be read alone."""
+        """True where workers died over its next records, so that it is to be read alone."""
         return self.starts >= MOST_STARTS or (self.suspect is not None and self.suspect.is_on_trial)
 
     def count_start(self) -> None:
@@ -179,7 +179,7 @@ class Partition:
         self.is_start_noted = True
 
     def try_alone(self, first: int, last: int) -> None:
-        """FailingOffsets records before they are touched; the note must be committed before they are."""
+        """Suspect records before they are touched; the note must be committed before they are."""
         self.suspect = on_trial(self.suspect, first, last)
 
     def acquit(self) -> None:
@@ -198,7 +198,7 @@ class Partition:
 
     @property
     def is_behind(self) -> bool:
-        """Whether finished work waits for a commit."""
+        """True while finished work waits for a commit."""
         return self.position is not None and self.position != self.committed
 
     @property
@@ -208,7 +208,7 @@ class Partition:
 
     @property
     def metadata(self) -> str:
-        """What the next commit notes: messages under suspicion, and what states say of themselves."""
+        """Metadata of the next commit: messages under suspicion, and the states' own notes."""
         notes = {agent: str(len(state)) for agent, state in self.states.items() if len(state)}
         notes |= {agent: state.note() for agent, state in own_stores(self.states)}
         return OffsetMetadata(self.suspect, notes, self.log, self._epoch).text()

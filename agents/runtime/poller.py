@@ -45,7 +45,7 @@ _UNREADABLE = frozenset(
 
 
 class GroupEvents(Protocol):
-    """What the poll thread tells the event loop; all but `prepare` and `lag` run on the loop."""
+    """The poll thread's calls to the engine; all but `prepare` and `lag` run on the event loop."""
 
     def prepare(self, partitions: list[ck.TopicPartition], membership: Any) -> Any:
         """Restore what is assigned and set start offsets (poll thread); gives what `assigned` needs.
@@ -54,7 +54,7 @@ class GroupEvents(Protocol):
         """
 
     def held_back(self, prepared: Any) -> bool:
-        """Whether what is assigned is to be read only when it is resumed (poll thread)."""
+        """Return true if what is assigned is to be read only when it is resumed (poll thread)."""
 
     def paused(self, prepared: Any) -> None:
         """Decide when to resume what was held back."""

@@ -11,7 +11,7 @@ Header = tuple[str, bytes | None]
 
 
 class KafkaRecord(Protocol):
-    """What is read of a received record; `confluent_kafka.Message` is one."""
+    """A received record; `confluent_kafka.Message` is one."""
 
     def topic(self) -> str:
         """Topic that it came from."""

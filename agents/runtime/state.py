@@ -1,4 +1,4 @@
-"""What an agent remembers about one partition, and how the engine keeps it."""
+"""The memory of an agent about one partition, and its keeping by the engine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class PartitionState(Protocol):
         """Give what changed since the last call, as changelog records, and call it unchanged."""
 
     def __len__(self) -> int:
-        """Count the entries: for people, and to tell whether a changelog has lost some."""
+        """Count the entries: for people, and to notice that a changelog has lost some."""
 
 
 class KeepsItself:
@@ -85,7 +85,7 @@ class Replays(KeepsItself):
 
 
 def own_stores(states: Mapping[str, PartitionState]) -> Iterator[tuple[str, KeepsItself]]:
-    """Those of the states that keep themselves, by their agents."""
+    """Give the states that keep themselves, by their agents."""
     return ((agent, state) for agent, state in states.items() if isinstance(state, KeepsItself))
 
 

@@ -29,7 +29,7 @@ _PATIENCE_SECONDS = 15.0
 
 
 class Court(Protocol):
-    """What a trial needs of the engine."""
+    """The engine, as a trial needs it."""
 
     async def note(self, partition: Partition) -> None:
         """Commit the partition's note where it stands."""
@@ -50,10 +50,10 @@ class Court(Protocol):
 class Trial:
     """Brings one partition past the batch that workers died over, or past the gap that it has become."""
 
-    def __init__(self, partition: Partition, court: Court, tell: Callable[[int, int], None]) -> None:
+    def __init__(self, partition: Partition, court: Court, report: Callable[[int, int], None]) -> None:
         self._partition = partition
         self._court = court
-        self._tell = tell
+        self._report = report
         self._clock = asyncio.get_running_loop().time
 
     async def run(self) -> int | None:
@@ -86,7 +86,7 @@ class Trial:
     async def _try_batch(self, first: int, last: int) -> int:
         """Read a batch and hand it out; give the offset behind it."""
         self._partition.try_alone(first, last)
-        self._tell(first, last)
+        self._report(first, last)
         await self._court.note(self._partition)
         for record in await asyncio.to_thread(self._court.read, self._partition, first, last):
             if self._partition.is_live:

@@ -27,7 +27,7 @@ def leave(sentence: str, status: int) -> None:
 
 
 class Stage(StrEnum):
-    """What must keep moving while it has work, in words that complete "no progress in ..."."""
+    """A part of delivery that must move while it has work, in words that complete "no progress in ..."."""
 
     POLLING = "reading from Kafka"
     PROCESSING = "processing records"
