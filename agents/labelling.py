@@ -26,10 +26,10 @@ from agents.labelling_store import RocksRows
 from agents.refusals import Refusals
 from agents.reputation import ERASED_KINDS
 from agents.runtime import Replays
-from models.case import ScoredRow
 from models.decay import NEVER
-from models.labelling import LabellingCore
-from models.watermark import SKEW, Watermark
+from models.labelling.core import LabellingCore
+from models.labelling.pending import ScoredRow
+from models.labelling.watermark import SKEW, Watermark
 from schemas.erasure import Erasure
 from schemas.label import decode_label
 from schemas.outcome import Outcomes
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from agents.runtime import App, Chunk
     from agents.telemetry import Telemetry
     from agents.topics import Topics
-    from models.labelling import Emission, LabellingRules
-    from models.quality_live import LiveQuality
+    from models.labelling.core import Emission, LabellingRules
+    from models.quality.live import LiveQuality
 
 SCORES: Final = "labelling"
 LABELS: Final = "labelling-labels"
@@ -316,7 +316,7 @@ def bind(
         wall: gives the seconds since 1970.
         key: that erasures must be signed with; without one they are refused.
     """
-    from models.quality_live import LiveQuality  # noqa: PLC0415 - brings River, which scorers do without
+    from models.quality.live import LiveQuality  # noqa: PLC0415 - brings River, which scorers do without
 
     quality, erasures = LiveQuality(), Erasures(key)
     telemetry.read_quality_at_scrape(quality)

@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rocksdict import BlockBasedOptions, Options, Rdict, ReadOptions, WriteBatch
 
-from models.case import Cases, case_key
 from models.decay import NEVER
+from models.labelling.pending import Cases, case_key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

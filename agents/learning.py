@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from agents.runtime import App, Chunk
     from agents.telemetry import Telemetry
     from agents.topics import Topics
-    from models.online_model import OnlineModel
+    from models.snapshots.online_model import OnlineModel
     from schemas.example import Example
     from schemas.snapshot import ModelSnapshot
 

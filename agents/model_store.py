@@ -10,9 +10,10 @@ import hmac
 import os
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from models.online_model import OnlineModel
+from models.snapshots.online_model import OnlineModel, OtherLayoutError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 _DIGEST: Final = 32
@@ -30,14 +31,16 @@ class ModelFile:
     Args:
         path: the file; its folder is made where it is missing.
         key: signs it.
+        outdated: is called with the path of a file that another release wrote in another layout.
     """
 
-    def __init__(self, path: Path, key: bytes) -> None:
+    def __init__(self, path: Path, key: bytes, outdated: Callable[[Path], None]) -> None:
         self._path = path
         self._key = key
+        self._outdated = outdated
 
     def read(self) -> OnlineModel | None:
-        """The model that was written last, None if none was.
+        """Return the model that was written last; None if there is none of this release's layout.
 
         Raises:
             ForeignModelError: the signature is another key's, or the file was altered.
@@ -51,7 +54,11 @@ class ModelFile:
                 f"{self._path} is not signed with FRAUDSTREAM_LEARNING__SIGNING_KEY: set the key that it was "
                 "written with, or remove the file to learn again from the examples"
             )
-        return OnlineModel.unpack(payload)
+        try:
+            return OnlineModel.unpack(payload)
+        except OtherLayoutError:
+            self._outdated(self._path)
+            return None
 
     def write(self, model: OnlineModel) -> None:
         """Put a model in the place of the one before, at once or not at all."""

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from agents.dead_letters import KafkaRecord
     from agents.erasures import Erasures
-    from models.online_model import OnlineModel
+    from models.snapshots.online_model import OnlineModel
     from schemas.example import Example
 
     Batches = AsyncGenerator[Sequence[KafkaRecord], None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import astuple
 from typing import TYPE_CHECKING
 
-from models.features import FEATURES_VERSION
+from models.scoring.features import FEATURES_VERSION
 from schemas.alert import Alert, alert_id
 from schemas.score import Source, encode_score
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from agents.dead_letters import KafkaRecord
-    from models.core import Scored
+    from models.scoring.pipeline import Scored
 
 
 def score_value(scored: Scored, record: KafkaRecord, scored_at: datetime) -> bytes:

@@ -21,8 +21,8 @@ import numpy as np
 from agents.erasures import Erasures
 from agents.refusals import Refusals
 from agents.score_values import alert_value, score_value
-from models.core import SKIPPED, Part
-from models.profile import Status
+from models.profiles.store import Status
+from models.scoring.pipeline import SKIPPED, Part
 from schemas.erasure import Entry, Erasure
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.privacy import NETWORKS_ONLY, Privacy
@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from agents.runtime import App, Chunk
     from agents.telemetry import Telemetry
     from agents.topics import Topics
-    from models.core import Judged, Scored, ScoringCore
-    from models.state import SubjectState
+    from models.scoring.pipeline import Judged, Scored, ScoringCore
+    from models.scoring.state import SubjectState
     from schemas.transaction import Transaction
 
     Clock: TypeAlias = Callable[[], float]

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from agents.dead_letters import KafkaRecord
     from agents.headers import Header
     from agents.runtime import Chunk
-    from models.core import Judged
+    from models.scoring.pipeline import Judged
     from schemas.errors import ErrorType
     from schemas.snapshot import ModelSnapshot
 

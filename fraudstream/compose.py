@@ -23,17 +23,17 @@ from agents.model_in_force import ModelInForce, is_fallback
 from agents.model_store import ModelFile
 from agents.relearning import ExamplesLog
 from agents.scoring import Admission
-from models.alert_budget import AlertBudget
 from models.controls import Controls
-from models.core import CANARY_SCORE, ScoringCore
 from models.decay import DAY
-from models.features import FEATURES_VERSION
-from models.labelling import LabellingRules
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
-from models.shelf import ModelShelf
-from models.snapshot_scorer import checked_scorer
+from models.labelling.core import LabellingRules
+from models.reputations.store import ReputationStore
+from models.scoring.alert_budget import AlertBudget
+from models.scoring.features import FEATURES_VERSION
+from models.scoring.pipeline import CANARY_SCORE, ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
+from models.snapshots.scorer import checked_scorer
+from models.snapshots.selector import ModelShelf
 from schemas.privacy import Privacy, UnknownFields, nobody
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from agents.runtime import App
     from agents.telemetry import Telemetry
     from fraudstream.settings import Settings
-    from models.online_model import OnlineModel
-    from models.policy import Policy
-    from models.scorer import Scorer
+    from models.scoring.policy import Policy
+    from models.scoring.scorer import Scorer
+    from models.snapshots.online_model import OnlineModel
 
 
 def bind_scoring(app: App, settings: Settings, telemetry: Telemetry) -> dict[str, Check]:
@@ -141,7 +141,9 @@ def _bind_learning(app: App, settings: Settings, telemetry: Telemetry) -> dict[s
         telemetry,
     )
     app.service(broadcast)
-    file = ModelFile(settings.worker.folder / "learning" / _file_name(settings), key)
+    file = ModelFile(
+        settings.worker.folder / "learning" / _file_name(settings), key, telemetry.checkpoint_outdated
+    )
     check = learning.bind(
         app,
         topics,
@@ -162,10 +164,10 @@ def _bind_learning(app: App, settings: Settings, telemetry: Telemetry) -> dict[s
 
 def new_model(settings: Settings) -> OnlineModel:
     """A model as the settings want it, that has learnt nothing."""
-    from models import online_model  # noqa: PLC0415 - scorers do without
+    from models.snapshots.online_model import new_model as new_online_model  # noqa: PLC0415 - brings River
 
     chosen = settings.learning
-    return online_model.new_model(chosen.model, chosen.algorithm, chosen.seed, version("fraudstream"))
+    return new_online_model(chosen.model, chosen.algorithm, chosen.seed, version("fraudstream"))
 
 
 def labelling_rules(settings: Settings) -> LabellingRules:

@@ -25,8 +25,8 @@ from fraudstream.kafka_reading import reader, records
 from fraudstream.model_admin.reading import expect_topics
 from fraudstream.profiles import ProfilesRefused, expect_no_worker
 from fraudstream.topics import count_partitions
-from models.profile_merge import merge, moved
-from models.state import PROFILE_PREFIX
+from models.profiles.merge import merge, moved
+from models.scoring.state import PROFILE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

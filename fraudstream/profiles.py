@@ -24,11 +24,11 @@ from fraudstream.kafka_admin import KafkaUnreachable, kafka_admin
 from fraudstream.kafka_reading import reader, records
 from fraudstream.model_admin.controls import read_controls
 from fraudstream.model_admin.reading import expect_topics
-from models.core import ScoringCore
-from models.prior import PriorModel
 from models.rates import NO_RATES, Rates
-from models.reputation import ReputationStore
-from models.state import POLICY_KEY
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import ScoringCore
+from models.scoring.prior import PriorModel
+from models.scoring.state import POLICY_KEY
 from schemas.control import EXCHANGE_RATES, ExchangeRates
 from schemas.erasure import Entry, Erasure
 from schemas.errors import InvalidMessage
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     from agents.scoring import Admitted
     from fraudstream.settings import Settings
-    from models.state import SubjectState
+    from models.scoring.state import SubjectState
 
 _ANSWER_SECONDS: Final = 30.0
 _MOST_AT_ONCE: Final = 500

@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, cast
 
 from agents.erasures import Erasures
-from models.core import Scored
+from models.scoring.pipeline import Scored
 from schemas.erasure import Entry, Erasure
 from schemas.errors import InvalidMessage
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from agents.dead_letters import KafkaRecord
     from agents.scoring import Admission, Admitted
-    from models.core import ScoringCore
-    from models.state import SubjectState
+    from models.scoring.pipeline import ScoringCore
+    from models.scoring.state import SubjectState
 
 
 def replay(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from agents.telemetry.learning import LearningTelemetry
-from models.core import Skipped
+from models.scoring.pipeline import Skipped
 from schemas.errors import ErrorType
 from schemas.label import LabelOrigin, Outcome
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from agents.dead_letters import KafkaRecord
     from agents.headers import Header
-    from models.core import Judged
+    from models.scoring.pipeline import Judged
     from schemas.label import Label
 
 _NOTHING_TO_DO: Final = nullcontext()

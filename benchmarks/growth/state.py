@@ -14,7 +14,7 @@ from benchmarks.growth.cards import card, partitions_of
 from benchmarks.growth.past import LAST_OFFSET, Feed
 from benchmarks.service import group, topics
 from fraudstream.kafka_admin import kafka_admin
-from models.state import PROFILE_PREFIX
+from models.scoring.state import PROFILE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,17 +9,17 @@ import numpy as np
 
 from fraudstream.backtest import yardsticks
 from fraudstream.backtest.online import OnlineOptions, OnlineRun, batches
-from models.core import Scored
 from models.decay import DAY
-from models.features import FEATURES
-from models.learner import ALGORITHMS
+from models.learners.base import ALGORITHMS
+from models.scoring.features import FEATURES
+from models.scoring.pipeline import Scored
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fraudstream.backtest.bench import Bench
     from models.arrays import Floats, Singles
-    from models.core import Skipped
+    from models.scoring.pipeline import Skipped
 
     Run = Callable[[Bench], Floats]
 
@@ -99,13 +99,6 @@ CANDIDATES: Final[dict[str, Candidate]] = {
         _online(OnlineOptions(SERVED, verdicts=True)),
     ),
     "forest": Candidate("Adaptive random forest of River's trees, online.", _online(OnlineOptions("forest"))),
-    "two-heads": Candidate(
-        "Two forests, one of early labels and one of matured ones.", _online(OnlineOptions("two-heads"))
-    ),
-    "two-heads-verdicts": Candidate(
-        "The same with verdicts.", _online(OnlineOptions("two-heads", verdicts=True))
-    ),
-    "tree": Candidate("One online tree.", _online(OnlineOptions("tree"))),
     "logistic": Candidate("River's logistic regression, online.", _online(OnlineOptions("logistic"))),
     RULES: Candidate(
         "The prior model: weights set by hand, nothing learnt but reputations.",

@@ -18,7 +18,7 @@ from fraudstream.backtest.protocol import (
     days_in_words,
     ranking,
 )
-from models import evaluation
+from models.quality import evaluation
 
 if TYPE_CHECKING:
     from fraudstream.backtest.dataset import Dataset

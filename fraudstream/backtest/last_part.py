@@ -18,8 +18,8 @@ from fraudstream.backtest.protocol import (
     ranking,
 )
 from fraudstream.errors import FraudstreamError
-from models import evaluation
 from models.decay import DAY
+from models.quality import evaluation
 
 if TYPE_CHECKING:
     from fraudstream.backtest.dataset import Dataset

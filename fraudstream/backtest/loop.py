@@ -16,25 +16,25 @@ import pickle
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from models.case import ScoredRow
-from models.core import Scored, ScoringCore
-from models.features import FEATURES_VERSION
-from models.labelling import LabellingCore, LabellingRules
-from models.online_model import OnlineModel
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
-from models.reputation_ledger import ReputationLedger
-from models.rows import MemoryRows
-from models.snapshot_scorer import SnapshotScorer
+from models.labelling.core import LabellingCore, LabellingRules
+from models.labelling.pending import ScoredRow
+from models.labelling.store import MemoryRows
+from models.reputations.ledger import ReputationLedger
+from models.reputations.store import ReputationStore
+from models.scoring.features import FEATURES_VERSION
+from models.scoring.pipeline import Scored, ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
+from models.snapshots.online_model import OnlineModel
+from models.snapshots.scorer import SnapshotScorer
 from schemas.reputation import reputation_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from models.core import Skipped
-    from models.labelling import Emission
-    from models.policy import Policy
+    from models.labelling.core import Emission
+    from models.scoring.pipeline import Skipped
+    from models.scoring.policy import Policy
     from schemas.label import Label
     from schemas.snapshot import ModelSnapshot
     from schemas.transaction import Transaction

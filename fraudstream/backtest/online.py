@@ -12,11 +12,11 @@ import numpy as np
 
 from fraudstream.backtest.dataset import NEVER_LABELLED
 from fraudstream.backtest.loop import Loop
-from models.core import Scored
 from models.decay import DAY, HOUR
-from models.evaluation import highest_cards
-from models.labelling import LabellingRules
-from models.online_model import new_model
+from models.labelling.core import LabellingRules
+from models.quality.evaluation import highest_cards
+from models.scoring.pipeline import Scored
+from models.snapshots.online_model import new_model
 from schemas.label import Label, LabelOrigin, Outcome
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from fraudstream.backtest.dataset import Dataset
     from models.arrays import Floats
-    from models.core import Skipped
-    from models.online_model import OnlineModel
+    from models.scoring.pipeline import Skipped
+    from models.snapshots.online_model import OnlineModel
 
 BATCH: Final = 250
 """Most transactions that are scored at once, all of the same hour: what becomes known meanwhile waits."""

@@ -13,7 +13,7 @@ from fraudstream.backtest.candidates import CANDIDATES
 from fraudstream.backtest.files import Folder
 from fraudstream.errors import FraudstreamError
 from models.decay import DAY
-from models.features import FEATURES_VERSION
+from models.scoring.features import FEATURES_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -6,8 +6,8 @@ import typing
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from models import evaluation
 from models.decay import DAY
+from models.quality import evaluation
 
 if TYPE_CHECKING:
     from fraudstream.backtest.dataset import Dataset

@@ -13,9 +13,9 @@ import numpy as np
 from fraudstream.backtest.candidates import CANDIDATES, RULES
 from fraudstream.errors import FraudstreamError
 from models.decay import DAY
-from models.evaluation import calibration_error, reliability
-from models.features import FEATURES_VERSION
-from models.online_model import READY_FRAUDS, READY_GENUINE
+from models.quality.evaluation import calibration_error, reliability
+from models.scoring.features import FEATURES_VERSION
+from models.snapshots.online_model import READY_FRAUDS, READY_GENUINE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, Self
 from agents.dead_letters import MASKED_HEADER, OMITTED_HEADER, Outgoing, as_it_came
 from agents.headers import UNREADABLE_HEADER, read_headers
 from fraudstream.dead_letters.errors import DeadLettersRefused
-from models.case import moment
+from models.labelling.pending import moment
 from schemas.dead_letter import DeadLetter
 from schemas.decoding import decode
 from schemas.errors import InvalidMessage

@@ -13,8 +13,8 @@ from fraudstream.model_admin.reading import ModelRefused
 from fraudstream.model_admin.versions import read_versions
 from fraudstream.topics import TopicsRefused
 from models.decay import DAY
-from models.features import FEATURES_VERSION
-from models.shelf import PRIOR_VERSION
+from models.scoring.features import FEATURES_VERSION
+from models.snapshots.selector import PRIOR_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from fraudstream.model_admin.reading import ModelRefused
-from models.shelf import PRIOR_VERSION
+from models.snapshots.selector import PRIOR_VERSION
 from schemas.control import ModelPin
 
 if TYPE_CHECKING:

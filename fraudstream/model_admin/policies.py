@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from fraudstream.model_admin.reading import ModelRefused
-from models import alert_budget, policy
+from models.scoring import alert_budget, policy
 from schemas.control import CONTROL
 from schemas.decoding import checked
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from models.policy import Policy
+    from models.scoring.policy import Policy
     from schemas.control import Control
 
 _LONGEST_NAME: Final = 32

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from fraudstream.model_admin.reading import Span
     from fraudstream.settings import Settings
-    from models.online_model import OnlineModel
+    from models.snapshots.online_model import OnlineModel
     from schemas.snapshot import ModelSnapshot
 
 

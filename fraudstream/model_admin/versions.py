@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from fraudstream.model_admin.controls import read_controls
 from fraudstream.model_admin.reading import ModelRefused, expect_topics, log, signing_key
-from models.shelf import PRIOR_VERSION
 from models.signing import unseal
-from models.snapshot_scorer import checked_scorer
+from models.snapshots.scorer import checked_scorer
+from models.snapshots.selector import PRIOR_VERSION
 from schemas.control import MODEL, ModelPin
 from schemas.errors import InvalidMessage
 from schemas.snapshot import version_of

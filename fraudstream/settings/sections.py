@@ -209,7 +209,7 @@ class LearningSettings(Section):
     """Signs models; the same for every worker. A scorer without it keeps the prior model."""
     model: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = "boost"
     """Name of the model in scores, snapshots and on disk."""
-    algorithm: Literal["boost", "forest", "logistic", "tree", "two-heads"] = "boost"
+    algorithm: Literal["boost", "forest", "logistic"] = "boost"
     """What learns."""
     seed: Annotated[int, Field(ge=0)] = 1
     """Seed of its random numbers."""

@@ -16,7 +16,7 @@ from fraudstream.rights import learning_group
 from fraudstream.subject.certificate import Status
 from fraudstream.subject.models import read_models, stained
 from fraudstream.subject.reading import committed, topics_of
-from models.erasing import sign
+from models.signing import sign
 from schemas.dead_letter import DeadLetter
 from schemas.erasure import HEADER, Entry
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from models import profile_row as place
 from models.decay import NEVER
-from models.profile_row import ROW, unpack_row
+from models.profiles import layout as place
+from models.profiles.layout import ROW, unpack_row
 
 if TYPE_CHECKING:
     from models.arrays import Records

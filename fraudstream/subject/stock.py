@@ -12,7 +12,7 @@ from agents.runtime.state import unseal
 from fraudstream.subject.mentions import Mentions, Role
 from fraudstream.subject.profile import UNITS, describe
 from models.decay import DAY
-from models.state import PROFILE_PREFIX
+from models.scoring.state import PROFILE_PREFIX
 from schemas.erasure import decode_examples_erasure, subject_digest
 from schemas.errors import InvalidMessage
 from schemas.example import decode_example

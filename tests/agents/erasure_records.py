@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from models.erasing import on_examples, sign
+from models.signing import on_examples, sign
 from schemas.erasure import HEADER, Entry, Erasure
 from tests.agents.conftest import FakeRecord
 

@@ -15,8 +15,8 @@ from agents.runtime.commit_note import CommitNote
 from agents.telemetry import Telemetry
 from agents.topics import Topics
 from models.decay import DAY
-from models.features import NAMES
-from models.labelling import LabellingRules
+from models.labelling.core import LabellingRules
+from models.scoring.features import NAMES
 from schemas.label import Label, LabelOrigin, Outcome
 from schemas.score import Decision, Source, encode_score
 from tests.agents.conftest import FakeApp, FakeRecord

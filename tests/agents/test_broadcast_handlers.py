@@ -13,8 +13,8 @@ import pytest
 from agents.broadcast import control_handler, policy_factory, refuse_controls, reputation_handler
 from models.batch import EventBatch, currency_code
 from models.controls import Controls, sign
-from models.policy import FixedThreshold
-from models.reputation import ReputationStore
+from models.reputations.store import ReputationStore
+from models.scoring.policy import FixedThreshold
 from schemas.control import decode_control
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.transaction import CardTransaction
@@ -23,8 +23,8 @@ from tests.models.model_cases import KEY
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from models.policy import Policy
     from models.rates import Rates
+    from models.scoring.policy import Policy
     from schemas.control import ModelPin
 
 REPUTATION = {

@@ -22,13 +22,13 @@ from agents.model_in_force import ModelInForce, is_fallback
 from agents.runtime import DeliveryOptions
 from agents.telemetry import Telemetry
 from models.controls import Controls
-from models.learner import make_learner
-from models.online_model import OnlineModel
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.shelf import ModelShelf
+from models.learners.base import make_learner
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
 from models.signing import seal
-from models.snapshot_scorer import SnapshotScorer
+from models.snapshots.online_model import OnlineModel
+from models.snapshots.scorer import SnapshotScorer
+from models.snapshots.selector import ModelShelf
 from schemas.errors import ErrorType, InvalidMessage
 from tests.models.model_cases import (
     FEATURES_VERSION,
@@ -48,7 +48,7 @@ from tests.models.unsound_models import ALIKE, UNSOUND
 
 if TYPE_CHECKING:
     from agents.broadcast import Handler
-    from models.scorer import Scorer
+    from models.scoring.scorer import Scorer
     from schemas.control import ModelPin, ModelUnpin
 
 

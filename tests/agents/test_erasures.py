@@ -17,10 +17,10 @@ from agents.erasures import Erasures
 from agents.labelling import LABELS, SCORES
 from agents.scoring import Admission
 from fraudstream.replay import replay
-from models.core import ScoringCore
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
 from schemas.dead_letter import ERROR_TYPE_HEADER
 from schemas.erasure import HEADER, Entry, decode_erasure, decode_examples_erasure, subject_digest
 from schemas.outcome import OutcomeEvent, Outcomes
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from agents.telemetry import Telemetry
     from agents.topics import Topics
-    from models.state import SubjectState
+    from models.scoring.state import SubjectState
 
 DAY = 86_400.0
 

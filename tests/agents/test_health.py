@@ -11,10 +11,10 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from agents.health import PAGES_OFF, NotedCheck, Readiness, expect_progress, expect_score, mount
-from models.core import CANARY_SCORE, ScoringCore
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import CANARY_SCORE, ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.labelling_store import RocksRows
-from models.case import Case, Cases, KnownLabel
+from models.labelling.pending import Case, Cases, KnownLabel
 from schemas.label import LabelOrigin
 from tests.models.labelling_cases import row
 

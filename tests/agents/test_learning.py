@@ -20,9 +20,9 @@ from agents.learning import LearningState, Publication
 from agents.model_store import ModelFile
 from agents.telemetry import Telemetry
 from agents.topics import Topics
-from models.learner import make_learner
-from models.online_model import READY_FRAUDS, READY_GENUINE, OnlineModel
+from models.learners.base import make_learner
 from models.signing import unseal
+from models.snapshots.online_model import READY_FRAUDS, READY_GENUINE, OnlineModel
 from schemas.dead_letter import ERROR_TYPE_HEADER
 from schemas.errors import ErrorType, InvalidMessage
 from tests.agents.conftest import FakeApp, FakeRecord, Put
@@ -74,7 +74,10 @@ class Life:
             Topics(),
             Telemetry(self.registry),
             new_state=lambda: LearningState(
-                ModelFile(self.folder / "a.model", KEY), self.new_model, self.checkpoint, lambda: self.now
+                ModelFile(self.folder / "a.model", KEY, print),
+                self.new_model,
+                self.checkpoint,
+                lambda: self.now,
             ),
             publication=Publication(self.pause, self.rows, self.kept, KEY),
             published=self.published,
@@ -221,11 +224,11 @@ def test_checkpoints_keep_their_distance_and_the_last_one_comes_at_the_end(tmp_p
         life.state.model.fold(example(number), number)
         life.now += 1.0
         life.state.save()
-    written = ModelFile(tmp_path / "a.model", KEY).read()
+    written = ModelFile(tmp_path / "a.model", KEY, print).read()
     assert written is not None
     assert written.version == 60
     life.state.close()
-    written = ModelFile(tmp_path / "a.model", KEY).read()
+    written = ModelFile(tmp_path / "a.model", KEY, print).read()
     assert written is not None
     assert written.version == 100
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import importlib
 import pickle
 import pkgutil
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from models.online_model import OnlineModel
+    from models.snapshots.online_model import OnlineModel
 
 
 @pytest.fixture
@@ -38,21 +39,21 @@ def model_of(count: int) -> OnlineModel:
 
 
 def test_nothing_was_written_at_first(path: Path) -> None:
-    assert ModelFile(path, KEY).read() is None
+    assert ModelFile(path, KEY, print).read() is None
 
 
 def test_what_was_written_last_is_read(path: Path) -> None:
-    file = ModelFile(path, KEY)
+    file = ModelFile(path, KEY, print)
     file.write(model_of(5))
     file.write(model_of(9))
-    read = ModelFile(path, KEY).read()
+    read = ModelFile(path, KEY, print).read()
     assert read is not None
     assert contents(read) == contents(model_of(9))
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 def test_a_write_that_failed_leaves_what_was_there(path: Path) -> None:
-    file = ModelFile(path, KEY)
+    file = ModelFile(path, KEY, print)
     file.write(model_of(5))
     path.with_suffix(".new").write_bytes(b"half a mod")  # as a kill in the midst of writing leaves it
     read = file.read()
@@ -62,6 +63,16 @@ def test_a_write_that_failed_leaves_what_was_there(path: Path) -> None:
     read = file.read()
     assert read is not None
     assert read.version == 6
+
+
+def test_a_checkpoint_of_another_release_is_reported_and_not_read(path: Path) -> None:
+    """A pickle names its classes by their paths, which another release may not have."""
+    payload = pickle.dumps((1, {"examples": 5}))
+    path.parent.mkdir(parents=True)
+    path.write_bytes(hmac.digest(KEY, payload, "sha256") + payload)
+    reported: list[Path] = []
+    assert ModelFile(path, KEY, reported.append).read() is None
+    assert reported == [path]
 
 
 class Bomb:
@@ -76,23 +87,23 @@ def test_a_file_that_is_not_signed_is_refused_unopened(path: Path, content: byte
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     with pytest.raises(ForeignModelError, match=r"forest\.model is not signed with FRAUDSTREAM_LEARNING__"):
-        ModelFile(path, KEY).read()
+        ModelFile(path, KEY, print).read()
 
 
 def test_another_key_is_refused_with_the_mend(path: Path) -> None:
-    ModelFile(path, b"the key of before").write(model_of(5))
+    ModelFile(path, b"the key of before", print).write(model_of(5))
     with pytest.raises(ForeignModelError, match="or remove the file to learn again from the examples"):
-        ModelFile(path, KEY).read()
+        ModelFile(path, KEY, print).read()
 
 
 @pytest.mark.parametrize("place", [0, 31, 32, -1])
 def test_an_altered_file_is_refused(path: Path, place: int) -> None:
-    ModelFile(path, KEY).write(model_of(5))
+    ModelFile(path, KEY, print).write(model_of(5))
     content = bytearray(path.read_bytes())
     content[place] ^= 1
     path.write_bytes(content)
     with pytest.raises(ForeignModelError):
-        ModelFile(path, KEY).read()
+        ModelFile(path, KEY, print).read()
 
 
 def test_every_error_of_ours_says_that_its_text_is_for_people() -> None:

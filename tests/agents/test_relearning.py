@@ -17,7 +17,7 @@ from agents.learning import NAME
 from agents.model_store import ModelFile
 from agents.relearning import fold_record
 from agents.runtime import Chunk
-from models.online_model import OnlineModel
+from models.snapshots.online_model import OnlineModel
 from schemas.example import decode_example
 from tests.agents.conftest import FakeRecord
 from tests.agents.erasure_records import KEY, ErasureRecord, erasing_examples
@@ -285,7 +285,7 @@ async def test_a_checkpoint_of_another_key_lets_learning_rest_and_ends_nobody(
 ) -> None:
     monkeypatch.setattr("agents.learning.RETRY_SECONDS", 0.0)
     log = [record(number) for number in range(40)]
-    foreign = ModelFile(tmp_path / "a.model", b"the key of before")
+    foreign = ModelFile(tmp_path / "a.model", b"the key of before", print)
     foreign.write(plain(log[:9]))
     life = Learner(tmp_path, records=log)
     assert life.resume(committed=20) == 20
@@ -310,8 +310,8 @@ async def test_a_checkpoint_of_another_key_lets_learning_rest_and_ends_nobody(
 class FailingLearner(CountingLearner):
     """Fails at one row, half changed."""
 
-    def learn(self, features: Any, outcome: bool, *, maturity: Any, weight: float) -> None:  # noqa: FBT001
-        super().learn(features, outcome, maturity=maturity, weight=weight)
+    def learn(self, features: Any, outcome: bool, *, weight: float) -> None:  # noqa: FBT001
+        super().learn(features, outcome, weight=weight)
         if features[1] == 13.0:
             raise FloatingPointError("a row that it cannot learn")
 

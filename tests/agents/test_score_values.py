@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from agents.score_values import alert_value
-from models.core import Scored
+from models.scoring.pipeline import Scored
 from schemas.score import Decision
 from schemas.transaction import CardTransaction
 

@@ -20,11 +20,11 @@ from agents.telemetry import Telemetry, new_registry
 from agents.telemetry.histogram import BatchHistogram
 from agents.telemetry.quality import MEASURES
 from models.batch import EventBatch
-from models.core import Judged
-from models.features import NAMES, FeatureMatrix
-from models.policy import Decisions
-from models.profile_fold import VIEW
-from models.quality_live import LiveQuality
+from models.profiles.fold import VIEW
+from models.quality.live import LiveQuality
+from models.scoring.features import NAMES, FeatureMatrix
+from models.scoring.pipeline import Judged
+from models.scoring.policy import Decisions
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.example import Maturity
 from schemas.label import Outcome

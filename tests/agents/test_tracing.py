@@ -24,10 +24,10 @@ from agents.scoring import Admission
 from agents.topics import Topics
 from agents.tracing import TracedTelemetry, parent_of
 from fraudstream.spans import LinkedOrRatio
-from models.core import ScoringCore
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
 from schemas.errors import ErrorType
 
 if TYPE_CHECKING:

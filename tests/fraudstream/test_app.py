@@ -13,11 +13,11 @@ from agents.runtime import DeliveryMode
 from fraudstream.app import create_app, delivery_options
 from fraudstream.compose import admission, labelling_rules, new_model, policy_factory
 from fraudstream.settings import Settings
-from models.alert_budget import AlertBudget
 from models.decay import DAY
-from models.features import FEATURES, FEATURES_VERSION
-from models.labelling import LabellingRules
-from models.policy import FixedThreshold
+from models.labelling.core import LabellingRules
+from models.scoring.alert_budget import AlertBudget
+from models.scoring.features import FEATURES, FEATURES_VERSION
+from models.scoring.policy import FixedThreshold
 from tests.models.model_cases import START, example
 
 if TYPE_CHECKING:

@@ -18,9 +18,9 @@ from fraudstream.errors import FraudstreamError
 from fraudstream.model_admin import ControlLog, ModelRefused
 from fraudstream.model_admin.controls import RefusedControl
 from fraudstream.model_admin.policies import budget, fixed_threshold
-from models.alert_budget import AlertBudget
 from models.controls import Controls
-from models.policy import FixedThreshold
+from models.scoring.alert_budget import AlertBudget
+from models.scoring.policy import FixedThreshold
 from schemas.control import ExchangeRates
 from tests.models.model_cases import KEY, START, pin, signed
 

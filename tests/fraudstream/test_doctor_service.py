@@ -25,7 +25,7 @@ from fraudstream.model_admin.controls import fold_controls
 from fraudstream.model_admin.versions import Published, Versions
 from fraudstream.settings import Settings
 from models.controls import sign
-from models.features import FEATURES_VERSION
+from models.scoring.features import FEATURES_VERSION
 from schemas.control import ModelPin
 from schemas.snapshot import Learner, ModelSnapshot
 from tests.fraudstream.doctor_answers import FakeAdmin, ill

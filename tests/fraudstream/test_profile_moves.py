@@ -8,7 +8,7 @@ import pytest
 
 from fraudstream.profile_moves import PARTITIONERS, _find_partitioner, _Partition
 from fraudstream.profiles import ProfilesRefused
-from models.state import PROFILE_PREFIX
+from models.scoring.state import PROFILE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -9,14 +9,14 @@ import pytest
 
 from fraudstream.profiles import fold
 from fraudstream.settings import Settings
-from models.core import ScoringCore
-from models.erasing import sign
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.profile_row import ROW, unpack_row
+from models.profiles.layout import ROW, unpack_row
 from models.rates import NO_RATES, Rates
-from models.reputation import ReputationStore
-from models.state import PROFILE_PREFIX
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
+from models.scoring.state import PROFILE_PREFIX
+from models.signing import sign
 from schemas.erasure import HEADER
 from schemas.transaction import decode_transaction
 from tests.agents.erasure_records import erasure as erased

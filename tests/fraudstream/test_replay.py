@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 
 from agents.scoring import Admission
 from fraudstream.replay import replay
-from models.core import ScoringCore
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.core import Scored
+    from models.scoring.pipeline import Scored
 
 PARTITIONS = 3
 COUNT = 60

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from fraudstream.cli import app
-from models.learner import ALGORITHMS
+from models.learners.base import ALGORITHMS
 from tests.fraudstream.settings_loading import load, refusal
 
 if TYPE_CHECKING:

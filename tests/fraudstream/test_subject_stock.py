@@ -18,9 +18,9 @@ from fraudstream.subject.profile import UNITS, describe
 from fraudstream.subject.stock import Labelling, Stock, StockTaking, document, lines, searched
 from models.batch import EventBatch
 from models.decay import DAY
-from models.erasing import on_examples
-from models.profile import ProfileStore
-from models.profile_row import ROW, empty_row
+from models.profiles.layout import ROW, empty_row
+from models.profiles.store import ProfileStore
+from models.signing import on_examples
 from schemas.erasure import HEADER
 from schemas.transaction import CardTransaction
 from tests.agents.erasure_records import erasure

@@ -25,9 +25,9 @@ from agents.telemetry import Telemetry
 from agents.topics import Topics
 from models import controls, signing
 from models.decay import DAY
-from models.policy import FixedThreshold
-from models.reputation import ReputationStore
-from models.shelf import ModelShelf
+from models.reputations.store import ReputationStore
+from models.scoring.policy import FixedThreshold
+from models.snapshots.selector import ModelShelf
 from schemas.dead_letter import DeadLetter
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.example import decode_example

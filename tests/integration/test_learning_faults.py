@@ -25,7 +25,7 @@ from fraudstream.simulate.cards import CardWorld
 from fraudstream.simulate.handbook import Handbook
 from fraudstream.simulate.produce import produce
 from fraudstream.simulate.stream import RecordKind, StreamRecord, stream
-from models.reputation_ledger import ReputationLedger
+from models.reputations.ledger import ReputationLedger
 from models.signing import unseal
 from schemas.example import Example, Maturity, decode_example
 from schemas.label import Outcome, decode_label

@@ -19,7 +19,7 @@ from fraudstream.model_admin.reading import log
 from fraudstream.model_admin.rebuilding import fold
 from fraudstream.settings import Settings, load_settings
 from fraudstream.topics import create_topics
-from models.features import FEATURES, FEATURES_VERSION
+from models.scoring.features import FEATURES, FEATURES_VERSION
 from models.signing import seal, unseal
 from tests.models.model_cases import START, example, sealed
 

@@ -30,7 +30,7 @@ from schemas.transaction import decode_transaction
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from models.labelling import Emission
+    from models.labelling.core import Emission
 
 pytestmark = pytest.mark.kafka
 

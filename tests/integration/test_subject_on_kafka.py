@@ -19,10 +19,10 @@ from fraudstream.simulate.cards import CardWorld
 from fraudstream.simulate.handbook import Handbook
 from fraudstream.simulate.stream import RecordKind, StreamRecord, stream
 from fraudstream.subject.profile import describe
-from models.core import ScoringCore
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
 from models.signing import unseal
 from schemas.errors import InvalidMessage
 from schemas.example import decode_example

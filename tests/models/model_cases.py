@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from models.controls import sign
-from models.learner import make_learner
-from models.online_model import OnlineModel
+from models.learners.base import make_learner
 from models.signing import digest, seal
+from models.snapshots.online_model import OnlineModel
 from schemas.control import Control, ModelPin, ModelUnpin
 from schemas.example import Example, Maturity
 from schemas.label import Outcome

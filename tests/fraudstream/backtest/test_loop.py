@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fraudstream.backtest.loop import Loop
-from models.core import Scored
 from models.decay import DAY, HOUR
-from models.features import FEATURES, FEATURES_VERSION
-from models.labelling import LabellingRules
-from models.learner import make_learner
-from models.online_model import OnlineModel
+from models.labelling.core import LabellingRules
+from models.learners.base import make_learner
+from models.scoring.features import FEATURES, FEATURES_VERSION
+from models.scoring.pipeline import Scored
+from models.snapshots.online_model import OnlineModel
 from schemas.label import Label, LabelOrigin, Outcome
 from tests.fraudstream.backtest.worlds import DELAY, small_past
 

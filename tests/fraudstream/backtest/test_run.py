@@ -60,8 +60,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     folder = tmp_path_factory.mktemp("backtest")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_module, "run_all", in_this_process)
-        patch.setattr("models.online_model.READY_FRAUDS", 10)  # as conftest does for each test
-        patch.setattr("models.online_model.READY_GENUINE", 30)
+        patch.setattr("models.snapshots.online_model.READY_FRAUDS", 10)  # as conftest does for each test
+        patch.setattr("models.snapshots.online_model.READY_GENUINE", 30)
         report = run(small_plan(folder), NAMES, folder / "out", jobs=1, command="a command", tell=print)
     return folder, report
 
