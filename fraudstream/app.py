@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from agents import intake
-from agents.health import PAGES_OFF, Readiness, expect_progress, mount
 from agents.runtime import App, DeliveryMode, DeliveryOptions
 from agents.telemetry import new_registry
+from agents.web import PAGES_OFF, Readiness, expect_progress, mount
 from fraudstream.compose import bind_learning_side, bind_scoring, privacy, signing_key
 from fraudstream.kafka_batches import batch_end
 from fraudstream.tracing import new_telemetry

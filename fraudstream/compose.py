@@ -7,7 +7,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-from agents import labelling, learning, reputation, scoring
+from agents import reputation, scoring
 from agents.broadcast import (
     Broadcast,
     PublishedVersions,
@@ -17,12 +17,14 @@ from agents.broadcast import (
     refuse_controls,
     reputation_handler,
 )
-from agents.health import NotedCheck, expect_score
-from agents.learning import LearningState, Publication
+from agents.labelling import agent as labelling
+from agents.learning import agent as learning
+from agents.learning.agent import LearningState, Publication
+from agents.learning.checkpoint import ModelFile
+from agents.learning.relearning import ExamplesLog
 from agents.model_in_force import ModelInForce, is_fallback
-from agents.model_store import ModelFile
-from agents.relearning import ExamplesLog
 from agents.scoring import Admission
+from agents.web import NotedCheck, expect_score
 from models.controls import Controls
 from models.decay import DAY
 from models.labelling.core import LabellingRules
@@ -39,9 +41,9 @@ from schemas.privacy import Privacy, UnknownFields, nobody
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from agents.health import Check
     from agents.runtime import App
     from agents.telemetry import Telemetry
+    from agents.web import Check
     from fraudstream.settings import Settings
     from models.scoring.policy import Policy
     from models.scoring.scorer import Scorer

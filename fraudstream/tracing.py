@@ -27,7 +27,7 @@ def new_telemetry(settings: Settings, registry: CollectorRegistry) -> Telemetry:
     if not settings.tracing.enabled:
         return Telemetry(registry)
     try:
-        from agents.tracing import TracedTelemetry  # noqa: PLC0415 - needs an extra
+        from agents.telemetry.tracing import TracedTelemetry  # noqa: PLC0415 - needs an extra
         from fraudstream.spans import new_tracer  # noqa: PLC0415 - likewise
     except ModuleNotFoundError as missing:
         raise TracingRefused(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from typing import TYPE_CHECKING
 
-from agents.web_access import Access
+from agents.web import Access
 from fraudstream.errors import FraudstreamError
 
 if TYPE_CHECKING:

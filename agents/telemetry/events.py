@@ -98,7 +98,7 @@ class Telemetry(LearningTelemetry):
         return self.metrics.stage.labels(name).time()
 
     def step(self, name: str) -> AbstractContextManager[object]:
-        """Mark a part of a batch's way that may let others have their turn; `agents.tracing` times it."""
+        """Mark a part of a batch's way in which other tasks may run; `agents.telemetry.tracing` times it."""
         del name
         return _NOTHING_TO_DO
 

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from agents.erasures import Erasures
-from agents.labelling import LabellingPartition
+from agents.labelling.agent import LabellingPartition
 from benchmarks.learning.results import LabellingRun
 from models.decay import NEVER
 from models.labelling.core import LabellingCore, LabellingRules

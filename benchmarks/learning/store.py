@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 from rocksdict import Options, Rdict
 
 from agents.erasures import Erasures
-from agents.labelling import LabellingPartition
+from agents.labelling.agent import LabellingPartition
 from benchmarks.learning.bank import BATCH, SEED, Batch
 from benchmarks.learning.labelling import COMMIT_ROWS, SOURCE, take
 from benchmarks.learning.results import StoreRun, StoreStep

@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from agents.score_values import alert_value, score_value
+from agents.scoring import alert_value, score_value
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import Scored, ScoringCore
 from models.scoring.policy import FixedThreshold

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import Message
 
-from agents.score_values import score_value
+from agents.scoring import score_value
 from benchmarks import traffic
 from benchmarks.peers.job import new_core
 from models.scoring.pipeline import Scored

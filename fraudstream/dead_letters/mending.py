@@ -12,8 +12,8 @@ from fraudstream.compose import admission, privacy
 from fraudstream.dead_letters.errors import DeadLettersRefused
 from fraudstream.dead_letters.letters import REPLAY_HEADER
 from schemas.errors import ErrorType, InvalidMessage
+from schemas.fields.pan import contains_pan
 from schemas.label import decode_label
-from schemas.pan import contains_pan
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from agents.erasures import Erasures, is_erasure
-from agents.relearning import LearnerFailed, fold_record
+from agents.learning.relearning import LearnerFailed, fold_record
 from fraudstream.model_admin.reading import ModelRefused, expect_topics, log, signing_key
 from fraudstream.model_admin.versions import read_versions
 from schemas.errors import InvalidMessage

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import numpy as np
 
-from schemas.pan import contains_pan
+from schemas.fields.pan import contains_pan
 from schemas.score import Decision
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from rocksdict import Options, Rdict
 
 from agents import intake, reputation, scoring
 from agents.erasures import Erasures
-from agents.labelling import LABELS, SCORES
+from agents.labelling.agent import LABELS, SCORES
 from agents.scoring import Admission
 from fraudstream.replay import replay
 from models.reputations.store import ReputationStore
@@ -286,7 +286,7 @@ def test_no_file_of_the_store_holds_an_erased_subject(tmp_path: Path, *, is_rest
     running.take(LABELS, 1, START)
     if is_restarted:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("agents.labelling_store._Rewriting.run", lambda _: None)  # killed before it began
+            patch.setattr("agents.labelling.store._Rewriting.run", lambda _: None)  # killed before it began
             running.commit()
         running.close()
         running = worker(tmp_path, committed)

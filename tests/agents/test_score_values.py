@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 import pytest
 
-from agents.score_values import alert_value
+from agents.scoring import alert_value
 from models.scoring.pipeline import Scored
 from schemas.score import Decision
 from schemas.transaction import CardTransaction

@@ -12,7 +12,7 @@ import faust
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from agents.health import PAGES_OFF, Readiness, mount
+from agents.web import PAGES_OFF, Readiness, mount
 from fraudstream.settings import WebSettings
 from fraudstream.web import CertificateRefused, access, server_tls
 from tests.certificates import make_certificate, needs_openssl

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agents.model_store import ModelFile
+from agents.learning.checkpoint import ModelFile
 from schemas.dead_letter import DeadLetter
 from schemas.errors import ErrorType
 from tests.faults.ground import LEARNER, SIGNING_KEY

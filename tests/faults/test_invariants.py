@@ -13,7 +13,7 @@ import pytest
 
 from agents.dead_letters import dead_letter, dead_letter_at
 from agents.runtime.state import seal as seal_change
-from agents.score_values import alert_value, score_value
+from agents.scoring import alert_value, score_value
 from fraudstream.compose import new_model
 from fraudstream.settings import Settings
 from models.reputations.ledger import ReputationLedger

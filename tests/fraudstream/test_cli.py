@@ -105,7 +105,7 @@ def test_config_check_says_so_on_standard_error_only() -> None:
 
 
 def test_schema_export_writes_every_file(tmp_path: Path) -> None:
-    export = pytest.importorskip("schemas.export", reason="the contracts' export is not there yet")
+    export = pytest.importorskip("schemas.export.documents", reason="the contracts' export is not there yet")
     folder = tmp_path / "made" / "here"
     result = run("schema", "export", str(folder))
     assert result.exit_code == 0

@@ -31,9 +31,9 @@ from schemas.dead_letter import DeadLetter
 from schemas.erasure import decode_erasure, decode_examples_erasure
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.example import decode_example
+from schemas.fields.pan import contains_pan, mask_numbers, mask_pans
 from schemas.label import decode_label
 from schemas.outcome import decode_outcomes
-from schemas.pan import contains_pan, mask_numbers, mask_pans
 from schemas.reputation import decode_reputation
 from schemas.score import decode_score
 from schemas.snapshot import decode_snapshot, version_of

@@ -19,10 +19,10 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
+from agents.dead_letters import Refusals, refuse_poison
 from agents.erasures import Erasures, is_erasure
-from agents.model_store import ForeignModelError
-from agents.refusals import Refusals, refuse_poison
-from agents.relearning import TURN_SECONDS, LearnerFailed, Relearner, fold_record
+from agents.learning.checkpoint import ForeignModelError
+from agents.learning.relearning import TURN_SECONDS, LearnerFailed, Relearner, fold_record
 from agents.runtime import KeepsItself
 from models.signing import seal
 from schemas.errors import ErrorType, InvalidMessage
@@ -34,12 +34,12 @@ if TYPE_CHECKING:
 
     from agents.broadcast.published import PublishedVersions
     from agents.dead_letters import KafkaRecord
-    from agents.health import Check
-    from agents.model_store import ModelFile
-    from agents.relearning import Batches
+    from agents.learning.checkpoint import ModelFile
+    from agents.learning.relearning import Batches
     from agents.runtime import App, Chunk
     from agents.telemetry import Telemetry
     from agents.topics import Topics
+    from agents.web import Check
     from models.snapshots.online_model import OnlineModel
     from schemas.example import Example
     from schemas.snapshot import ModelSnapshot

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticCustomError
 
-from schemas.money import (
+from schemas.fields.money import (
     MINOR_UNITS,
     Amount,
     check_minor_units,

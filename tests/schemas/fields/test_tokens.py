@@ -13,9 +13,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from schemas.pan import contains_pan, is_card_number, mask_numbers, mask_pans, passes_luhn
+from schemas.fields.pan import contains_pan, is_card_number, mask_numbers, mask_pans, passes_luhn
+from schemas.fields.tokens import Code, Identifier, Text, Token
 from schemas.privacy import Privacy
-from schemas.tokens import Code, Identifier, Text, Token
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,8 +13,8 @@ from iso4217 import Currency
 from pydantic import StringConstraints
 from pydantic_core import PydanticCustomError
 
-from schemas.codes import OneOf
 from schemas.errors import ErrorType, Refusal
+from schemas.fields.codes import OneOf
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

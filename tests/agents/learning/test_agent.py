@@ -14,10 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from agents import learning
 from agents.broadcast import PublishedVersions
-from agents.learning import LearningState, Publication
-from agents.model_store import ModelFile
+from agents.learning import agent as learning
+from agents.learning.agent import LearningState, Publication
+from agents.learning.checkpoint import ModelFile
 from agents.telemetry import Telemetry
 from agents.topics import Topics
 from models.learners.base import make_learner

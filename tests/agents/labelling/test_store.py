@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.labelling_store import RocksRows
+from agents.labelling.store import RocksRows
 from models.labelling.pending import Case, Cases, KnownLabel
 from schemas.label import LabelOrigin
 from tests.models.labelling_cases import row

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from agents.labelling import LABELS, SCORES
+from agents.labelling.agent import LABELS, SCORES
 from models.decay import DAY
 from tests.agents.labelling_worker import RULES, START, Committed, Worker, label, log, score
 

@@ -20,10 +20,10 @@ from functools import partial
 from math import nan
 from typing import TYPE_CHECKING, Final, cast
 
+from agents.dead_letters import Refusals
 from agents.erasures import Erasures
 from agents.intake import recorded_at, refuse_ahead
-from agents.labelling_store import RocksRows
-from agents.refusals import Refusals
+from agents.labelling.store import RocksRows
 from agents.reputation import ERASED_KINDS
 from agents.runtime import Replays
 from models.decay import NEVER

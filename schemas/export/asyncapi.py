@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from schemas.contracts import CONTRACTS, TOPICS, Contract, Topic
-from schemas.json_schema import described
+from schemas.export.contracts import CONTRACTS, TOPICS, Contract, Topic
+from schemas.export.json_schema import described
 
 Json = dict[str, Any]
 

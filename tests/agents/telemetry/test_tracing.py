@@ -21,8 +21,8 @@ from opentelemetry.sdk.trace.sampling import ParentBased
 from agents import scoring
 from agents.runtime import Chunk
 from agents.scoring import Admission
+from agents.telemetry.tracing import TracedTelemetry, parent_of
 from agents.topics import Topics
-from agents.tracing import TracedTelemetry, parent_of
 from fraudstream.spans import LinkedOrRatio
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import ScoringCore

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pydantic.json_schema import JsonSchemaValue
     from pydantic_core import core_schema
 
-    from schemas.contracts import Contract
+    from schemas.export.contracts import Contract
 
 
 class _Generator(GenerateJsonSchema):

@@ -13,15 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.erasures import Erasures
-from agents.learning import NAME
-from agents.model_store import ModelFile
-from agents.relearning import fold_record
+from agents.learning.agent import NAME
+from agents.learning.checkpoint import ModelFile
+from agents.learning.relearning import fold_record
 from agents.runtime import Chunk
 from models.snapshots.online_model import OnlineModel
 from schemas.example import decode_example
 from tests.agents.conftest import FakeRecord
 from tests.agents.erasure_records import KEY, ErasureRecord, erasing_examples
-from tests.agents.test_learning import READY, Life
+from tests.agents.learning.test_agent import READY, Life
 from tests.models.model_cases import FEATURES_VERSION, CountingLearner, contents, example, new_model
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ async def test_a_learner_that_cannot_learn_its_log_again_tries_until_it_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It publishes nothing meanwhile, and the agents beside it go on."""
-    monkeypatch.setattr("agents.learning.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("agents.learning.agent.RETRY_SECONDS", 0.0)
 
     class Broken(Learner):
         def _log(self) -> AsyncGenerator[Sequence[FakeRecord], None]:
@@ -283,7 +283,7 @@ async def rested(life: Learner) -> None:
 async def test_a_checkpoint_of_another_key_lets_learning_rest_and_ends_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.learning.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("agents.learning.agent.RETRY_SECONDS", 0.0)
     log = [record(number) for number in range(40)]
     foreign = ModelFile(tmp_path / "a.model", b"the key of before", print)
     foreign.write(plain(log[:9]))
@@ -326,7 +326,7 @@ def failing_model() -> OnlineModel:
 async def test_an_example_that_the_learner_fails_at_is_set_apart_and_all_others_are_learned(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, saved: int
 ) -> None:
-    monkeypatch.setattr("agents.learning.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("agents.learning.agent.RETRY_SECONDS", 0.0)
     log = [record(number) for number in range(60)]
     log[20] = FakeRecord(None, example(20, features=(1.0, 13.0)).to_json(), 20)
     life = Learner(tmp_path, records=log, new_model=failing_model)

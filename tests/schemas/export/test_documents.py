@@ -14,18 +14,18 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 import schemas
-from schemas.asyncapi import asyncapi
-from schemas.contracts import CONTRACTS, TOPICS
 from schemas.erasure import HEADER
 from schemas.errors import ErrorType, InvalidMessage
-from schemas.export import files, json_schemas
+from schemas.export.asyncapi import asyncapi
+from schemas.export.contracts import CONTRACTS, TOPICS
+from schemas.export.documents import files, json_schemas
 from schemas.transaction import decode_transaction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GENERATED = resources.files(schemas) / "generated"
-GOLDEN = Path(__file__).parents[1] / "golden" / "v1"
+GOLDEN = Path(__file__).parents[2] / "golden" / "v1"
 SCHEMAS = json_schemas()
 TRANSACTIONS = Draft202012Validator(SCHEMAS["transaction"])
 REFUSED = json.loads((GOLDEN / "refused" / "transactions.json").read_bytes())

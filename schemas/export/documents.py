@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from schemas.asyncapi import asyncapi
-from schemas.contracts import CONTRACTS
-from schemas.json_schema import described
+from schemas.export.asyncapi import asyncapi
+from schemas.export.contracts import CONTRACTS
+from schemas.export.json_schema import described
 
 __all__ = ["asyncapi", "files", "json_schemas"]
 

@@ -1,29 +1,129 @@
-"""Whether the worker lives and whether it can score: `/livez`, `/readyz?verbose` and `/metrics`.
+"""The worker's web server: `/livez`, `/readyz?verbose` and `/metrics`, and who may read them.
 
 They are plain routes on Faust's own aiohttp application, so they answer on the worker's event loop: a loop
 that is stuck answers nothing, which is what `/livez` is there to show. The answers name checks as Kubernetes
-does, to those who may see them (`agents.web_access`).
+does, to readers that are admitted.
+
+Without credentials a stranger gets two bits, which the kubelet needs and has no secret for: that the worker
+lives, and whether it is ready. All else needs a bearer token or a client certificate. A path that is not
+served is 404 for everybody.
 """
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from aiohttp import web
+from aiohttp import hdrs, web, web_response
 from prometheus_client.aiohttp import make_aiohttp_handler
 from prometheus_client.core import GaugeMetricFamily
 
-from agents.web_access import Access, bound_connections, hide_versions, only, unauthorized
-
 if TYPE_CHECKING:
+    from asyncio import Transport
     from collections.abc import Callable, Iterable, Mapping
 
     import faust
+    from aiohttp.typedefs import Handler, Middleware
     from prometheus_client import CollectorRegistry
 
     Check = Callable[[], str | None]
-    """Gives None where all is well, else one sentence that says what is not."""
+    """Returns None where all is well, else one sentence that says what is not."""
+
+_SCHEME: Final = b"bearer "
+# Kubelet, Prometheus and a person need a handful. No more are taken from the kernel in one go either: what
+# came with a request is read before the next ones come.
+_MOST_CONNECTIONS: Final = 16
+_KEEP_ALIVE_SECONDS: Final = 30
+
+
+@dataclass(frozen=True)
+class Access:
+    """What lets in; with nothing of it everybody is, which is for loopback only.
+
+    Attributes:
+        token: the bearer token.
+        by_certificate: whether a client certificate does, which the server's TLS has verified.
+    """
+
+    token: bytes | None = None
+    by_certificate: bool = False
+
+    def admits(self, request: web.Request) -> bool:
+        """Whether the request brings what lets in."""
+        if self.token is None and not self.by_certificate:
+            return True
+        return self._has_certificate(request) or self._has_token(request)
+
+    def _has_certificate(self, request: web.Request) -> bool:
+        return self.by_certificate and bool(request.get_extra_info("peercert"))
+
+    def _has_token(self, request: web.Request) -> bool:
+        given = request.headers.get(hdrs.AUTHORIZATION, "").encode("utf-8", "surrogateescape")
+        if self.token is None or given[: len(_SCHEME)].lower() != _SCHEME:
+            return False
+        return hmac.compare_digest(given[len(_SCHEME) :], self.token)
+
+
+def only(paths: Iterable[str]) -> Middleware:
+    """Serve these paths and no other, whatever else Faust has put on its application."""
+    served = frozenset(paths)
+
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path not in served:
+            raise web.HTTPNotFound
+        return await handler(request)
+
+    return guard
+
+
+def unauthorized() -> web.HTTPUnauthorized:
+    """The answer to a request that does not bring what lets in."""
+    return web.HTTPUnauthorized(headers={hdrs.WWW_AUTHENTICATE: "Bearer"})
+
+
+def bound_connections(driver: Any) -> None:
+    """Let Faust's web driver hold few connections, so that a stranger's idle ones take no probe away.
+
+    Before its start: Faust has no setting for either, hence through its own names.
+    """
+    driver._runner = _BoundedRunner(driver.web_app, access_log=None, keepalive_timeout=_KEEP_ALIVE_SECONDS)  # noqa: SLF001
+    conf = driver.app.conf
+    driver._transport_handlers["tcp"] = lambda: web.TCPSite(  # noqa: SLF001
+        driver._runner,  # noqa: SLF001
+        conf.web_bind,
+        conf.web_port,
+        ssl_context=conf.web_ssl_context,
+        backlog=_MOST_CONNECTIONS,
+    )
+
+
+class _BoundedRunner(web.AppRunner):
+    """Serves on few connections: a new one closes the oldest that waits for its client."""
+
+    async def _make_server(self) -> web.Server:
+        server = await super()._make_server()
+        accept = server.connection_made
+
+        def connection_made(handler: web.RequestHandler, transport: Transport) -> None:
+            accept(handler, transport)
+            held = [each for each in server.connections if each.transport is not None]
+            idle = [each for each in held if each is not handler and each._current_request is None]  # noqa: SLF001
+            for oldest in idle[: max(0, len(held) - _MOST_CONNECTIONS)]:
+                oldest.force_close()
+
+        server.connection_made = connection_made  # type: ignore[method-assign]
+        return server
+
+
+def hide_versions() -> None:
+    """Leave the versions of Python and of the server out of every answer of this process.
+
+    Also an answer to what is no HTTP, for which no application is asked; hence through aiohttp's own name.
+    """
+    web_response.SERVER_SOFTWARE = "fraudstream"  # type: ignore[attr-defined]  # a test guards it
+
 
 PAGES_OFF: Final[dict[str, Any]] = {
     "web_graph_enabled": False,

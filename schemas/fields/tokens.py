@@ -2,7 +2,7 @@
 
 | type | names | refused |
 |---|---|---|
-| `Token` | a card or an account | a card number (`schemas.pan`), an IBAN |
+| `Token` | a card or an account | a card number (`schemas.fields.pan`), an IBAN |
 | `Identifier` | a transaction, a merchant, a terminal | a card number |
 | `Counterparty`, `Code`, `Text` | whoever was paid, a category, a remark | a card number |
 
@@ -21,7 +21,7 @@ from pydantic import Strict
 from pydantic_core import core_schema
 
 from schemas.errors import ErrorType
-from schemas.pan import contains_pan, holds_card_number, is_card_number, is_iban
+from schemas.fields.pan import contains_pan, holds_card_number, is_card_number, is_iban
 from schemas.privacy import NETWORKS_ONLY, Privacy
 
 if TYPE_CHECKING:

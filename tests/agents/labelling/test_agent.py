@@ -13,7 +13,7 @@ import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
-from agents.labelling import LABELS, SCORES
+from agents.labelling.agent import LABELS, SCORES
 from models.decay import DAY
 from schemas.errors import ErrorType
 from schemas.example import Example, Maturity, decode_example

@@ -10,7 +10,7 @@ import faust
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from agents.health import PAGES_OFF, NotedCheck, Readiness, expect_progress, expect_score, mount
+from agents.web import PAGES_OFF, NotedCheck, Readiness, expect_progress, expect_score, mount
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import CANARY_SCORE, ScoringCore
 from models.scoring.policy import FixedThreshold
@@ -19,7 +19,7 @@ from models.scoring.prior import PriorModel
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
 
-    from agents.health import Check
+    from agents.web import Check
 
 
 class Worker:

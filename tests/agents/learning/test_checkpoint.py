@@ -14,9 +14,9 @@ import agents
 import fraudstream
 import models
 import schemas
-from agents.model_store import ForeignModelError, ModelFile
+from agents.learning.checkpoint import ForeignModelError, ModelFile
 from agents.runtime.errors import sentence
-from agents.telemetry.hiding import Hiding
+from agents.telemetry.redaction import Hiding
 from tests.models.model_cases import KEY, contents, example, new_model
 
 if TYPE_CHECKING:
