@@ -8,7 +8,7 @@ from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
-from fraudstream.backtest.loop import Loop
+from fraudstream.backtest.candidates.loop import Loop
 from fraudstream.simulate.cards import CardWorld
 from fraudstream.simulate.handbook import Handbook
 from fraudstream.simulate.stream import RecordKind, StreamRecord, stream

@@ -16,7 +16,7 @@ from agents import intake, reputation, scoring
 from agents.erasures import Erasures
 from agents.labelling.agent import LABELS, SCORES
 from agents.scoring import Admission
-from fraudstream.replay import replay
+from fraudstream.admin.replay import replay
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import ScoringCore
 from models.scoring.policy import FixedThreshold

@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 
 from agents.runtime.state import unseal as unseal_change
-from fraudstream.compose import new_model
+from fraudstream.worker.compose import new_model
 from models.profiles.layout import ROW, unpack_row
 from models.reputations.ledger import ReputationLedger
 from models.scoring.features import EVENT, PROFILE

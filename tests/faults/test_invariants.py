@@ -14,8 +14,8 @@ import pytest
 from agents.dead_letters import dead_letter, dead_letter_at
 from agents.runtime.state import seal as seal_change
 from agents.scoring import alert_value, score_value
-from fraudstream.compose import new_model
 from fraudstream.settings import Settings
+from fraudstream.worker.compose import new_model
 from models.reputations.ledger import ReputationLedger
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import Scored, ScoringCore

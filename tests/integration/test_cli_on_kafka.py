@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fraudstream.local_kafka import LocalKafka
+    from fraudstream.local.broker import LocalKafka
 
 pytestmark = pytest.mark.kafka
 

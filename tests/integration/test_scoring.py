@@ -14,7 +14,7 @@ from faulty import read_committed
 from service import Service, service, values, wait_until
 
 from agents.scoring import Admission
-from fraudstream.replay import replay
+from fraudstream.admin.replay import replay
 from fraudstream.simulate.world import WorldName
 from fraudstream.simulate.worlds import make_world
 from models.reputations.store import ReputationStore

@@ -22,12 +22,12 @@ from zlib import crc32
 
 import numpy as np
 
-from fraudstream.backtest.loop import Loop
-from fraudstream.compose import policy_factory
+from fraudstream.backtest.candidates.loop import Loop
 from fraudstream.settings import Settings
 from fraudstream.simulate.stream import RecordKind, stream
 from fraudstream.simulate.world import WorldName
 from fraudstream.simulate.worlds import make_world
+from fraudstream.worker.compose import policy_factory
 from models.decay import DAY, HOUR
 from models.labelling.core import LabellingRules
 from models.labelling.pending import ScoredRow

@@ -23,7 +23,7 @@ from agents.runtime import Chunk
 from agents.scoring import Admission
 from agents.telemetry.tracing import TracedTelemetry, parent_of
 from agents.topics import Topics
-from fraudstream.spans import LinkedOrRatio
+from fraudstream.worker.spans import LinkedOrRatio
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import ScoringCore
 from models.scoring.policy import FixedThreshold

@@ -11,14 +11,14 @@ import pytest
 from typer.testing import CliRunner
 
 from fraudstream.backtest import run as run_module
-from fraudstream.backtest.candidates import CANDIDATES, DEFAULT
-from fraudstream.backtest.choose import choose
-from fraudstream.backtest.crew import run_all
+from fraudstream.backtest.candidates.baselines import ROUNDS
+from fraudstream.backtest.candidates.table import CANDIDATES, DEFAULT
 from fraudstream.backtest.files import Folder
-from fraudstream.backtest.names import ProtocolName
-from fraudstream.backtest.page import render
+from fraudstream.backtest.plan import choose
+from fraudstream.backtest.processes import run_all
+from fraudstream.backtest.protocols import ProtocolName
+from fraudstream.backtest.report.html import render
 from fraudstream.backtest.run import run
-from fraudstream.backtest.yardsticks import ROUNDS
 from fraudstream.cli import app
 from fraudstream.errors import FraudstreamError
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from fraudstream.backtest.crew import Told
     from fraudstream.backtest.plan import Plan
+    from fraudstream.backtest.processes import Told
 
 NAMES = ("logistic", "rules", "frozen", "oracle")
 
