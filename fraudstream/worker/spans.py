@@ -1,4 +1,4 @@
-"""Sets up OpenTelemetry's SDK: the batches that are recorded, their parents, and the collector of their spans.
+"""Sets up OpenTelemetry's SDK: the batches recorded, their parents, and the collector of their spans.
 
 Spans are sent in batches by a thread of their own. While the collector is away they wait, 2,048 at most, and
 then are dropped; no batch of transactions waits for them. A worker that ends sends its last within seconds.
