@@ -1,1 +1,1 @@
-"""What runs inside a worker: one module per agent, on the delivery engine in `agents.runtime`."""
+"""The agents that a worker runs, on the delivery engine in `agents.runtime`."""

@@ -1,29 +1,40 @@
-"""What becomes of a refused message: a record for the dead-letter topic that can be sent again once mended.
+"""Builds and sends dead letters: the records of refused messages, to be sent again once fixed.
 
-Key, value, headers and timestamp stay byte for byte as they came, and headers in the manner of Kafka Connect
-(KIP-298) say where the message stood and why it was refused. A message with a card number is the exception:
-its dead letter holds masked copies and says so. So is a message larger than any that is taken: nothing in it
-is looked at, and its dead letter holds its position alone. In both cases the
-original stands at that position for as long as the source topic keeps it. Records that nobody can read any
-more have a dead letter too, with their positions alone.
+Key, value, headers and timestamp stay byte for byte as they came. Headers as Kafka Connect writes them
+(KIP-298) say where the message stood and why it was refused. Three kinds of dead letter hold less:
+
+* A message with a card number: its dead letter holds masked copies and says so.
+* A message larger than any that is accepted: it is not read, and its dead letter holds its position alone.
+* Records that nobody can read any more: likewise.
+
+Of the first two the original stands at that position for as long as the source topic keeps it.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from agents.headers import UNREADABLE, UNREADABLE_HEADER, read_headers
 from agents.runtime.records import Outgoing
 from schemas.dead_letter import DeadLetter
 from schemas.decoding import MAX_BYTES
-from schemas.errors import ErrorType
-from schemas.pan import contains_pan, mask_numbers, mask_pans
+from schemas.errors import ErrorType, InvalidMessage
+from schemas.fields.pan import contains_pan, mask_numbers, mask_pans
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from confluent_kafka import Message
+
+    from agents.runtime import Chunk
+    from agents.runtime.outbox import Outbox
     from agents.runtime.records import Header, KafkaRecord
+    from agents.telemetry import Telemetry
+
+    Account = Callable[[int], None]
+    """Counts records that became something."""
 
 MASKED_HEADER = "fraudstream-masked"
 """There, with value `true`, where a card number was masked in key, value or headers."""
@@ -197,3 +208,109 @@ def _parts(record: Outgoing) -> Iterator[bytes]:
 def _safe(text: str) -> str:
     """Bound a text for a header, and mask whatever card number slipped into it."""
     return mask_pans(text.encode()).decode()[:_LONGEST_TEXT]
+
+
+T = TypeVar("T")
+
+
+class Refusals:
+    """One agent's way to the dead letters.
+
+    Args:
+        agent: name of the agent.
+        outbox: takes the dead letters.
+        topic: of the dead letters.
+        telemetry: is told of each.
+        card_prefixes: first digits of the bank's own cards.
+    """
+
+    def __init__(
+        self,
+        agent: str,
+        outbox: Outbox,
+        topic: str,
+        telemetry: Telemetry,
+        card_prefixes: tuple[bytes, ...] = (),
+    ) -> None:
+        self._agent = agent
+        self._outbox = outbox
+        self._topic = topic
+        self._telemetry = telemetry
+        self._card_prefixes = card_prefixes
+        self._unaccounted = 0
+
+    @contextmanager
+    def account(self, chunks: Sequence[Chunk]) -> Iterator[Account]:
+        """Hold an agent to its promise: each record of the chunks is refused, or counted by what is given."""
+        self._unaccounted = sum(len(chunk.records) for chunk in chunks)
+        yield self._count
+        if self._unaccounted:
+            self._telemetry.records_unaccounted(chunks[0].topic, self._unaccounted)
+
+    def _count(self, records: int) -> None:
+        self._unaccounted -= records
+
+    def taken(self, chunk: Chunk, take: Callable[[Message], T]) -> Iterator[T]:
+        """Yield what ``take`` makes of each record; one that it refuses, or that is poison, is set apart."""
+        self.put_gap(chunk)
+        for record in chunk.records:
+            try:
+                refuse_poison(chunk)
+                result = take(record)
+            except InvalidMessage as refusal:
+                self.put(record, refusal)
+            else:
+                yield result
+
+    def put(self, record: KafkaRecord, refusal: InvalidMessage) -> None:
+        """Set a record apart, with the checkpoint that includes its chunk."""
+        self._count(1)
+        letter = dead_letter(
+            record,
+            refusal.error_type,
+            refusal.reason,
+            agent=self._agent,
+            field=refusal.field,
+            card_prefixes=self._card_prefixes,
+        )
+        self._put(letter)
+        self._telemetry.dead_lettered(
+            record.topic(),
+            refusal.error_type,
+            refusal.reason,
+            partition=record.partition(),
+            offset=record.offset(),
+        )
+
+    def put_position(self, topic: str, partition: int, offset: int, refusal: InvalidMessage) -> None:
+        """Set a record apart that is not in hand any more: its dead letter holds its position alone."""
+        place = (topic, partition, offset, offset)
+        self._put(dead_letter_at(*place, refusal.error_type, refusal.reason, agent=self._agent))
+        self._telemetry.dead_lettered(
+            topic, refusal.error_type, refusal.reason, partition=partition, offset=offset
+        )
+
+    def put_gap(self, chunk: Chunk) -> None:
+        """Write the dead letter of what was passed over unread, if that is what the chunk stands for."""
+        if (gap := chunk.gap) is None:
+            return
+        place, error_type = (chunk.topic, chunk.partition, gap.first, gap.last), ErrorType(gap.loss)
+        self._put(dead_letter_at(*place, error_type, gap.reason, agent=self._agent))
+        self._telemetry.records_lost(*place, error_type, gap.reason)
+
+    def _put(self, letter: Outgoing) -> None:
+        self._outbox.put(
+            self._topic,
+            letter.key,
+            letter.value,
+            headers=letter.headers,
+            timestamp_ms=letter.timestamp_ms or 0,
+        )
+
+
+def refuse_poison(chunk: Chunk) -> None:
+    """Raise InvalidMessage for a chunk whose one message made its agent fail again and again."""
+    if chunk.is_poison:
+        raise InvalidMessage(
+            ErrorType.INTERNAL_ERROR, "this message made its agent fail at three starts of a worker"
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from agents.headers import read_headers
-from models.erasing import on_examples, sign, verify
+from models.signing import on_examples, sign, verify
 from schemas.erasure import HEADER, decode_erasure, decode_examples_erasure
 from schemas.errors import ErrorType, InvalidMessage
 

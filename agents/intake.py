@@ -15,8 +15,8 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
+from agents.dead_letters import Refusals
 from agents.erasures import Erasures
-from agents.refusals import Refusals
 from models.decay import DAY
 from schemas.erasure import Entry, Erasure
 from schemas.errors import ErrorType, InvalidMessage

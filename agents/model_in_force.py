@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from models.scorer import Scorer
-    from models.shelf import ModelShelf
+    from models.scoring.scorer import Scorer
+    from models.snapshots.selector import ModelShelf
 
 
 class ModelInForce:

@@ -13,10 +13,10 @@ import time
 from struct import Struct
 from typing import TYPE_CHECKING, Final, cast
 
+from agents.dead_letters import Refusals
 from agents.erasures import Erasures
 from agents.intake import refuse_ahead
-from agents.refusals import Refusals
-from models.reputation_ledger import PACKED_BYTES, ReputationLedger
+from models.reputations.ledger import PACKED_BYTES, ReputationLedger
 from schemas.erasure import Erasure
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.outcome import decode_outcomes

@@ -11,22 +11,23 @@ scores before it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 from itertools import chain, groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
+from agents.dead_letters import Refusals
 from agents.erasures import Erasures
-from agents.refusals import Refusals
-from agents.score_values import alert_value, score_value
-from models.core import SKIPPED, Part
-from models.profile import Status
+from models.profiles.store import Status
+from models.scoring.features import FEATURES_VERSION
+from models.scoring.pipeline import SKIPPED, Part
+from schemas.alert import Alert, alert_id
 from schemas.erasure import Entry, Erasure
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.privacy import NETWORKS_ONLY, Privacy
-from schemas.score import Decision
+from schemas.score import Decision, Source, encode_score
 from schemas.transaction import decode_transaction
 
 if TYPE_CHECKING:
@@ -34,17 +35,68 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from agents.refusals import Account
+    from agents.dead_letters import Account
     from agents.runtime import App, Chunk
     from agents.runtime.records import Header, KafkaRecord
     from agents.telemetry import Telemetry
     from agents.topics import Topics
-    from models.core import Judged, Scored, ScoringCore
-    from models.state import SubjectState
+    from models.scoring.pipeline import Judged, Scored, ScoringCore
+    from models.scoring.state import SubjectState
     from schemas.transaction import Transaction
 
     Clock: TypeAlias = Callable[[], float]
     Prepared: TypeAlias = Callable[[], Awaitable[None]]
+
+
+def score_value(scored: Scored, record: KafkaRecord, scored_at: datetime) -> bytes:
+    """Encode the score of the transaction that this record holds."""
+    transaction = scored.transaction
+    return encode_score(
+        transaction_id=transaction.transaction_id,
+        event_time=transaction.event_time,
+        subject=transaction.subject,
+        counterparty=transaction.counterparty,
+        dimensions=scored.dimensions,
+        score=scored.score,
+        decision=scored.decision,
+        threshold=scored.threshold,
+        scored_by=scored.scored_by,
+        policy_version=scored.policy_version,
+        features=scored.features,
+        features_version=FEATURES_VERSION,
+        features_complete=scored.complete,
+        source=_source(record),
+        scored_at=scored_at,
+    )
+
+
+def alert_value(scored: Scored, record: KafkaRecord, scored_at: datetime) -> bytes:
+    """Encode the alert of the transaction that this record holds, which was not approved."""
+    return Alert(
+        alert_id=alert_id(scored.transaction.transaction_id, scored.policy_version, _basis(scored, record)),
+        decision=scored.decision,
+        score=scored.score,
+        threshold=scored.threshold,
+        reasons=tuple(scored.reasons),
+        transaction=scored.transaction,
+        scored_by=scored.scored_by,
+        policy_version=scored.policy_version,
+        features_version=FEATURES_VERSION,
+        features_complete=scored.complete,
+        source=_source(record),
+        scored_at=scored_at,
+    ).to_json()
+
+
+def _basis(scored: Scored, record: KafkaRecord) -> bytes:
+    """What an alert follows from, beside its transaction and policy."""
+    said = (scored.scored_by, scored.threshold, scored.complete, *astuple(_source(record)))
+    return repr(said).encode() + scored.features.tobytes()
+
+
+def _source(record: KafkaRecord) -> Source:
+    return Source(record.topic(), record.partition(), record.offset())
+
 
 NAME = "scoring"
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from fraudstream.kafka_jars import LOCK
+from fraudstream.local.jars import LOCK
 
 _PACKAGES = ("confluent-kafka", "faust-streaming", "numpy", "orjson", "pydantic", "uvloop")
 

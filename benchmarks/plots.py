@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from fraudstream.backtest.plots import COLOURS, Bar, bars
+from fraudstream.backtest.report.plots import COLOURS, Bar, bars
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -23,7 +23,7 @@ from benchmarks.peers import full_load
 from benchmarks.results import Results
 from benchmarks.show import markdown, show
 from benchmarks.stages import all as stages
-from fraudstream.local_kafka import LocalKafka
+from fraudstream.local.broker import LocalKafka
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

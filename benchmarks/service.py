@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from itertools import count
 from typing import TYPE_CHECKING, Literal
 
-from fraudstream import tether
 from fraudstream.demo.scrape import fetch
 from fraudstream.demo.workers import free_ports
-from fraudstream.kafka_admin import kafka_admin
+from fraudstream.kafka.admin import kafka_admin
+from fraudstream.kafka.topics import create_topics
+from fraudstream.local import tether
 from fraudstream.settings import Settings
 from fraudstream.settings.tree import PREFIX
-from fraudstream.topics import create_topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING
 
-from fraudstream import kafka_reading
+from agents.runtime.reading import read_batches
+from fraudstream.kafka.read import reader
 from fraudstream.settings import KafkaSettings
 
 if TYPE_CHECKING:
@@ -20,12 +22,10 @@ _ID: Final = re.compile(rb'"transaction_id":"([^"]+)"')
 
 def records(bootstrap_servers: str, topic: str) -> Iterator[Message]:
     """Yield every committed record that is on the topic now."""
-    with kafka_reading.reader(
-        KafkaSettings(bootstrap_servers=bootstrap_servers), "benchmark-topic"
-    ) as consumer:
+    with reader(KafkaSettings(bootstrap_servers=bootstrap_servers), "benchmark-topic") as consumer:
         partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
-        starts = [TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions]
-        yield from kafka_reading.records(consumer, starts)
+        starts = {(topic, partition): OFFSET_BEGINNING for partition in partitions}
+        yield from chain.from_iterable(read_batches(consumer, starts))
 
 
 def count_records(bootstrap_servers: str, topic: str) -> int:

@@ -16,15 +16,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from fraudstream.rights import Kind, Pattern, Role, rights
+from fraudstream.kafka.access import Kind, Pattern, Role, rights
+from fraudstream.kafka.topics import full_config
 from fraudstream.settings import load_settings
-from fraudstream.topics import full_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agents.topics import TopicSpec
-    from fraudstream.rights import Right
+    from fraudstream.kafka.access import Right
     from fraudstream.settings import Settings
 
 API: Final = "kafka.strimzi.io/v1"

@@ -1,1 +1,4 @@
-"""What is computed, and nothing else: profiles, reputations, features, scorers, policies, reasons."""
+"""The computations: profiles, reputations, scoring, labelling, learners, snapshots and quality.
+
+Nothing here does I/O, reads a clock or draws a random number without a seed.
+"""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from models.batch import NO_CURRENCY, currency_code
-from models.profile_row import AMOUNTS, COUNTS, SQUARES, TOTAL, WEIGHT
+from models.profiles.layout import AMOUNTS, COUNTS, SQUARES, TOTAL, WEIGHT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

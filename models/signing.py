@@ -1,18 +1,24 @@
-"""A model as the value of one record: description and ONNX under one signature.
+"""Signatures of models and erasures.
 
-``FSM1``, then 32 bytes of HMAC-SHA256 over all that follows, then the length of the description (4 bytes, big
-endian), the description as JSON, and the ONNX bytes. A model decides on people's payments, so nothing of it
-is read before the signature was found right.
+A writer to a topic can then neither put a model into force nor make the service forget a card.
+
+A model is the value of one record: ``FSM1``, then 32 bytes of HMAC-SHA256 over all that follows, then the
+length of the description (4 bytes, big endian), the description as JSON, and the ONNX bytes. A model decides
+on people's payments, so nothing of it is read before its signature was checked.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from schemas.erasure import ExamplesErasure, subject_digest
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.snapshot import ModelSnapshot, decode_snapshot
+
+if TYPE_CHECKING:
+    from schemas.erasure import Erasure
 
 MAGIC: Final = b"FSM1"
 _DIGEST: Final = 32
@@ -74,3 +80,35 @@ def _signature(signed: bytes, key: bytes) -> bytes:
     if not key:
         raise ValueError("the signing key is empty")
     return hmac.digest(key, signed, "sha256")
+
+
+_PURPOSE: Final = "erasures"
+
+
+def sign(value: bytes, key: bytes) -> bytes:
+    """The signature of an erasure's value, as its header has it.
+
+    Raises:
+        ValueError: the key is empty.
+    """
+    return hmac.digest(derived_key(key, _PURPOSE), value, "sha256").hex().encode()
+
+
+def verify(value: bytes, signature: bytes, key: bytes) -> None:
+    """See that this key signed exactly this value.
+
+    Raises:
+        InvalidMessage: `BAD_SIGNATURE`, if it did not.
+        ValueError: the key is empty.
+    """
+    if not hmac.compare_digest(signature, sign(value, key)):
+        raise InvalidMessage(ErrorType.BAD_SIGNATURE, "the erasure is not signed by this key")
+
+
+def on_examples(erasure: Erasure) -> ExamplesErasure:
+    """The same erasure as it stands on `examples`."""
+    return ExamplesErasure(
+        erasure_id=erasure.erasure_id,
+        subject_digest=subject_digest(erasure.subject),
+        issued_at=erasure.issued_at,
+    )

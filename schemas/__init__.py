@@ -1,1 +1,4 @@
-"""The wire: pydantic models of the messages of every topic, their code tables and their JSON Schema."""
+"""The messages of every topic, as pydantic models.
+
+`fields` has the types of single fields, `export` the documents for other systems.
+"""

@@ -6,10 +6,10 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.decoding import decode
+from schemas.fields.times import Time
+from schemas.fields.tokens import Code
 from schemas.message import Message, Number, Probability, Record, Whole
 from schemas.score import Decision, Source
-from schemas.times import Time
-from schemas.tokens import Code
 from schemas.transaction import Transaction
 
 

@@ -12,10 +12,10 @@ from pydantic_core import PydanticCustomError
 
 from schemas.decoding import decode
 from schemas.errors import ErrorType
+from schemas.fields.money import CurrencyCode
+from schemas.fields.times import Time
+from schemas.fields.tokens import Code, Text
 from schemas.message import Message, Probability, Whole
-from schemas.money import CurrencyCode
-from schemas.times import Time
-from schemas.tokens import Code, Text
 
 DECISION_POLICY: Final = "decision-policy"
 """Key of the controls that choose the policy."""

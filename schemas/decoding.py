@@ -15,7 +15,7 @@ import orjson
 from pydantic import ValidationError
 
 from schemas.errors import ErrorType, InvalidMessage
-from schemas.pan import contains_pan
+from schemas.fields.pan import contains_pan
 from schemas.privacy import NETWORKS_ONLY
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from typing import Annotated, Final
 from pydantic import Field, Strict
 
 from schemas.decoding import decode
+from schemas.fields.times import Time
+from schemas.fields.tokens import Token
 from schemas.message import Message
-from schemas.times import Time
-from schemas.tokens import Token
 
 HEADER: Final = "fraudstream-erasure"
 """Header with the signature: HMAC-SHA256 in hexadecimal."""

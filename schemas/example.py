@@ -9,10 +9,10 @@ from typing import Annotated
 from pydantic import Field, Strict
 
 from schemas.decoding import decode
+from schemas.fields.times import Time
+from schemas.fields.tokens import Identifier, Token
 from schemas.label import LabelOrigin, Outcome
 from schemas.message import MOST_FEATURES, Feature, Message, Probability, Whole
-from schemas.times import Time
-from schemas.tokens import Identifier, Token
 
 
 class Maturity(StrEnum):

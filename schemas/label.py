@@ -6,10 +6,10 @@ A later label on the same transaction corrects the earlier one.
 from enum import StrEnum
 
 from schemas.decoding import decode
+from schemas.fields.times import Time
+from schemas.fields.tokens import Identifier, Text, Token
 from schemas.message import Message
 from schemas.privacy import NETWORKS_ONLY, Privacy
-from schemas.times import Time
-from schemas.tokens import Identifier, Text, Token
 
 
 class Outcome(StrEnum):

@@ -8,9 +8,9 @@ from typing import Annotated, NamedTuple
 from pydantic import Field, Strict
 
 from schemas.decoding import decode
+from schemas.fields.tokens import Counterparty
 from schemas.message import Message
 from schemas.reputation import Kind, reputation_key
-from schemas.tokens import Counterparty
 
 _Instant = Annotated[float, Strict(), Field(ge=0.0, lt=1e12)]
 """Seconds since 1970; a horizon past the last year of the calendar is still one, and 1e300 is not."""

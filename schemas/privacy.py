@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from schemas.errors import ErrorType, InvalidMessage
-from schemas.pan import contains_pan
+from schemas.fields.pan import contains_pan
 
 if TYPE_CHECKING:
     from collections.abc import Callable

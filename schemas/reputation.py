@@ -11,9 +11,9 @@ from typing import Annotated
 from pydantic import Field, Strict
 
 from schemas.decoding import decode
+from schemas.fields.times import Time
+from schemas.fields.tokens import Counterparty
 from schemas.message import Message
-from schemas.times import Time
-from schemas.tokens import Counterparty
 
 MATURED_DAYS = (1, 3, 7, 14, 28)
 """Time constants, in days, of the sums over transactions whose outcome is final."""

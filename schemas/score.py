@@ -14,10 +14,10 @@ import orjson
 from pydantic import Field
 
 from schemas.decoding import decode
+from schemas.fields.times import Time
+from schemas.fields.tokens import Counterparty, Identifier, Token
 from schemas.message import MOST_FEATURES, Feature, Message, Probability, Whole
 from schemas.reputation import Kind
-from schemas.times import Time
-from schemas.tokens import Counterparty, Identifier, Token
 
 
 class Decision(StrEnum):

@@ -5,9 +5,9 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from schemas.decoding import decode
+from schemas.fields.times import Time
+from schemas.fields.tokens import Code
 from schemas.message import Message, Number, Probability, Record, Whole
-from schemas.times import Time
-from schemas.tokens import Code
 
 _MOST_DIGITS = 18
 """Of a version: more digits than any log gets to, fewer than Python refuses to read."""

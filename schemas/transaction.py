@@ -20,8 +20,8 @@
 | `purpose_code` | | `Purp/Cd` (ExternalPurpose1Code) |
 
 ISO 8583 fills elements 41 and 42 with spaces to their fixed length: cut them off. An optional field that is
-empty is left out. Ids and tokens are refused where they hold a card number; `schemas.tokens` says which forms
-always pass.
+empty is left out. Ids and tokens are refused where they hold a card number; `schemas.fields.tokens` says
+which forms always pass.
 """
 
 from collections.abc import Callable
@@ -29,13 +29,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, StrictBool, TypeAdapter, model_validator
 
-from schemas.codes import CountryCode, EntryModeCode, MerchantCategoryCode
 from schemas.decoding import decode
+from schemas.fields.codes import CountryCode, EntryModeCode, MerchantCategoryCode
+from schemas.fields.money import Amount, CurrencyCode, check_minor_units
+from schemas.fields.times import Time
+from schemas.fields.tokens import Code, Identifier, Token
 from schemas.message import Message
-from schemas.money import Amount, CurrencyCode, check_minor_units
 from schemas.privacy import NETWORKS_ONLY, Privacy
-from schemas.times import Time
-from schemas.tokens import Code, Identifier, Token
 
 
 class CardTransaction(Message):

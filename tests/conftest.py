@@ -42,7 +42,7 @@ def kafka(request: pytest.FixtureRequest) -> Iterator[object]:
     if servers := request.config.stash[RUNNING_KAFKA]:
         yield RunningKafka(servers)
         return
-    from fraudstream.local_kafka import LocalKafka  # noqa: PLC0415 - unit tests need not load it
+    from fraudstream.local.broker import LocalKafka  # noqa: PLC0415 - unit tests need not load it
 
     with (
         tempfile.TemporaryDirectory(prefix="fraudstream-test-kafka-", ignore_cleanup_errors=True) as folder,

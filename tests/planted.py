@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fraudstream.settings.names import secrets, variable
-from fraudstream.settings.tree import PREFIX
+from fraudstream.settings.tree import PREFIX, secrets, variable
 
 if TYPE_CHECKING:
     from pathlib import Path

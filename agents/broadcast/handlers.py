@@ -10,10 +10,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from models import alert_budget, policy
 from models.rates import Rates
+from models.scoring import alert_budget, policy
 from models.signing import unseal
-from models.snapshot_scorer import checked_scorer
+from models.snapshots.scorer import checked_scorer
 from schemas import control
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.reputation import decode_reputation, split_key
@@ -22,10 +22,10 @@ from schemas.snapshot import version_of
 if TYPE_CHECKING:
     from agents.broadcast.published import PublishedVersions
     from models.controls import Controls
-    from models.policy import Policy
-    from models.reputation import ReputationStore
-    from models.scorer import Scorer
-    from models.shelf import ModelShelf
+    from models.reputations.store import ReputationStore
+    from models.scoring.policy import Policy
+    from models.scoring.scorer import Scorer
+    from models.snapshots.selector import ModelShelf
     from schemas.control import ModelPin
     from schemas.snapshot import ModelSnapshot
 

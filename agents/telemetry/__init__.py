@@ -1,7 +1,7 @@
-"""What the worker tells people: one named event writes the metric and, where a person wants it, the log line.
+"""Telemetry: one named event writes the metric and, where a person wants it, the log line.
 
-`Telemetry` is handed to whatever has something to tell; `metrics` is the catalogue of all it can say; `logs`
-decides how lines look and what they never show, `hiding` of errors.
+`Telemetry` is given to everything that reports; `metrics` is the catalogue; `logs` formats lines, `redaction`
+keeps data out of them and out of errors, and `tracing` makes spans.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class DeliveryTelemetry:
         self.log.info("state restored", topic=topic, seconds=round(seconds, 3), records=records)
 
     def batch_began(self, chunks: Sequence[Chunk]) -> None:
-        """An agent takes these chunks; `agents.tracing` makes a span of it."""
+        """An agent takes these chunks; `agents.telemetry.tracing` makes a span of it."""
 
     def batch_ended(self, *, finished: bool) -> None:
         """It is done with them, or has failed."""

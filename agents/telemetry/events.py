@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from agents.telemetry.learning import LearningTelemetry
-from models.core import Skipped
+from models.scoring.pipeline import Skipped
 from schemas.errors import ErrorType
 from schemas.label import LabelOrigin, Outcome
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from agents.runtime.records import Header, KafkaRecord
-    from models.core import Judged
+    from models.scoring.pipeline import Judged
     from schemas.label import Label
 
 _NOTHING_TO_DO: Final = nullcontext()
@@ -97,7 +97,7 @@ class Telemetry(LearningTelemetry):
         return self.metrics.stage.labels(name).time()
 
     def step(self, name: str) -> AbstractContextManager[object]:
-        """Mark a part of a batch's way that may let others have their turn; `agents.tracing` times it."""
+        """Mark a part of a batch's way in which other tasks may run; `agents.telemetry.tracing` times it."""
         del name
         return _NOTHING_TO_DO
 

@@ -11,9 +11,10 @@ from agents.telemetry.delivery import DeliveryTelemetry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from pathlib import Path
 
-    from models.labelling import Emission
-    from models.quality_live import LiveQuality
+    from models.labelling.core import Emission
+    from models.quality.live import LiveQuality
     from schemas.errors import InvalidMessage
     from schemas.example import Maturity
     from schemas.label import Outcome
@@ -56,6 +57,13 @@ class LearningTelemetry(DeliveryTelemetry):
     def reputations_published(self, count: int) -> None:
         """Reputations changed and were published."""
         self.metrics.reputations_published.inc(count)
+
+    def checkpoint_outdated(self, file: Path) -> None:
+        """Report a checkpoint of another release, in whose place the examples are learned again."""
+        self.log.warning(
+            "the learner's checkpoint is of another release of fraudstream: the examples are learned again",
+            file=str(file),
+        )
 
     def example_learnt(self, outcome: Outcome, maturity: Maturity) -> None:
         """The learner took an example."""

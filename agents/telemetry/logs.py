@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
-from agents.telemetry.hiding import HideErrors, Hiding
-from schemas.pan import mask_pans
+from agents.telemetry.redaction import HideErrors, Hiding
+from schemas.fields.pan import mask_pans
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -27,7 +27,7 @@ from agents.telemetry.quality import QualityMetrics
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.quality_live import LiveQuality
+    from models.quality.live import LiveQuality
 
 STAGE_BUCKETS = (
     *(0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.000_25, 0.000_5),

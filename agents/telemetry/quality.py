@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
     from prometheus_client.core import Metric
 
-    from models.quality_live import LiveQuality
+    from models.quality.live import LiveQuality
 
 MEASURES: Final = {
     "matured_transactions": "Transactions that the live measures rest on: matured ones, fading over 7 days.",

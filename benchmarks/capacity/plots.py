@@ -8,7 +8,7 @@ from math import ceil, floor, isfinite, log10
 from typing import TYPE_CHECKING, Final
 
 from benchmarks.capacity.model import LAG_SECONDS, LOST, TARGET_SECONDS
-from fraudstream.backtest.plots import COLOURS, REFERENCE_COLOUR, Series
+from fraudstream.backtest.report.plots import COLOURS, REFERENCE_COLOUR, Series
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

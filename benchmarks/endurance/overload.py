@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from benchmarks.latency.sender import Sent
     from benchmarks.traffic import Message
-    from fraudstream.local_kafka import LocalKafka
+    from fraudstream.local.broker import LocalKafka
     from fraudstream.settings import Settings
 
 _START_SECONDS: Final = 60.0

@@ -24,7 +24,7 @@ from benchmarks.endurance.report import machine_lines, tables
 from benchmarks.endurance.results import EnduranceResults
 from benchmarks.machine import describe
 from benchmarks.show import markdown_tables, show_tables
-from fraudstream.local_kafka import LocalKafka
+from fraudstream.local.broker import LocalKafka
 
 PARTS: Final = ("soak", "overload")
 _MINUTES: Final = 60.0

@@ -23,17 +23,17 @@ from benchmarks.learning.lag import LabellingLag
 from benchmarks.machine import load_average
 from benchmarks.service import BenchmarkFailed, group, topics, worker
 from benchmarks.topic import count_records, count_transactions
+from fraudstream.admin.doctor.group import lags
 from fraudstream.demo.scrape import fetch
 from fraudstream.demo.workers import free_ports
-from fraudstream.doctor.group import lags
-from fraudstream.kafka_admin import kafka_admin
+from fraudstream.kafka.admin import kafka_admin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fraudstream.doctor.group import Lag
-    from fraudstream.local_kafka import LocalKafka
+    from fraudstream.admin.doctor.group import Lag
+    from fraudstream.local.broker import LocalKafka
     from fraudstream.settings import Settings
 
 _KEY: Final = "endurance-" * 4

@@ -18,7 +18,7 @@ from benchmarks.growth.cards import card
 from benchmarks.growth.past import LAST_OFFSET, Feed
 from benchmarks.growth.results import CoreRun
 from benchmarks.peers.job import new_core
-from models.state import PROFILE_PREFIX
+from models.scoring.state import PROFILE_PREFIX
 from schemas.transaction import decode_transaction
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from multiprocessing.connection import Connection
 
     from benchmarks.growth.past import Past
-    from models.state import SubjectState
+    from models.scoring.state import SubjectState
 
 BATCH: Final = 100
 _PATIENCE_SECONDS: Final = 600.0

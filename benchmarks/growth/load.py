@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from benchmarks.growth.state import State
     from benchmarks.growth.workers import Worker
-    from fraudstream.local_kafka import LocalKafka
+    from fraudstream.local.broker import LocalKafka
 
 
 def measure(state: State, count: int, warm: int, backlog: int, kafka: LocalKafka, folder: Path) -> LoadRun:

@@ -15,8 +15,8 @@ import numpy as np
 from benchmarks import traffic
 from benchmarks.growth.cards import card, turns
 from benchmarks.peers.job import new_core
-from models.profile_row import ROW
-from models.state import POLICY_KEY
+from models.profiles.layout import ROW
+from models.scoring.state import POLICY_KEY
 from schemas.transaction import decode_transaction
 
 if TYPE_CHECKING:

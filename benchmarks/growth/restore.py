@@ -13,7 +13,7 @@ from benchmarks.machine import cpu_seconds, load_average
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fraudstream.local_kafka import LocalKafka
+    from fraudstream.local.broker import LocalKafka
     from fraudstream.settings import Settings
 
 

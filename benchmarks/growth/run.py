@@ -28,7 +28,7 @@ from benchmarks.growth.state import state
 from benchmarks.machine import describe, load_average
 from benchmarks.service import topics
 from benchmarks.show import markdown_tables, show_tables
-from fraudstream.local_kafka import LocalKafka
+from fraudstream.local.broker import LocalKafka
 
 if TYPE_CHECKING:
     from benchmarks.growth.past import Past

@@ -13,14 +13,14 @@ from agents.runtime.state import seal
 from benchmarks.growth.cards import card, partitions_of
 from benchmarks.growth.past import LAST_OFFSET, Feed
 from benchmarks.service import group, topics
-from fraudstream.kafka_admin import kafka_admin
-from models.state import PROFILE_PREFIX
+from fraudstream.kafka.admin import kafka_admin
+from models.scoring.state import PROFILE_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from benchmarks.growth.past import Past
-    from fraudstream.local_kafka import LocalKafka
+    from fraudstream.local.broker import LocalKafka
     from fraudstream.settings import Settings
 
 COMMITTED: Final = LAST_OFFSET + 1

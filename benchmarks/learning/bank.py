@@ -8,14 +8,14 @@ from itertools import islice
 from math import ceil
 from typing import TYPE_CHECKING, Final
 
-from fraudstream.backtest.loop import Loop
+from fraudstream.backtest.candidates.loop import Loop
 from fraudstream.simulate.cards import CardWorld
 from fraudstream.simulate.handbook import Handbook
 from fraudstream.simulate.stream import RecordKind, StreamRecord, stream
-from models.case import ScoredRow
-from models.core import Scored
-from models.features import FEATURES_VERSION
-from models.labelling import LabellingRules
+from models.labelling.core import LabellingRules
+from models.labelling.pending import ScoredRow
+from models.scoring.features import FEATURES_VERSION
+from models.scoring.pipeline import Scored
 from schemas.label import Label, decode_label
 from schemas.transaction import decode_transaction
 

@@ -7,12 +7,12 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from agents.erasures import Erasures
-from agents.labelling import LabellingPartition
+from agents.labelling.agent import LabellingPartition
 from benchmarks.learning.results import LabellingRun
 from models.decay import NEVER
-from models.labelling import LabellingCore, LabellingRules
-from models.quality_live import LiveQuality
-from models.rows import MemoryRows
+from models.labelling.core import LabellingCore, LabellingRules
+from models.labelling.store import MemoryRows
+from models.quality.live import LiveQuality
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,17 +16,17 @@ from river import forest
 from river.drift import NoDrift
 
 from benchmarks.learning.results import LearnerRun
-from models.evaluation import average_precision, roc_auc
-from models.features import FEATURES, FEATURES_VERSION, NAMES
-from models.learner import ALGORITHMS, make_learner
-from models.online_model import OnlineModel
+from models.learners.base import ALGORITHMS, make_learner
+from models.quality.evaluation import average_precision, roc_auc
+from models.scoring.features import FEATURES, FEATURES_VERSION, NAMES
 from models.signing import seal
+from models.snapshots.online_model import OnlineModel
 from schemas.label import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.learner import Learner
+    from models.learners.base import Learner
     from schemas.example import Example
 
 PEER: Final = "River's ARFClassifier"

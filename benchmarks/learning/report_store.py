@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from benchmarks.report import Table
-from models.labelling import LabellingRules
+from models.labelling.core import LabellingRules
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -25,7 +25,7 @@ from benchmarks.learning.report import machine_lines, tables
 from benchmarks.learning.results import LabellingRun, LearningResults, LoopRun, SnapshotRun
 from benchmarks.machine import describe, load_average
 from benchmarks.show import markdown_tables, show_tables
-from fraudstream.local_kafka import LocalKafka
+from fraudstream.local.broker import LocalKafka
 
 PARTS: Final = ("loop", "rates", "swap", "learners", "snapshot", "labelling", "store")
 _PACKAGES = ("river", "onnx", "onnxruntime", "rocksdict")

@@ -20,13 +20,12 @@ from agents.runtime.options import DeliveryOptions
 from benchmarks.learning.learners import KEY, SEED, Ours
 from benchmarks.learning.results import SnapshotRun
 from benchmarks.service import topics
-from models.boost_learner import BoostLearner
-from models.features import FEATURES, FEATURES_VERSION
-from models.shelf import ModelShelf
+from models.learners.boost import BoostLearner
+from models.learners.forest import ForestLearner
+from models.scoring.features import FEATURES, FEATURES_VERSION
 from models.signing import seal, unseal
-from models.snapshot_scorer import SnapshotScorer
-from models.tree_learners import ForestLearner
-from schemas.example import Maturity
+from models.snapshots.scorer import SnapshotScorer
+from models.snapshots.selector import ModelShelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -106,7 +105,7 @@ def _learn(model: Ours, examples: Sequence[Example], until: Callable[[], bool]) 
         if number % _LOOKED_AT_EVERY == 0 and until():
             return
         is_fraud = draws.random() < 0.5  # noqa: PLR2004
-        model.learner.learn(example.features, is_fraud, maturity=Maturity.MATURED, weight=1.0)
+        model.learner.learn(example.features, is_fraud, weight=1.0)
 
 
 def _forest_nodes(model: Ours) -> int:

@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING, Final
 from rocksdict import Options, Rdict
 
 from agents.erasures import Erasures
-from agents.labelling import LabellingPartition
+from agents.labelling.agent import LabellingPartition
 from benchmarks.learning.bank import BATCH, SEED, Batch
 from benchmarks.learning.labelling import COMMIT_ROWS, SOURCE, take
 from benchmarks.learning.results import StoreRun, StoreStep
 from fraudstream.simulate.labels import draw_label
 from fraudstream.simulate.world import SimulatedTransaction, token
-from models.case import ScoredRow
-from models.labelling import LabellingRules
-from models.quality_live import LiveQuality
+from models.labelling.core import LabellingRules
+from models.labelling.pending import ScoredRow
+from models.quality.live import LiveQuality
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

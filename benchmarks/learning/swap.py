@@ -15,12 +15,12 @@ import numpy as np
 from agents.broadcast import SnapshotHandler
 from benchmarks.learning.learners import KEY
 from benchmarks.learning.results import SwapRun
-from models.core import ScoringCore
-from models.features import FEATURES_VERSION
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
-from models.shelf import ModelShelf
+from models.reputations.store import ReputationStore
+from models.scoring.features import FEATURES_VERSION
+from models.scoring.pipeline import ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
+from models.snapshots.selector import ModelShelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -24,10 +24,9 @@ from benchmarks import traffic
 from benchmarks.peers.job import new_core
 from fraudstream.simulate.cards import CardWorld
 from fraudstream.simulate.handbook import Handbook
-from models.compile import compile_trees
-from models.core import Scored
-from models.features import EVENT, PROFILE
-from models.tree_table import LEAF, TreeTable, tree_table
+from models.learners.onnx import LEAF, TreeTable, compile_trees, tree_table
+from models.scoring.features import EVENT, PROFILE
+from models.scoring.pipeline import Scored
 from schemas.transaction import decode_transaction
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from agents.score_values import alert_value, score_value
-from models.core import Scored, ScoringCore
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
+from agents.scoring import alert_value, score_value
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import Scored, ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
 from schemas.score import Decision
 from schemas.transaction import decode_transaction
 

@@ -20,8 +20,8 @@ from jgo.maven import MavenContext
 
 from benchmarks.program import tell
 from benchmarks.service import BenchmarkFailed, group
-from fraudstream import tether
-from fraudstream.kafka_jars import KafkaJarsError, kafka_jars
+from fraudstream.local import tether
+from fraudstream.local.jars import KafkaJarsError, kafka_jars
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """The job of every peer in Python, as one writes it by hand: pydantic, plain objects, ONNX Runtime, orjson.
 
-It knows nothing of fraudstream. Features are those of `models/features.py` that need no learning side, in the
-same order; a test holds both to the same numbers.
+It knows nothing of fraudstream. Features are those of `models/scoring/features.py` that need no learning
+side, in the same order; a test holds both to the same numbers.
 """
 
 from __future__ import annotations

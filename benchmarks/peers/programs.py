@@ -18,10 +18,10 @@ from confluent_kafka import Producer
 from benchmarks.peers import kafka_streams
 from benchmarks.peers.place import Place
 from benchmarks.service import BenchmarkFailed, group, worker
-from fraudstream import tether
-from models.calibration import Calibration
-from models.features import FEATURES, FEATURES_VERSION
+from fraudstream.local import tether
+from models.scoring.features import FEATURES, FEATURES_VERSION
 from models.signing import digest, seal
+from models.snapshots.calibration import Calibration
 from schemas.snapshot import Learner, ModelSnapshot
 
 if TYPE_CHECKING:

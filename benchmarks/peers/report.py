@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from benchmarks.peers.results import TargetFigures
 from benchmarks.plots import bar_file
 from benchmarks.report import Table, where
-from fraudstream.backtest.plots import COLOURS, REFERENCE_COLOUR, Bar
+from fraudstream.backtest.report.plots import COLOURS, REFERENCE_COLOUR, Bar
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -31,8 +31,8 @@ from benchmarks.peers.results import PeerResults, PeerRun, SystemFigures
 from benchmarks.peers.systems import SYSTEMS, Missing, System
 from benchmarks.service import BenchmarkFailed, topics
 from benchmarks.show import markdown_tables, show_tables
-from fraudstream.kafka_admin import kafka_admin
-from fraudstream.local_kafka import LocalKafka
+from fraudstream.kafka.admin import kafka_admin
+from fraudstream.local.broker import LocalKafka
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -23,12 +23,12 @@ import numpy as np
 from plain_profiles import PlainProfiles
 
 from models.batch import EventBatch
-from models.core import Scored, ScoringCore
-from models.features import PROFILE
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.profile import ProfileStore
-from models.reputation import ReputationStore
+from models.profiles.store import ProfileStore
+from models.reputations.store import ReputationStore
+from models.scoring.features import PROFILE
+from models.scoring.pipeline import Scored, ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
 from schemas.transaction import CardTransaction
 
 if TYPE_CHECKING:

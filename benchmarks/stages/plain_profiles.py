@@ -1,8 +1,8 @@
 """The comparison: the same profile as plain Python objects, one event at a time.
 
-It keeps and shows what `models.profile` does of transactions of one log in one currency, written as one would
-without numpy, so that the benchmark says what the packed matrix is worth. The benchmark first checks that
-both show the same.
+It keeps and shows what `models.profiles.store` does of transactions of one log in one currency, written as
+one would without numpy, so that the benchmark says what the packed matrix is worth. The benchmark first
+checks that both show the same.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from math import exp, inf, sqrt
 from typing import TYPE_CHECKING
 
 from models.batch import NO_COUNTRY
-from models.profile_fold import FORGOTTEN, HIGH_RATIO, SMALLEST_AMOUNT, USUAL_DEVIATION, WINDOWS
-from models.profile_row import (
+from models.profiles.fold import FORGOTTEN, HIGH_RATIO, SMALLEST_AMOUNT, USUAL_DEVIATION, WINDOWS
+from models.profiles.layout import (
     AMOUNTS,
     COUNTS,
     HIGH_AMOUNTS,

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 from confluent_kafka import Message
 
-from agents.score_values import score_value
+from agents.scoring import score_value
 from benchmarks import traffic
 from benchmarks.peers.job import new_core
-from models.core import Scored
+from models.scoring.pipeline import Scored
 from schemas.transaction import decode_transaction
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What is run: the data, the protocol and the delay, small enough to send to another process."""
+"""The plan of a backtest: data, protocol and label delay, small enough to send to another process."""
 
 from __future__ import annotations
 
@@ -8,21 +8,25 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fraudstream.backtest.bench import Bench
-from fraudstream.backtest.candidates import CANDIDATES
+from fraudstream.backtest.candidates.baselines import Bench
+from fraudstream.backtest.candidates.table import CANDIDATES
 from fraudstream.backtest.files import Folder
+from fraudstream.backtest.protocols import ProtocolName
+from fraudstream.backtest.protocols.cards import HandbookProtocol, SecondProtocol
+from fraudstream.backtest.protocols.holdout import LastPart
+from fraudstream.backtest.sources.files import FileSource
+from fraudstream.backtest.sources.simulated import HandbookSource, TransferSource
 from fraudstream.errors import FraudstreamError
 from models.decay import DAY
-from models.features import FEATURES_VERSION
+from models.scoring.features import FEATURES_VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from fraudstream.backtest.dataset import Dataset
-    from fraudstream.backtest.names import ProtocolName
-    from fraudstream.backtest.protocol import Fold, Protocol
-    from fraudstream.backtest.sources import Source
+    from fraudstream.backtest.protocols.base import Fold, Protocol
+    from fraudstream.backtest.sources.dataset import Dataset
+    from fraudstream.backtest.sources.simulated import Source
 
 
 @dataclass(frozen=True)
@@ -91,3 +95,48 @@ class Plan:
             report=lambda done: report(done, len(data)),
         )
         folder.finish(candidate, CANDIDATES[candidate].run(bench))
+
+
+def choose(
+    name: ProtocolName,
+    *,
+    file: Path | None = None,
+    columns: str = "",
+    delay_days: float = 7.0,
+    seed: int = 0,
+    customers: int | None = None,
+) -> Plan:
+    """The plan of a protocol.
+
+    Args:
+        name: of the protocol.
+        file: data of one's own, for `file` alone.
+        columns: what its columns are, see ``own_file``.
+        delay_days: how late labels are.
+        seed: of a simulated bank.
+        customers: a simulated bank's size, None for the usual one.
+
+    Raises:
+        FraudstreamError: a file is missing or not asked for, or the columns cannot be read.
+    """
+    if (file is not None) != (name is ProtocolName.FILE):
+        raise FraudstreamError("--protocol file and --data FILE go together.")
+    if name is ProtocolName.HANDBOOK and delay_days != int(delay_days):
+        raise FraudstreamError("--protocol handbook counts in whole days: give a whole --delay-days.")
+    return Plan(name, _source(name, file, columns, seed, customers), _protocol(name, delay_days), delay_days)
+
+
+def _source(name: ProtocolName, file: Path | None, columns: str, seed: int, customers: int | None) -> Source:
+    if file is not None:
+        return FileSource.parse(file, columns)
+    if name is ProtocolName.TRANSFERS:
+        return TransferSource(customers or TransferSource.customers, seed)
+    return HandbookSource(customers or HandbookSource.customers, seed)
+
+
+def _protocol(name: ProtocolName, delay_days: float) -> Protocol:
+    if name is ProtocolName.HANDBOOK:
+        return HandbookProtocol(int(delay_days))
+    if name is ProtocolName.SECOND:
+        return SecondProtocol()
+    return LastPart(delay_days)

@@ -5,20 +5,19 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from fraudstream.backtest.candidates import CANDIDATES, RULES
-from fraudstream.backtest.crew import run_all
+from fraudstream.backtest.candidates.table import CANDIDATES, RULES
 from fraudstream.backtest.files import Folder
-from fraudstream.backtest.page import render
-from fraudstream.backtest.references import PUBLISHED
-from fraudstream.backtest.report import summarise
-from fraudstream.backtest.sources import HandbookSource
+from fraudstream.backtest.processes import run_all
+from fraudstream.backtest.report.figures import PUBLISHED, summarise
+from fraudstream.backtest.report.html import render
+from fraudstream.backtest.sources.simulated import HandbookSource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from fraudstream.backtest.crew import Told
     from fraudstream.backtest.plan import Plan
+    from fraudstream.backtest.processes import Told
 
 
 def run(

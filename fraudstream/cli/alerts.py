@@ -25,7 +25,7 @@ def alerts(
     as_json: AsJson = False,
 ) -> None:
     """Follow the alerts until Ctrl-C; committed ones only, each once."""
-    from fraudstream.alert_reader import alert_values, unrepeated  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.kafka.alerts import alert_values, unrepeated  # noqa: PLC0415 - see the package's docstring
     from fraudstream.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()

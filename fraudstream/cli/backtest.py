@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fraudstream.backtest.names import ProtocolName
+from fraudstream.backtest.protocols import ProtocolName
 from fraudstream.cli.output import AsJson, emit, say, show
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from fraudstream.backtest.crew import Message, Told
+    from fraudstream.backtest.processes import Message, Told
 
 _INTERRUPTED = 130
 
@@ -48,8 +48,8 @@ def backtest(
     Writes report.json and report.html into the folder. What was interrupted goes on when the same command is
     given again, and a candidate that has finished is not run again. See docs/backtest.md.
     """
-    from fraudstream.backtest.candidates import CANDIDATES, DEFAULT  # noqa: PLC0415 - see the package
-    from fraudstream.backtest.choose import choose  # noqa: PLC0415
+    from fraudstream.backtest.candidates.table import CANDIDATES, DEFAULT  # noqa: PLC0415 - see the package
+    from fraudstream.backtest.plan import choose  # noqa: PLC0415
     from fraudstream.backtest.run import run  # noqa: PLC0415
 
     names = list(dict.fromkeys(candidate or DEFAULT))

@@ -16,7 +16,7 @@ app = typer.Typer(help="Show and check the settings.", no_args_is_help=True)
 def show_settings(*, as_json: AsJson = False) -> None:
     """Every setting with its meaning, as lines of an environment file; secrets are masked."""
     from fraudstream.settings import load_settings  # noqa: PLC0415 - see the package's docstring
-    from fraudstream.settings.names import leaves, variable  # noqa: PLC0415
+    from fraudstream.settings.tree import leaves, variable  # noqa: PLC0415
 
     values = load_settings().model_dump(mode="json")
     if as_json:
@@ -30,8 +30,8 @@ def show_settings(*, as_json: AsJson = False) -> None:
 @app.command()
 def check() -> None:
     """Read the settings, and let librdkafka judge its own; a wrong one is named, with exit status 2 or 1."""
-    from fraudstream.preflight import expect_client  # noqa: PLC0415 - see the package's docstring
     from fraudstream.settings import load_settings  # noqa: PLC0415
+    from fraudstream.worker.preflight import expect_client  # noqa: PLC0415 - see the package's docstring
 
     expect_client(load_settings().kafka)
     say("The settings are right.")

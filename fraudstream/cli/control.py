@@ -25,7 +25,7 @@ Score = Annotated[float, typer.Option(min=0, max=1)]
 @app.command()
 def show(*, as_json: AsJson = False) -> None:
     """The controls in force, and on standard error the records that scorers refuse."""
-    from fraudstream.model_admin import read_controls  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.models import read_controls  # noqa: PLC0415 - see the package's docstring
 
     found = read_controls(_settings())
     for control in found.controls.in_force.values():
@@ -42,7 +42,7 @@ def show(*, as_json: AsJson = False) -> None:
 @policy.command("fixed-threshold")
 def fixed_threshold(review: Score, decline: Score, *, remark: Remark = None) -> None:
     """Review from one score on, decline from another."""
-    from fraudstream.model_admin.policies import fixed_threshold as choose  # noqa: PLC0415
+    from fraudstream.admin.models.controls import fixed_threshold as choose  # noqa: PLC0415
 
     _issue(choose(review, decline, issued_at=datetime.now(UTC), remark=remark))
 
@@ -57,7 +57,7 @@ def alert_budget(
     remark: Remark = None,
 ) -> None:
     """Review the highest scores, so many among 10,000 transactions."""
-    from fraudstream.model_admin.policies import budget  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.models.controls import budget  # noqa: PLC0415 - see the package's docstring
 
     now = datetime.now(UTC)
     bounds = {"floor": floor, "ceiling": ceiling, "decline": decline}
@@ -73,7 +73,7 @@ def rates(
     remark: Remark = None,
 ) -> None:
     """Convert amounts that are not in the currency of their account by the rates of a file."""
-    from fraudstream.model_admin.rates import exchange_rates  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.models.rates import exchange_rates  # noqa: PLC0415 - see the package's docstring
 
     _issue(exchange_rates(file.read_bytes(), issued_at=datetime.now(UTC), remark=remark))
 
@@ -81,7 +81,7 @@ def rates(
 @app.command()
 def clear(*, remark: Remark = None) -> None:
     """Let each scorer decide as its own settings say."""
-    from fraudstream.model_admin.policies import configured  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.models.controls import configured  # noqa: PLC0415 - see the package's docstring
 
     _issue(configured(issued_at=datetime.now(UTC), remark=remark))
 
@@ -93,7 +93,7 @@ def _settings() -> Settings:
 
 
 def _issue(control: Control) -> None:
-    from fraudstream.model_admin import issue  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.models import issue  # noqa: PLC0415 - see the package's docstring
 
     _describe(issue(_settings(), control))
     say("Every scorer that has the signing key follows within a second.")

@@ -16,7 +16,7 @@ from schemas.errors import ErrorType
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fraudstream.dead_letters import Letter, LetterBook, Mend, Place, Replayed
+    from fraudstream.admin.dead_letters import Letter, LetterBook, Mend, Place, Replayed
     from fraudstream.settings import Settings
 
 app = typer.Typer(help="List, look at and put back what was refused.", no_args_is_help=True)
@@ -37,7 +37,7 @@ def list_letters(
     as_json: AsJson = False,
 ) -> None:
     """One line for each dead letter, in the order of its message, then how many of each type."""
-    from fraudstream.dead_letters import line, read_letters, row  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.dead_letters import line, read_letters, row  # noqa: PLC0415 - see the package's docstring
 
     earliest = None if since is None else _time(since)
 
@@ -63,7 +63,7 @@ def show_letter(
     as_json: AsJson = False,
 ) -> None:
     """All of one dead letter: the message as it came, why it was refused, and how it is mended."""
-    from fraudstream.dead_letters import Place, in_full, read_letters, whole_row  # noqa: PLC0415
+    from fraudstream.admin.dead_letters import Place, in_full, read_letters, whole_row  # noqa: PLC0415
 
     wanted = Place.parse(place)
     book = read_letters(_settings(), lambda letter: letter if letter.place == wanted else None)
@@ -101,7 +101,7 @@ def replay_letters(
 
     Exit status 1 when one could not be sent; the others are.
     """
-    from fraudstream.dead_letters import replay  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.dead_letters import replay  # noqa: PLC0415 - see the package's docstring
 
     mends = _mends(places or [], value, key, from_file)
     wanted = _wanted(mends, every=every, error_type=error_type)
@@ -145,7 +145,7 @@ def _mends(
     places: list[str], value: Path | None, key: str | None, folder: Path | None
 ) -> Mapping[Place, Mend]:
     """What is to be changed, by the places that were named."""
-    from fraudstream.dead_letters import Mend, Place, read_mends  # noqa: PLC0415
+    from fraudstream.admin.dead_letters import Mend, Place, read_mends  # noqa: PLC0415
 
     if folder is not None:
         if places or value or key:
@@ -171,7 +171,7 @@ def _wanted(
 
 def _write(wanted: Callable[[Letter], bool], mends: Mapping[Place, Mend], folder: Path) -> None:
     """Write the letters that were not replayed as files; those that hold nothing are told."""
-    from fraudstream.dead_letters import DeadLettersRefused, read_letters, write_letter  # noqa: PLC0415
+    from fraudstream.admin.dead_letters import DeadLettersRefused, read_letters, write_letter  # noqa: PLC0415
 
     book = read_letters(_settings(), lambda letter: letter if wanted(letter) else None)
     for place in mends:
@@ -188,7 +188,7 @@ def _write(wanted: Callable[[Letter], bool], mends: Mapping[Place, Mend], folder
 
 def _say_result(result: Replayed, *, as_json: bool) -> str:
     """Tell what became of one letter; gives its status."""
-    from fraudstream.dead_letters import where_it_stands  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.dead_letters import where_it_stands  # noqa: PLC0415 - see the package's docstring
 
     where = None if result.sent_to is None else where_it_stands(result.sent_to)
     if as_json:

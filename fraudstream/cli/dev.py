@@ -31,7 +31,7 @@ def kafka(
     topics: Annotated[bool, typer.Option("--topics", help="Make the service's topics.")] = False,
 ) -> None:
     """Run a real Apache Kafka on loopback until Ctrl-C; its address is the one line of standard output."""
-    from fraudstream.local_kafka import LocalKafka  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.local.broker import LocalKafka  # noqa: PLC0415 - see the package's docstring
     from fraudstream.settings import load_settings  # noqa: PLC0415
 
     settings = load_settings()
@@ -51,9 +51,9 @@ def kafka(
 
 
 def _make_topics(bootstrap_servers: str, topics: TopicSettings) -> None:
-    from fraudstream.kafka_admin import kafka_admin  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.kafka.admin import kafka_admin  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.kafka.topics import create_topics  # noqa: PLC0415
     from fraudstream.settings import KafkaSettings  # noqa: PLC0415
-    from fraudstream.topics import create_topics  # noqa: PLC0415
 
     with kafka_admin(KafkaSettings(bootstrap_servers=bootstrap_servers)) as admin:
         create_topics(admin, topics.specs(), replication_factor=1)

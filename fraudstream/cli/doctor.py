@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fraudstream.cli.output import AsJson, emit
-from fraudstream.rights import Role
+from fraudstream.kafka.access import Role
 
 RoleOption = Annotated[
     Role | None, typer.Option(help="Whose rights to look at; else those of the worker that is set up here.")
@@ -23,7 +23,7 @@ def doctor(
     *, role: RoleOption = None, principal: Principal = None, strict: Strict = False, as_json: AsJson = False
 ) -> None:
     """Look at this machine, Kafka, topics, rights, workers and models; exit status 1 for a problem."""
-    from fraudstream.doctor import Severity, examine  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.doctor import Severity, examine  # noqa: PLC0415 - see the package's docstring
     from fraudstream.settings import load_settings  # noqa: PLC0415
 
     ill = {Severity.PROBLEM, Severity.WARNING} if strict else {Severity.PROBLEM}

@@ -14,7 +14,7 @@ from fraudstream.cli.output import AsJson, emit, say
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fraudstream.model_admin import Published, Versions
+    from fraudstream.admin.models import Published, Versions
     from fraudstream.settings import Settings
     from schemas.control import ModelPin
     from schemas.snapshot import ModelSnapshot
@@ -70,7 +70,7 @@ def pin(
 @app.command()
 def unpin() -> None:
     """Let the newest version score again."""
-    from fraudstream.model_admin import issue  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.models import issue  # noqa: PLC0415 - see the package's docstring
     from schemas.control import ModelUnpin  # noqa: PLC0415
 
     issue(_settings(), ModelUnpin(issued_at=datetime.now(UTC)))
@@ -80,7 +80,7 @@ def unpin() -> None:
 @app.command()
 def rollback(*, remark: Remark = None) -> None:
     """Pin the version before the one in force."""
-    from fraudstream.model_admin import version_before  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.models import version_before  # noqa: PLC0415 - see the package's docstring
 
     settings = _settings()
     versions = _read(settings)
@@ -98,8 +98,8 @@ def rebuild(
 
     The offset is the version less one. Exit status 1 when the published version is another model.
     """
-    from fraudstream import model_admin  # noqa: PLC0415 - see the package's docstring
-    from fraudstream.compose import new_model  # noqa: PLC0415
+    from fraudstream.admin import models as model_admin  # noqa: PLC0415
+    from fraudstream.worker.compose import new_model  # noqa: PLC0415
     from models.signing import seal  # noqa: PLC0415
 
     settings = _settings()
@@ -121,7 +121,7 @@ def _settings() -> Settings:
 
 
 def _read(settings: Settings | None = None) -> Versions:
-    from fraudstream.model_admin import read_versions  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.models import read_versions  # noqa: PLC0415 - see the package's docstring
 
     return read_versions(settings or _settings())
 
@@ -133,7 +133,7 @@ def _number(text: str) -> int:
 
 
 def _pin(settings: Settings, versions: Versions, version: int, remark: str | None) -> None:
-    from fraudstream.model_admin import choose, issue  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.models import choose, issue  # noqa: PLC0415 - see the package's docstring
 
     issue(settings, choose(versions, version, datetime.now(UTC), remark))
     before = _named(versions.name, versions.in_force)

@@ -9,7 +9,7 @@ import typer
 from fraudstream.cli.output import say
 
 if TYPE_CHECKING:
-    from fraudstream.profiles import Rebuilt
+    from fraudstream.admin.profiles import Rebuilt
 
 app = typer.Typer(help="Keep profiles when their log is lost or changed.", no_args_is_help=True)
 
@@ -22,7 +22,7 @@ def _only_group() -> None:
 @app.command()
 def rebuild() -> None:
     """Fold the profiles of cards and accounts anew from `transactions`, with every scoring worker stopped."""
-    from fraudstream.profiles import rebuild_profiles  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.profiles import rebuild_profiles  # noqa: PLC0415 - see the package's docstring
     from fraudstream.settings import load_settings  # noqa: PLC0415
 
     rebuild_profiles(load_settings(), _tell)
@@ -31,7 +31,7 @@ def rebuild() -> None:
 @app.command()
 def repartition() -> None:
     """Move profiles to where their transactions come in, after `transactions` got more partitions."""
-    from fraudstream.profile_moves import repartition as move  # noqa: PLC0415
+    from fraudstream.admin.profile_moves import repartition as move  # noqa: PLC0415
     from fraudstream.settings import load_settings  # noqa: PLC0415
 
     done = move(load_settings())
@@ -44,7 +44,7 @@ def repartition() -> None:
 @app.command()
 def rebase() -> None:
     """Read `transactions` from its beginning with the profiles as they are: it was cut, or is another's."""
-    from fraudstream.profile_moves import rebase as begin_again  # noqa: PLC0415
+    from fraudstream.admin.profile_moves import rebase as begin_again  # noqa: PLC0415
     from fraudstream.settings import load_settings  # noqa: PLC0415
 
     for done in begin_again(load_settings()):

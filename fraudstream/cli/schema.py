@@ -22,7 +22,7 @@ def export(
     folder: Annotated[Path, typer.Argument(help="Made when missing; files of the same name are replaced.")],
 ) -> None:
     """Write the JSON Schema of every message and the AsyncAPI 3 document into FOLDER."""
-    from schemas.export import files  # noqa: PLC0415 - see the package's docstring
+    from schemas.export.documents import files  # noqa: PLC0415 - see the package's docstring
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in files().items():

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-    from fraudstream.subject.certificate import Certificate
-    from fraudstream.subject.mentions import Role
+    from fraudstream.admin.data_subject.certificate import Certificate
+    from fraudstream.admin.data_subject.matching import Role
 
 app = typer.Typer(help="Show and erase what is held on a card or an account.", no_args_is_help=True)
 
@@ -32,9 +32,12 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """All that a running service holds on it; nothing is changed, and nothing stops."""
+    from fraudstream.admin.data_subject.inventory import (  # noqa: PLC0415
+        document,
+        lines,
+        take_stock,
+    )
     from fraudstream.settings import load_settings  # noqa: PLC0415 - see the package's docstring
-    from fraudstream.subject.stock import document, lines  # noqa: PLC0415
-    from fraudstream.subject.stocktaking import take_stock  # noqa: PLC0415
 
     stock = take_stock(load_settings(), token, _teller(as_json=as_json) if records else None)
     if as_json:
@@ -57,11 +60,11 @@ def erase(
 
     Exit status 1 when a worker did not confirm in time; it follows when it runs, and a repeat certifies it.
     """
-    from fraudstream.model_admin import signing_key  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.data_subject.certificate import signed  # noqa: PLC0415
+    from fraudstream.admin.data_subject.erasure import erase as forget  # noqa: PLC0415
+    from fraudstream.admin.data_subject.tracker import Request  # noqa: PLC0415
+    from fraudstream.admin.models import signing_key  # noqa: PLC0415 - see the package's docstring
     from fraudstream.settings import load_settings  # noqa: PLC0415
-    from fraudstream.subject.certificate import signed  # noqa: PLC0415
-    from fraudstream.subject.erasing import erase as forget  # noqa: PLC0415
-    from fraudstream.subject.request import Request  # noqa: PLC0415
 
     settings = load_settings()
     key = signing_key(settings)
@@ -83,9 +86,9 @@ def verify(
     token: Annotated[str | None, typer.Option(help="See that it is of this card or account.")] = None,
 ) -> None:
     """Say whether a certificate is as this service signed it, and whose it is."""
-    from fraudstream.model_admin import signing_key  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.admin.data_subject.certificate import CertificateRefused, token_hmac, verified  # noqa: PLC0415
+    from fraudstream.admin.models import signing_key  # noqa: PLC0415 - see the package's docstring
     from fraudstream.settings import load_settings  # noqa: PLC0415
-    from fraudstream.subject.certificate import CertificateRefused, token_hmac, verified  # noqa: PLC0415
 
     key = signing_key(load_settings())
     certificate = verified(file.read_bytes(), key)

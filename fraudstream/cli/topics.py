@@ -12,9 +12,9 @@ app = typer.Typer(help="Make and check the topics.", no_args_is_help=True)
 @app.command()
 def create() -> None:
     """Make the topics that are missing; those that exist are left as they are."""
-    from fraudstream.kafka_admin import kafka_admin  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.kafka.admin import kafka_admin  # noqa: PLC0415 - see the package's docstring
+    from fraudstream.kafka.topics import create_topics  # noqa: PLC0415
     from fraudstream.settings import load_settings  # noqa: PLC0415
-    from fraudstream.topics import create_topics  # noqa: PLC0415
 
     settings = load_settings()
     with kafka_admin(settings.kafka) as admin:
@@ -27,9 +27,9 @@ def create() -> None:
 @app.command()
 def check(*, as_json: AsJson = False) -> None:
     """Say each way in which the topics are not what the service needs; exit status 1 when there is one."""
-    from fraudstream.kafka_admin import kafka_admin  # noqa: PLC0415
+    from fraudstream.kafka.admin import kafka_admin  # noqa: PLC0415
+    from fraudstream.kafka.topics import differences, read_topics, unprotected  # noqa: PLC0415
     from fraudstream.settings import load_settings  # noqa: PLC0415
-    from fraudstream.topics import differences, read_topics, unprotected  # noqa: PLC0415
 
     settings = load_settings()
     specs = settings.topics.specs()

@@ -10,6 +10,6 @@ def worker() -> None:
     progress. Start it again after 1 or 75: it goes on from its last commit.
     """
     from fraudstream.settings import load_settings  # noqa: PLC0415 - see the package's docstring
-    from fraudstream.worker import run_worker  # noqa: PLC0415
+    from fraudstream.worker.main import run_worker  # noqa: PLC0415
 
     run_worker(load_settings())

@@ -16,10 +16,10 @@ from fraudstream.demo.errors import DemoFailed
 from fraudstream.demo.summary import summary
 from fraudstream.demo.watch import watch
 from fraudstream.demo.workers import Workers
-from fraudstream.kafka_admin import kafka_admin
-from fraudstream.local_kafka import HOST, LocalKafka
+from fraudstream.kafka.admin import kafka_admin
+from fraudstream.kafka.topics import create_topics
+from fraudstream.local.broker import HOST, LocalKafka
 from fraudstream.settings import KafkaSettings
-from fraudstream.topics import create_topics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from prometheus_client.parser import text_string_to_metric_families
 
 from fraudstream.demo.events import LearnerScraped, WorkerScraped
-from fraudstream.local_kafka import HOST
+from fraudstream.local.broker import HOST
 from schemas.label import Outcome
 
 if TYPE_CHECKING:

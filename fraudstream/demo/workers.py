@@ -1,7 +1,7 @@
 """The worker processes of a demo: started, watched, and stopped in order.
 
 Each is `fraudstream worker` with its own place, web port and log file. They keep out of the terminal's Ctrl-C
-and, should the demo be killed, the kernel kills them with it (`fraudstream.tether`).
+and, should the demo be killed, the kernel kills them with it (`fraudstream.local.tether`).
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Self
 
-from fraudstream import tether
 from fraudstream.demo.environment import common_environment, worker_environment
 from fraudstream.demo.errors import DemoFailed
 from fraudstream.demo.scrape import fetch
-from fraudstream.local_kafka import HOST
+from fraudstream.local import tether
+from fraudstream.local.broker import HOST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -4,17 +4,16 @@
 """
 
 from fraudstream.settings.kafka import KafkaSettings
-from fraudstream.settings.load import SettingsError, load_settings
 from fraudstream.settings.sections import (
     DeliverySettings,
     LogSettings,
     ScoringSettings,
     TopicSettings,
+    TracingSettings,
+    WebSettings,
     WorkerSettings,
 )
-from fraudstream.settings.tracing import TracingSettings
-from fraudstream.settings.tree import Settings
-from fraudstream.settings.web import WebSettings
+from fraudstream.settings.tree import Settings, SettingsError, load_settings
 
 __all__ = [
     "DeliverySettings",

@@ -1,13 +1,40 @@
-"""The sections beside Kafka's connection. Times are in seconds unless the name says otherwise."""
+"""The sections of the settings beside Kafka's connection.
 
+Times are in seconds unless the name says otherwise.
+"""
+
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FilePath,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    model_validator,
+)
 
 from agents.topics import Topics, TopicSpec, topic_specs
-from fraudstream.rights import learning_group
-from fraudstream.settings.section import Section
+from fraudstream.kafka.access import learning_group
+
+
+class Section(BaseModel):
+    """A frozen group of settings; a name it does not know is an error; attribute docstrings explain each."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
+        validate_default=True,
+    )
+
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 # What each policy compares; the settings of the other may stand as they are.
@@ -209,7 +236,7 @@ class LearningSettings(Section):
     """Signs models; the same for every worker. A scorer without it keeps the prior model."""
     model: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")] = "boost"
     """Name of the model in scores, snapshots and on disk."""
-    algorithm: Literal["boost", "forest", "logistic", "tree", "two-heads"] = "boost"
+    algorithm: Literal["boost", "forest", "logistic"] = "boost"
     """What learns."""
     seed: Annotated[int, Field(ge=0)] = 1
     """Seed of its random numbers."""
@@ -241,3 +268,91 @@ class LogSettings(Section):
     """JSON lines or words for a person; auto: words on a terminal."""
     key: SecretStr | None = None
     """Makes the hashes that stand for what may be of a message; else the signing key does, else chance."""
+
+
+class TracingSettings(Section):
+    """Traces of batches for OpenTelemetry; they need the extra `fraudstream[tracing]`."""
+
+    enabled: bool = False
+    """Whether there are any."""
+    ratio: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Share of the batches that are traced; one with a sampled `traceparent` among its records always is."""
+    endpoint: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] | None = None
+    """The collector (OTLP over HTTP), such as http://127.0.0.1:4318; else OTEL_EXPORTER_OTLP_ENDPOINT."""
+
+
+SHORTEST_TOKEN: Final = 16
+_SYMBOLS: Final = "-._~+/="
+
+
+def _bearer(token: SecretStr) -> SecretStr:
+    """Check that a header can carry the token (RFC 6750) and that nobody guesses it."""
+    text = token.get_secret_value()
+    if len(text) < SHORTEST_TOKEN or not all(
+        letter.isascii() and (letter.isalnum() or letter in _SYMBOLS) for letter in text
+    ):
+        raise ValueError(
+            f"it must have at least {SHORTEST_TOKEN} letters, digits or any of {_SYMBOLS}, for example from "
+            "`openssl rand -hex 32`"
+        )
+    return token
+
+
+class WebSettings(Section):
+    """The worker's web server: health and metrics."""
+
+    host: str = "127.0.0.1"
+    """The address it listens on; beyond loopback it needs a token or client certificates."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 6066
+    """The port it listens on; each worker of a machine needs its own."""
+    token: Annotated[SecretStr, AfterValidator(_bearer)] | None = None
+    """Lets in who sends it as `Authorization: Bearer`, to metrics and to the checks by name."""
+    allow_plaintext_token: bool = False
+    """Lets the token travel unencrypted beyond loopback: the network is trusted."""
+    ssl_certificate_file: FilePath | None = None
+    """PEM file of the server's certificate, and those that signed it; the server then speaks TLS only."""
+    ssl_key_file: FilePath | None = None
+    """PEM file of the server's private key."""
+    ssl_key_password: SecretStr | None = None
+    """The password of the private key."""
+    ssl_client_ca_file: FilePath | None = None
+    """PEM file of the authorities whose client certificates let in, as the token does."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether only this machine can reach it."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @model_validator(mode="after")
+    def _tls_is_whole(self) -> Self:
+        if bool(self.ssl_certificate_file) != bool(self.ssl_key_file):
+            raise ValueError(
+                "FRAUDSTREAM_WEB__SSL_CERTIFICATE_FILE and FRAUDSTREAM_WEB__SSL_KEY_FILE must be set together"
+            )
+        if (self.ssl_client_ca_file or self.ssl_key_password) and not self.ssl_certificate_file:
+            raise ValueError(
+                "FRAUDSTREAM_WEB__SSL_CERTIFICATE_FILE and FRAUDSTREAM_WEB__SSL_KEY_FILE must be set where "
+                "other FRAUDSTREAM_WEB__SSL_ settings are"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _strangers_are_kept_out(self) -> Self:
+        if self.is_local:
+            return self
+        if not (self.token or self.ssl_client_ca_file):
+            raise ValueError(
+                f"FRAUDSTREAM_WEB__HOST is {self.host}, where others can reach it: set "
+                "FRAUDSTREAM_WEB__TOKEN or FRAUDSTREAM_WEB__SSL_CLIENT_CA_FILE with a server's certificate, "
+                "or listen on 127.0.0.1"
+            )
+        if self.token and not self.ssl_certificate_file and not self.allow_plaintext_token:
+            raise ValueError(
+                f"FRAUDSTREAM_WEB__HOST is {self.host}, so FRAUDSTREAM_WEB__TOKEN would travel unencrypted: "
+                "set FRAUDSTREAM_WEB__SSL_CERTIFICATE_FILE and FRAUDSTREAM_WEB__SSL_KEY_FILE, or "
+                "FRAUDSTREAM_WEB__ALLOW_PLAINTEXT_TOKEN=true"
+            )
+        return self

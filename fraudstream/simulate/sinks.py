@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, BinaryIO
 import orjson
 from confluent_kafka import KafkaException, Producer
 
-from fraudstream.kafka_admin import KafkaUnreachable
+from fraudstream.kafka.admin import KafkaUnreachable
+from fraudstream.kafka.topics import TopicsRefused
 from fraudstream.simulate.stream import RecordKind
-from fraudstream.topics import TopicsRefused
 
 if TYPE_CHECKING:
     from agents.topics import Topics

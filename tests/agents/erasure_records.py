@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from agents.runtime.testing import FakeRecord
-from models.erasing import on_examples, sign
+from models.signing import on_examples, sign
 from schemas.erasure import HEADER, Entry, Erasure
 
 KEY = b"a key for tests alone"

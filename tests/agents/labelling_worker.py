@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, cast
 
 from prometheus_client import CollectorRegistry
 
-from agents import labelling
-from agents.labelling import LABELS, SCORES
+from agents.labelling import agent as labelling
+from agents.labelling.agent import LABELS, SCORES
 from agents.runtime.offset_metadata import OffsetMetadata
 from agents.runtime.testing import FakeApp, FakeRecord
 from agents.telemetry import Telemetry
 from agents.topics import Topics
 from models.decay import DAY
-from models.features import NAMES
-from models.labelling import LabellingRules
+from models.labelling.core import LabellingRules
+from models.scoring.features import NAMES
 from schemas.label import Label, LabelOrigin, Outcome
 from schemas.score import Decision, Source, encode_score
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from agents.labelling import LabellingPartition, LabellingState
+    from agents.labelling.agent import LabellingPartition, LabellingState
 
 START = 1_800_000_000.0
 RULES = LabellingRules(horizon=3 * DAY, keep=30 * DAY, genuine_share=0.5, examples_per_second=1e9)

@@ -13,14 +13,14 @@ from rocksdict import Options, Rdict
 
 from agents import intake, reputation, scoring
 from agents.erasures import Erasures
-from agents.labelling import LABELS, SCORES
+from agents.labelling.agent import LABELS, SCORES
 from agents.runtime.testing import FakeApp, FakeRecord
 from agents.scoring import Admission
-from fraudstream.replay import replay
-from models.core import ScoringCore
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
+from fraudstream.admin.replay import replay
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
 from schemas.dead_letter import ERROR_TYPE_HEADER
 from schemas.erasure import HEADER, Entry, decode_erasure, decode_examples_erasure, subject_digest
 from schemas.outcome import OutcomeEvent, Outcomes
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from agents.telemetry import Telemetry
     from agents.topics import Topics
-    from models.state import SubjectState
+    from models.scoring.state import SubjectState
 
 DAY = 86_400.0
 
@@ -286,7 +286,7 @@ def test_no_file_of_the_store_holds_an_erased_subject(tmp_path: Path, *, is_rest
     running.take(LABELS, 1, START)
     if is_restarted:
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("agents.labelling_store._Rewriting.run", lambda _: None)  # killed before it began
+            patch.setattr("agents.labelling.store._Rewriting.run", lambda _: None)  # killed before it began
             running.commit()
         running.close()
         running = worker(tmp_path, committed)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from agents.refusals import Refusals, refuse_poison
+from agents.dead_letters import Refusals, refuse_poison
 from agents.runtime import Chunk
 from agents.runtime.partition import Gap, Loss
 from agents.runtime.testing import FakeRecord

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agents import reputation
 from agents.reputation import ReputationState
-from models.reputation_ledger import UnknownReputationError
+from models.reputations.ledger import UnknownReputationError
 from schemas.errors import ErrorType
 from schemas.outcome import OutcomeEvent, Outcomes
 from schemas.reputation import Reputation, decode_reputation

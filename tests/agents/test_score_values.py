@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from agents.runtime.testing import FakeRecord
-from agents.score_values import alert_value
-from models.core import Scored
+from agents.scoring import alert_value
+from models.scoring.pipeline import Scored
 from schemas.score import Decision
 from schemas.transaction import CardTransaction
 

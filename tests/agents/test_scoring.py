@@ -11,10 +11,10 @@ import pytest
 
 from agents import scoring
 from agents.scoring import Admission
-from models.core import ScoringCore
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
 from schemas.alert import Alert, decode_alert
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.privacy import Privacy

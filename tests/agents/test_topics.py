@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from agents.runtime.options import DeliveryOptions
 from agents.topics import Topics, TopicSpec, topic_specs
-from models.labelling import LabellingRules
+from models.labelling.core import LabellingRules
 from schemas.decoding import MAX_BYTES
 
 counts = st.integers(1, 500)

@@ -12,9 +12,9 @@ import faust
 import pytest
 from prometheus_client import CollectorRegistry, Counter
 
-from agents.health import PAGES_OFF, Readiness, mount
+from agents.web import PAGES_OFF, Readiness, mount
 from fraudstream.settings import WebSettings
-from fraudstream.web import CertificateRefused, access, server_tls
+from fraudstream.worker.tls import CertificateRefused, access, server_tls
 from tests.certificates import make_certificate, needs_openssl
 from tests.integration.service import free_port
 

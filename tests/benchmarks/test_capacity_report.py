@@ -25,7 +25,7 @@ from benchmarks.capacity.results import (
 )
 from benchmarks.service import BenchmarkFailed
 from benchmarks.show import markdown_tables
-from fraudstream.backtest.plots import Series
+from fraudstream.backtest.report.plots import Series
 
 if TYPE_CHECKING:
     from pathlib import Path

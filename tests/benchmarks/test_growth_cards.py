@@ -16,8 +16,8 @@ from benchmarks.peers.job import new_core
 from benchmarks.traffic import FIRST_DAY, SEED, Message
 from fraudstream.simulate.cards import CardWorld
 from fraudstream.simulate.handbook import Handbook
-from models.core import Scored
-from models.profile_row import ROW
+from models.profiles.layout import ROW
+from models.scoring.pipeline import Scored
 from schemas.transaction import decode_transaction
 
 TRANSACTIONS = 300

@@ -12,7 +12,7 @@ import pytest
 
 from benchmarks.peers import kafka_streams
 from benchmarks.stages.plain_profiles import PlainProfiles
-from fraudstream.kafka_jars import kafka_jars
+from fraudstream.local.jars import kafka_jars
 from models.batch import EventBatch
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import pytest
 from benchmarks.learning import learners, store
 from benchmarks.learning.learners import Ours, Stage
 from benchmarks.learning.snapshots import boosted, shape
-from models.case import ScoredRow
 from models.decay import DAY
-from models.features import FEATURES, FEATURES_VERSION
-from models.labelling import LabellingRules
+from models.labelling.core import LabellingRules
+from models.labelling.pending import ScoredRow
+from models.scoring.features import FEATURES, FEATURES_VERSION
 from schemas.example import Example, Maturity
 from schemas.label import Outcome
 

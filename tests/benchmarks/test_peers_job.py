@@ -16,7 +16,7 @@ from benchmarks.peers import forest
 from benchmarks.peers.plain_job import Model, Profile, Transaction, encode, judge
 from fraudstream.simulate.cards import CardWorld
 from fraudstream.simulate.handbook import Handbook
-from models.features import FEATURES, NAMES
+from models.scoring.features import FEATURES, NAMES
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,9 +13,9 @@ import yaml
 from typer.testing import CliRunner
 
 from fraudstream import cli
-from fraudstream.rights import Role
+from fraudstream.kafka.access import Role
 from fraudstream.settings import Settings
-from fraudstream.settings.names import secrets, variable, variables
+from fraudstream.settings.tree import secrets, variable, variables
 from tests.deploy.chart import CHART, KUBERNETES, Document, containers, helm, one, pods, render, template
 
 SMALLEST = CHART / "ci" / "smallest-values.yaml"

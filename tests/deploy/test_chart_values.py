@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from fraudstream.settings import Settings
-from fraudstream.settings.names import leaves, secrets
+from fraudstream.settings.tree import leaves, secrets
 from tests.deploy.chart import CHART, VALUES
 
 if TYPE_CHECKING:

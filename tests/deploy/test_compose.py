@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from fraudstream.settings import Settings, load_settings
-from fraudstream.settings.names import secrets, variable, variables
+from fraudstream.settings.tree import secrets, variable, variables
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from fraudstream.settings.names import secrets, variable
+from fraudstream.settings.tree import secrets, variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from agents.topics import Topics
-from fraudstream.rights import Kind, Role, rights
+from fraudstream.kafka.access import Kind, Role, rights
+from fraudstream.kafka.topics import full_config
 from fraudstream.settings import Settings
-from fraudstream.topics import full_config
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 FILE = DEPLOY / "topics.yaml"

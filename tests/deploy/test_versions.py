@@ -10,6 +10,7 @@ from pathlib import Path
 import yaml
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
+LOCK = DEPLOY.parent / "fraudstream" / "local" / "kafka.lock.toml"
 VERSION = version("fraudstream")
 
 
@@ -25,6 +26,6 @@ def test_chart_compose_and_image_name_the_version_of_the_package() -> None:
 
 def test_compose_runs_the_kafka_that_the_tests_run() -> None:
     compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
-    lock = tomllib.loads((DEPLOY.parent / "fraudstream" / "kafka.lock.toml").read_text(encoding="utf-8"))
+    lock = tomllib.loads(LOCK.read_text(encoding="utf-8"))
     [tested] = {jar["version"] for jar in lock["dependencies"] if jar["artifactId"] == "kafka_2.13"}
     assert compose["services"]["kafka"]["image"] == f"apache/kafka:{tested}"

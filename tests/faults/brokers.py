@@ -11,8 +11,8 @@ from confluent_kafka.admin import AdminClient
 from kafka.protocol.admin import ElectionType
 
 from fraudstream.demo.workers import free_ports
-from fraudstream.kafka_admin import kafka_admin
-from fraudstream.local_kafka import HOST, LocalKafka, new_cluster_id
+from fraudstream.kafka.admin import kafka_admin
+from fraudstream.local.broker import HOST, LocalKafka, new_cluster_id
 from fraudstream.settings import KafkaSettings
 from fraudstream.settings.sections import DeliverySettings
 from tests.faults.waiting import wait_until

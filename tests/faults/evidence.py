@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from agents.model_store import ModelFile
+from agents.learning.checkpoint import ModelFile
 from schemas.dead_letter import DeadLetter
 from schemas.errors import ErrorType
 from tests.faults.ground import LEARNER, SIGNING_KEY
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from fraudstream.settings import Settings
-    from models.online_model import OnlineModel
+    from models.snapshots.online_model import OnlineModel
     from tests.faults.ground import Ground
     from tests.faults.records import Stored
 
@@ -125,5 +125,5 @@ def gather(ground: Ground) -> Evidence:
 
 def _checkpoint(folder: Path) -> OnlineModel | None:
     for path in (folder / LEARNER / "learning").glob("*.model"):
-        return ModelFile(path, SIGNING_KEY.encode()).read()
+        return ModelFile(path, SIGNING_KEY.encode(), print).read()
     return None

@@ -15,9 +15,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Self
 
-from fraudstream import tether
 from fraudstream.demo.scrape import fetch
 from fraudstream.demo.workers import free_ports
+from fraudstream.local import tether
 from fraudstream.settings.tree import PREFIX
 from tests.faults.waiting import wait_until
 

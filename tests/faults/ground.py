@@ -11,10 +11,10 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
-from fraudstream.kafka_admin import kafka_admin
+from fraudstream.kafka.admin import kafka_admin
+from fraudstream.kafka.topics import create_topics
 from fraudstream.settings import Settings
 from fraudstream.settings.tree import DELIMITER, PREFIX
-from fraudstream.topics import create_topics
 from tests.faults.fleet import LEARNING, Fleet
 from tests.faults.observer import Observer
 from tests.faults.records import committed_offsets, end_offsets, read

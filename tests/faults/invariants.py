@@ -14,14 +14,14 @@ import numpy as np
 import orjson
 
 from agents.runtime.state import unseal as unseal_change
-from fraudstream.compose import new_model
-from models.features import EVENT, PROFILE
-from models.prior import PriorModel
-from models.profile_row import ROW, unpack_row
-from models.reputation_ledger import ReputationLedger
+from fraudstream.worker.compose import new_model
+from models.profiles.layout import ROW, unpack_row
+from models.reputations.ledger import ReputationLedger
+from models.scoring.features import EVENT, PROFILE
+from models.scoring.prior import PriorModel
+from models.scoring.state import PROFILE_PREFIX
 from models.signing import unseal
-from models.snapshot_scorer import SnapshotScorer
-from models.state import PROFILE_PREFIX
+from models.snapshots.scorer import SnapshotScorer
 from schemas.errors import ErrorType
 from schemas.example import Maturity, decode_example
 from schemas.outcome import decode_outcomes
@@ -34,8 +34,8 @@ from tests.faults.truth import Fate
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from models.online_model import OnlineModel
-    from models.scorer import Scorer
+    from models.scoring.scorer import Scorer
+    from models.snapshots.online_model import OnlineModel
     from schemas.example import Example
     from schemas.snapshot import ModelSnapshot
     from tests.faults.evidence import Evidence

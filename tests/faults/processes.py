@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
-from fraudstream.kafka_admin import kafka_admin
+from fraudstream.kafka.admin import kafka_admin
 from fraudstream.simulate.stream import RecordKind, StreamRecord
 from tests.faults.ground import LEARNER, SCORERS
 from tests.faults.scenario import scenario

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from benchmarks import program
 from benchmarks.machine import describe
 from benchmarks.show import markdown_tables, show_tables
-from fraudstream.local_kafka import LocalKafka
+from fraudstream.local.broker import LocalKafka
 from tests.faults.catalogue import SCENARIOS
 from tests.faults.play import play
 from tests.faults.report import lines, tables

@@ -13,14 +13,14 @@ import pytest
 
 from agents.dead_letters import dead_letter, dead_letter_at
 from agents.runtime.state import seal as seal_change
-from agents.score_values import alert_value, score_value
-from fraudstream.compose import new_model
+from agents.scoring import alert_value, score_value
 from fraudstream.settings import Settings
-from models.core import Scored, ScoringCore
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
-from models.reputation_ledger import ReputationLedger
+from fraudstream.worker.compose import new_model
+from models.reputations.ledger import ReputationLedger
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import Scored, ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
 from models.signing import seal
 from schemas.errors import ErrorType
 from schemas.example import Example, Maturity

@@ -9,11 +9,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from agents.scoring import Admission
-from models.core import Scored, ScoringCore, Skipped
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
-from models.state import PROFILE_PREFIX
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import Scored, ScoringCore, Skipped
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
+from models.scoring.state import PROFILE_PREFIX
 from schemas.errors import InvalidMessage
 
 if TYPE_CHECKING:

@@ -17,6 +17,6 @@ HIDDEN = ("ORT_", "CI", "GITHUB_", "TF_BUILD", "XDG_")
 def test_onnx_runtime_keeps_no_identifier_when_the_service_imports_it(tmp_path: Path) -> None:
     environment = {name: value for name, value in os.environ.items() if not name.startswith(HIDDEN)}
     environment |= {"HOME": str(tmp_path), "TMPDIR": str(tmp_path)}
-    program = "import fraudstream.compose, sys; assert 'onnxruntime' in sys.modules"
+    program = "import fraudstream.worker.compose, sys; assert 'onnxruntime' in sys.modules"
     subprocess.run([sys.executable, "-B", "-c", program], env=environment, check=True)
     assert not list(tmp_path.rglob("*"))

@@ -6,7 +6,7 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from models.profile_row import RATES, ROW, empty_row
+from models.profiles.layout import RATES, ROW, empty_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

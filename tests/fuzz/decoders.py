@@ -17,24 +17,24 @@ from agents.reputation import ReputationState
 from agents.runtime.state import unseal as unseal_changelog
 from agents.runtime.testing import FakeRecord
 from models import controls, signing
-from models.alert_budget import AlertBudget
-from models.core import Scored, ScoringCore
-from models.features import FEATURES_VERSION
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.profile_row import LAYOUT, ROW
-from models.reputation import ReputationStore
-from models.shelf import ModelShelf
-from models.state import PROFILE_PREFIX, SubjectState
+from models.profiles.layout import LAYOUT, ROW
+from models.reputations.store import ReputationStore
+from models.scoring.alert_budget import AlertBudget
+from models.scoring.features import FEATURES_VERSION
+from models.scoring.pipeline import Scored, ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
+from models.scoring.state import PROFILE_PREFIX, SubjectState
+from models.snapshots.selector import ModelShelf
 from schemas.alert import decode_alert
 from schemas.control import decode_control
 from schemas.dead_letter import DeadLetter
 from schemas.erasure import decode_erasure, decode_examples_erasure
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.example import decode_example
+from schemas.fields.pan import contains_pan, mask_numbers, mask_pans
 from schemas.label import decode_label
 from schemas.outcome import decode_outcomes
-from schemas.pan import contains_pan, mask_numbers, mask_pans
 from schemas.reputation import decode_reputation
 from schemas.score import decode_score
 from schemas.snapshot import decode_snapshot, version_of

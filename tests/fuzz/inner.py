@@ -17,27 +17,28 @@ from typing import TYPE_CHECKING, Any, Final, cast
 import orjson
 from prometheus_client import CollectorRegistry
 
-from agents import learning, reputation
+from agents import reputation
 from agents.broadcast import SnapshotHandler, control_handler, reputation_handler
-from agents.labelling import LABELS, SCORES
+from agents.labelling.agent import LABELS, SCORES
+from agents.learning import agent as learning
 from agents.runtime.testing import FakeApp, FakeRecord
 from agents.telemetry import Telemetry
 from agents.topics import Topics
 from models import controls, signing
 from models.decay import DAY
-from models.policy import FixedThreshold
-from models.reputation import ReputationStore
-from models.shelf import ModelShelf
+from models.reputations.store import ReputationStore
+from models.scoring.policy import FixedThreshold
+from models.snapshots.selector import ModelShelf
 from schemas.dead_letter import DeadLetter
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.example import decode_example
 from schemas.label import decode_label
 from schemas.outcome import decode_outcomes
 from schemas.score import decode_score
+from tests.agents.broadcast.test_handlers import BUDGET, CONFIGURED, FIXED, PIN, RATES, REPUTATION
 from tests.agents.labelling_worker import START, Committed, Worker, label, score
-from tests.agents.test_broadcast_handlers import BUDGET, CONFIGURED, FIXED, PIN, RATES, REPUTATION
-from tests.agents.test_learning import Life
-from tests.agents.test_learning import value as example_value
+from tests.agents.learning.test_agent import Life
+from tests.agents.learning.test_agent import value as example_value
 from tests.fuzz.ledger import Ledger
 from tests.fuzz.structure import mutated
 from tests.models.model_cases import FEATURES_VERSION, KEY, NAME, sealed

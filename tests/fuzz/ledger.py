@@ -11,8 +11,8 @@ from agents.dead_letters import MASKED_HEADER, OMITTED_HEADER, as_it_came
 from schemas.alert import decode_alert
 from schemas.dead_letter import DeadLetter
 from schemas.errors import ErrorType
+from schemas.fields.pan import contains_pan
 from schemas.label import decode_label
-from schemas.pan import contains_pan
 from schemas.score import decode_score
 
 if TYPE_CHECKING:

@@ -18,14 +18,14 @@ from agents.runtime.testing import FakeApp
 from agents.scoring import Admission
 from agents.telemetry import Telemetry
 from agents.topics import Topics
-from models.alert_budget import AlertBudget
-from models.core import ScoringCore, Skipped
-from models.features import FEATURES, FEATURES_VERSION
-from models.online_model import new_model
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
-from models.snapshot_scorer import SnapshotScorer
+from models.reputations.store import ReputationStore
+from models.scoring.alert_budget import AlertBudget
+from models.scoring.features import FEATURES, FEATURES_VERSION
+from models.scoring.pipeline import ScoringCore, Skipped
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
+from models.snapshots.online_model import new_model
+from models.snapshots.scorer import SnapshotScorer
 from schemas.example import Example, Maturity
 from schemas.label import Outcome
 from schemas.reputation import Reputation
@@ -35,7 +35,7 @@ from tests.fuzz.structure import SENT_AT_MS
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 
-    from models.scorer import Scorer
+    from models.scoring.scorer import Scorer
     from tests.fuzz.structure import FuzzRecord
 
 PARTITIONS = 4

@@ -24,7 +24,7 @@ import orjson
 
 from benchmarks import program
 from benchmarks.machine import Machine, describe
-from fraudstream.local_kafka import LocalKafka
+from fraudstream.local.broker import LocalKafka
 from tests.fuzz.inner import through_their_readers
 from tests.fuzz.loop import Run, forest, thresholds
 from tests.fuzz.on_kafka import through_a_worker

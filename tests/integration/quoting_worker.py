@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from agents.refusals import Refusals
+from agents.dead_letters import Refusals
 from agents.telemetry.logs import RepeatLimit
 
 if TYPE_CHECKING:

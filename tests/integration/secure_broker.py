@@ -19,15 +19,15 @@ from confluent_kafka.admin import (
 )
 from service import free_port
 
-from fraudstream.local_kafka import LocalKafka
-from fraudstream.rights import Kind
+from fraudstream.kafka.access import Kind
+from fraudstream.local.broker import LocalKafka
 from tests.certificates import make_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from fraudstream.rights import Right
+    from fraudstream.kafka.access import Right
 
 SECURITY = "org.apache.kafka.common.security"
 PROTOCOLS = "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,NAMED:SASL_SSL,MUTUAL:SSL"

@@ -18,9 +18,9 @@ from uuid import uuid4
 
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from fraudstream.kafka_admin import kafka_admin
+from fraudstream.kafka.admin import kafka_admin
+from fraudstream.kafka.topics import create_topics
 from fraudstream.settings import Settings
-from fraudstream.topics import create_topics
 
 if TYPE_CHECKING:
     import ssl

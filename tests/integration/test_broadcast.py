@@ -18,15 +18,15 @@ from agents.broadcast import Broadcast, Handler, control_handler, refuse_control
 from agents.runtime import DeliveryOptions
 from agents.telemetry import Telemetry
 from models.controls import Controls
-from models.policy import FixedThreshold
-from models.reputation import ReputationStore
+from models.reputations.store import ReputationStore
+from models.scoring.policy import FixedThreshold
 from schemas import control
 from tests.models.model_cases import KEY, START, signed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from models.policy import Policy
+    from models.scoring.policy import Policy
 
 pytestmark = pytest.mark.kafka
 

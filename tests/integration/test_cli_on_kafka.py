@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fraudstream.local_kafka import LocalKafka
+    from fraudstream.local.broker import LocalKafka
 
 pytestmark = pytest.mark.kafka
 
@@ -126,7 +126,7 @@ def test_topics_check_says_what_is_missing_until_topics_create(prefix: str) -> N
 def test_alerts_shows_each_committed_alert_once(sent_alerts: tuple[bytes, bytes]) -> None:
     result = run("alerts", "--from-beginning", "--count", "2", "--json")
     assert tuple(line.encode() for line in result.stdout.splitlines()) == sent_alerts
-    assert "A record is no alert and was passed over" in result.stderr
+    assert "A record is no alert and was skipped" in result.stderr
 
 
 @pytest.mark.usefixtures("sent_alerts")

@@ -13,7 +13,7 @@ from service import Service, service, values, wait_until
 from typer.testing import CliRunner
 
 from fraudstream.cli import app
-from models.features import NAMES
+from models.scoring.features import NAMES
 
 pytestmark = pytest.mark.kafka
 

@@ -16,11 +16,18 @@ from faulty import read_committed
 from service import Service, service, wait_until
 from typer.testing import CliRunner, Result
 
+from fraudstream.admin.dead_letters import (
+    DeadLettersRefused,
+    LetterBook,
+    Mended,
+    Replayed,
+    read_letters,
+    replay,
+)
+from fraudstream.admin.dead_letters.log import NOTE_HEADER, REPLAY_HEADER
+from fraudstream.admin.dead_letters.repair import UNCHANGED, Mender
+from fraudstream.admin.dead_letters.replay import Replayer
 from fraudstream.cli import app
-from fraudstream.dead_letters import DeadLettersRefused, LetterBook, Mended, Replayed, read_letters, replay
-from fraudstream.dead_letters.letters import NOTE_HEADER, REPLAY_HEADER
-from fraudstream.dead_letters.mending import UNCHANGED, Mender
-from fraudstream.dead_letters.replaying import Replayer
 from fraudstream.settings import Settings, load_settings
 from schemas.errors import ErrorType
 from tests.strange_senders import unprotect

@@ -19,17 +19,17 @@ from service import free_port, wait_until
 
 from agents.runtime.logs import Logs
 from agents.runtime.offset_metadata import OffsetMetadata
-from fraudstream.doctor import Severity, examine
-from fraudstream.kafka_admin import kafka_admin
-from fraudstream.local_kafka import LocalKafka
-from fraudstream.rights import Kind, Operation, Pattern, Right, Role, rights
+from fraudstream.admin.doctor import Severity, examine
+from fraudstream.kafka.access import Kind, Operation, Pattern, Right, Role, rights
+from fraudstream.kafka.admin import kafka_admin
+from fraudstream.kafka.topics import create_topics
+from fraudstream.local.broker import LocalKafka
 from fraudstream.settings import Settings
-from fraudstream.topics import create_topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from fraudstream.doctor import Finding
+    from fraudstream.admin.doctor import Finding
 
 pytestmark = pytest.mark.kafka
 

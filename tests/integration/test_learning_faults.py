@@ -19,13 +19,13 @@ import pytest
 from faulty import read_committed
 from service import SIGNING_KEY, Service, service, wait_until
 
-from fraudstream.compose import new_model
 from fraudstream.settings import Settings
 from fraudstream.simulate.cards import CardWorld
 from fraudstream.simulate.handbook import Handbook
 from fraudstream.simulate.produce import produce
 from fraudstream.simulate.stream import RecordKind, StreamRecord, stream
-from models.reputation_ledger import ReputationLedger
+from fraudstream.worker.compose import new_model
+from models.reputations.ledger import ReputationLedger
 from models.signing import unseal
 from schemas.example import Example, Maturity, decode_example
 from schemas.label import Outcome, decode_label

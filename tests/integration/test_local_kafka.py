@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from kafka.admin import KafkaAdminClient, NewTopic
 
-from fraudstream.local_kafka import LocalKafka
+from fraudstream.local.broker import LocalKafka
 
 pytestmark = pytest.mark.kafka
 
 PARENT = """
 import sys, time
 from pathlib import Path
-from fraudstream.local_kafka import LocalKafka
+from fraudstream.local.broker import LocalKafka
 kafka = LocalKafka.start(Path(sys.argv[1]))
 print(kafka.process.pid, flush=True)
 time.sleep(60)

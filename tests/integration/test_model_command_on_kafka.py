@@ -11,22 +11,22 @@ from confluent_kafka import Producer
 from typer.testing import CliRunner, Result
 
 from agents.erasures import Erasures
+from fraudstream.admin.models.rebuild import fold
 from fraudstream.cli import app
-from fraudstream.compose import new_model
 from fraudstream.errors import FraudstreamError
-from fraudstream.kafka_admin import kafka_admin
-from fraudstream.model_admin.reading import log
-from fraudstream.model_admin.rebuilding import fold
+from fraudstream.kafka.admin import kafka_admin
+from fraudstream.kafka.read import topic_reader
+from fraudstream.kafka.topics import create_topics
 from fraudstream.settings import Settings, load_settings
-from fraudstream.topics import create_topics
-from models.features import FEATURES, FEATURES_VERSION
+from fraudstream.worker.compose import new_model
+from models.scoring.features import FEATURES, FEATURES_VERSION
 from models.signing import seal, unseal
 from tests.models.model_cases import START, example, sealed
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from fraudstream.local_kafka import LocalKafka
+    from fraudstream.local.broker import LocalKafka
 
 pytestmark = pytest.mark.kafka
 
@@ -175,8 +175,8 @@ def learnt(settings: Settings) -> Settings:
     for start in (0, 20, 40):
         write(settings, topics.examples, [(None, value) for value in values[start : start + 20]])
     model = new_model(settings)
-    with log(settings.kafka, topics.examples) as examples:
-        fold(model, examples.records(), 21, lambda _done, _of: None, Erasures(KEY.encode()))
+    with topic_reader(settings) as reader:
+        fold(model, reader.records([topics.examples]), 21, lambda _done, _of: None, Erasures(KEY.encode()))
     write(settings, topics.models, [(b"forest@22", seal(*model.snapshot(START), KEY.encode()))])
     return settings
 

@@ -15,10 +15,10 @@ from service import SIGNING_KEY, Service, service, wait_until
 from fraudstream.simulate.cards import CardWorld
 from fraudstream.simulate.handbook import Handbook
 from models.controls import sign
-from models.features import FEATURES, FEATURES_VERSION
-from models.learner import make_learner
-from models.online_model import OnlineModel
+from models.learners.base import make_learner
+from models.scoring.features import FEATURES, FEATURES_VERSION
 from models.signing import seal
+from models.snapshots.online_model import OnlineModel
 from schemas.control import ModelPin, ModelUnpin
 from schemas.example import Example, Maturity
 from schemas.label import Outcome

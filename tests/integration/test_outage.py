@@ -10,7 +10,7 @@ import pytest
 from faulty import read_committed
 from service import Service, service, values, wait_until
 
-from fraudstream.local_kafka import LocalKafka
+from fraudstream.local.broker import LocalKafka
 from fraudstream.simulate.world import WorldName
 from fraudstream.simulate.worlds import make_world
 

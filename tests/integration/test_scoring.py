@@ -14,13 +14,13 @@ from faulty import read_committed
 from service import Service, service, values, wait_until
 
 from agents.scoring import Admission
-from fraudstream.replay import replay
+from fraudstream.admin.replay import replay
 from fraudstream.simulate.world import WorldName
 from fraudstream.simulate.worlds import make_world
-from models.core import ScoringCore
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

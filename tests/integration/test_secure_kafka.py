@@ -18,8 +18,8 @@ from faulty import read_committed
 from secure_broker import SecureBroker, secure_broker
 from service import LEARNING_SIDE, answer, free_port, service, values, wait_until
 
-from fraudstream.kafka_admin import KafkaUnreachable, kafka_admin
-from fraudstream.rights import Role, rights
+from fraudstream.kafka.access import Role, rights
+from fraudstream.kafka.admin import KafkaUnreachable, kafka_admin
 from fraudstream.settings import KafkaSettings
 from fraudstream.simulate.cards import CardWorld
 from fraudstream.simulate.handbook import Handbook
@@ -94,7 +94,7 @@ REFUSED = "(Authentication failed|it ends each connection)"
 def test_why_it_does_not_get_in_is_one_sentence(
     secure: SecureBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fraudstream.kafka_admin.BOOTSTRAP_MS", 6000)
+    monkeypatch.setattr("fraudstream.kafka.admin.BOOTSTRAP_MS", 6000)
     untrusted = by_password(secure, ssl_ca_file=secure.folder / "client.crt")
     stranger = by_password(secure, sasl_mechanism="PLAIN", sasl_password="battery-staple")  # noqa: S106 - a test's
     for settings, reason in ((untrusted, "CERTIFICATE_VERIFY_FAILED"), (stranger, REFUSED)):

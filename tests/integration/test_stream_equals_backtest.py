@@ -16,12 +16,12 @@ import pytest
 from faulty import read_committed
 from service import SIGNING_KEY, Service, service, wait_until
 
-from fraudstream.backtest.loop import Loop
-from fraudstream.compose import labelling_rules, new_model
+from fraudstream.backtest.candidates.loop import Loop
 from fraudstream.settings import Settings
 from fraudstream.simulate.cards import CardWorld
 from fraudstream.simulate.handbook import Handbook
 from fraudstream.simulate.stream import RecordKind, StreamRecord, stream
+from fraudstream.worker.compose import labelling_rules, new_model
 from models.signing import unseal
 from schemas.example import decode_example
 from schemas.label import Label, LabelOrigin, Outcome, decode_label
@@ -30,7 +30,7 @@ from schemas.transaction import decode_transaction
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from models.labelling import Emission
+    from models.labelling.core import Emission
 
 pytestmark = pytest.mark.kafka
 

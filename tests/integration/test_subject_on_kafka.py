@@ -12,17 +12,17 @@ from faulty import read_committed
 from service import SIGNING_KEY, Service, service, wait_until
 from typer.testing import CliRunner, Result
 
+from fraudstream.admin.data_subject.profile import describe
 from fraudstream.cli import app
-from fraudstream.compose import new_model
 from fraudstream.settings import Settings
 from fraudstream.simulate.cards import CardWorld
 from fraudstream.simulate.handbook import Handbook
 from fraudstream.simulate.stream import RecordKind, StreamRecord, stream
-from fraudstream.subject.profile import describe
-from models.core import ScoringCore
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
+from fraudstream.worker.compose import new_model
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
 from models.signing import unseal
 from schemas.errors import InvalidMessage
 from schemas.example import decode_example

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from kafka.admin import ConfigResource, ConfigResourceType, KafkaAdminClient
 
-from fraudstream.local_kafka import LocalKafka
+from fraudstream.kafka.topics import TopicsRefused, create_topics, differences, read_topics
+from fraudstream.local.broker import LocalKafka
 from fraudstream.settings import TopicSettings
-from fraudstream.topics import TopicsRefused, create_topics, differences, read_topics
 from tests.strange_senders import send_alone
 
 if TYPE_CHECKING:

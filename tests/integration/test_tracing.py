@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from fraudstream.local_kafka import LocalKafka
+    from fraudstream.local.broker import LocalKafka
 
 pytestmark = pytest.mark.kafka
 
@@ -141,8 +141,8 @@ sys.modules["opentelemetry"] = None  # as if it were not installed
 from prometheus_client import CollectorRegistry
 from fraudstream.errors import FraudstreamError
 from fraudstream.settings import Settings
-from fraudstream.tracing import new_telemetry
-import fraudstream.app
+from fraudstream.worker.tracing import new_telemetry
+import fraudstream.worker.app
 print(type(new_telemetry(Settings(), CollectorRegistry())).__name__)
 try:
     new_telemetry(Settings(tracing={"enabled": True}), CollectorRegistry())

@@ -22,18 +22,18 @@ from zlib import crc32
 
 import numpy as np
 
-from fraudstream.backtest.loop import Loop
-from fraudstream.compose import policy_factory
+from fraudstream.backtest.candidates.loop import Loop
 from fraudstream.settings import Settings
 from fraudstream.simulate.stream import RecordKind, stream
 from fraudstream.simulate.world import WorldName
 from fraudstream.simulate.worlds import make_world
-from models.case import ScoredRow
-from models.core import Part, Scored
+from fraudstream.worker.compose import policy_factory
 from models.decay import DAY, HOUR
-from models.features import FEATURES_VERSION
-from models.labelling import LabellingRules
-from models.online_model import new_model
+from models.labelling.core import LabellingRules
+from models.labelling.pending import ScoredRow
+from models.scoring.features import FEATURES_VERSION
+from models.scoring.pipeline import Part, Scored
+from models.snapshots.online_model import new_model
 from schemas.label import decode_label
 from schemas.score import Decision
 from schemas.transaction import decode_transaction

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from models.case import ScoredRow
 from models.decay import DAY
-from models.features import FEATURES_VERSION, NAMES
-from models.labelling import LabellingCore, LabellingRules
-from models.profile_fold import HIGH_RATIO
-from models.rows import MemoryRows
+from models.labelling.core import LabellingCore, LabellingRules
+from models.labelling.pending import ScoredRow
+from models.labelling.store import MemoryRows
+from models.profiles.fold import HIGH_RATIO
+from models.scoring.features import FEATURES_VERSION, NAMES
 from schemas.label import Label, LabelOrigin, Outcome
 
 START = 1_800_000_000.0

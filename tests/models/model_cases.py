@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from models.controls import sign
-from models.learner import make_learner
-from models.online_model import OnlineModel
+from models.learners.base import make_learner
 from models.signing import digest, seal
+from models.snapshots.online_model import OnlineModel
 from schemas.control import Control, ModelPin, ModelUnpin
 from schemas.example import Example, Maturity
 from schemas.label import Outcome
@@ -36,8 +36,8 @@ class CountingLearner:
         self.parameters: dict[str, Any] = {"rate": 0.1}
         self.learnt: list[tuple[float, ...]] = []
 
-    def learn(self, features: Any, outcome: bool, *, maturity: Maturity, weight: float) -> None:  # noqa: FBT001
-        self.learnt.append((*features, float(outcome), weight, float(maturity is Maturity.EARLY)))
+    def learn(self, features: Any, outcome: bool, *, weight: float) -> None:  # noqa: FBT001
+        self.learnt.append((*features, float(outcome), weight))
 
     def score(self, features: Any) -> float:
         return float(1.0 / (1.0 + np.exp(-np.sum(features) / 10.0)))

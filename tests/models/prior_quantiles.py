@@ -9,10 +9,10 @@ import numpy as np
 
 from fraudstream.simulate.world import WorldName
 from fraudstream.simulate.worlds import make_world
-from models.core import Part, ScoringCore
-from models.policy import FixedThreshold
-from models.prior import PriorModel
-from models.reputation import ReputationStore
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import Part, ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
 from schemas.snapshot import QUANTILE_SHARES
 from schemas.transaction import decode_transaction
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from models.decay import DAY
-from models.features import FEATURES_VERSION, NAMES
-from models.labelling import Observation
-from models.quality_live import LiveQuality
+from models.labelling.core import Observation
+from models.quality.live import LiveQuality
+from models.scoring.features import FEATURES_VERSION, NAMES
 from tests.models.labelling_cases import row
 
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.alert_budget import AlertBudget
 from models.batch import EventBatch
 from models.decay import DAY
-from models.erasing import on_examples, sign, verify
-from models.online_model import OnlineModel
-from models.profile import ProfileStore
-from models.profile_row import empty_row
-from models.reputation import ReputationStore
+from models.profiles.layout import empty_row
+from models.profiles.store import ProfileStore
+from models.reputations.store import ReputationStore
+from models.scoring.alert_budget import AlertBudget
+from models.signing import on_examples, sign, verify
+from models.snapshots.online_model import OnlineModel
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.reputation import Reputation
 from schemas.transaction import CardTransaction
@@ -26,7 +26,7 @@ from tests.models.labelling_cases import START, core, label, row
 from tests.models.model_cases import KEY, contents, example, new_model
 
 if TYPE_CHECKING:
-    from models.labelling import Emission
+    from models.labelling.core import Emission
 
 ERASURE = erasure()
 

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from models.batch import EventBatch
-from models.profile import ProfileStore
-from models.reputation import ReputationStore
+from models.profiles.store import ProfileStore
+from models.reputations.store import ReputationStore
 from schemas.reputation import Reputation
 from schemas.transaction import CardTransaction
 

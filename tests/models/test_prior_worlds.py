@@ -10,11 +10,11 @@ import numpy as np
 from fraudstream.simulate.handbook import Handbook, draw_payments
 from fraudstream.simulate.transfers import TransferWorld
 from models.batch import NO_COUNTRY, EventBatch, short_hashes, stable_hashes
-from models.features import feature_matrix
-from models.prior import PriorModel
-from models.profile import ProfileStore
-from models.quantiles import log_odds_of
-from models.reputation import ReputationStore
+from models.profiles.store import ProfileStore
+from models.reputations.store import ReputationStore
+from models.scoring.features import feature_matrix
+from models.scoring.prior import PriorModel
+from models.scoring.quantiles import log_odds_of
 from schemas.transaction import decode_transaction
 from tests.models.prior_quantiles import pooled_quantiles
 

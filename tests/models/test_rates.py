@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from models.batch import NO_CURRENCY, currency_code
 from models.decay import DAY
-from models.profile import ProfileStore, fold
-from models.profile_row import COUNTS, ROW, SQUARES, TOTAL, WEIGHT
+from models.profiles.layout import COUNTS, ROW, SQUARES, TOTAL, WEIGHT
+from models.profiles.store import ProfileStore, fold
 from models.rates import MOST_AMOUNT, Rates
-from tests.models.test_profile import NOW, Event, batch_of
+from tests.models.profiles.test_store import NOW, Event, batch_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -9,10 +9,9 @@ import pytest
 import river.checks
 from river import datasets
 
-from models.forest import FraudForest
-from models.hoeffding import FraudTree
-from models.logistic import BoundedScaler, SignedLog, fraud_regression
-from models.rolling_boost import RollingBoost
+from models.learners.boost import RollingBoost
+from models.learners.forest import FraudForest
+from models.learners.logistic import BoundedScaler, SignedLog, fraud_regression
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 ESTIMATORS = {
     "boost": lambda: RollingBoost(warm_up=50, period=50, memory=200, n_trees=10, seed=1),
     "forest": lambda: FraudForest(n_models=3, seed=1),
-    "tree": lambda: FraudTree(seed=1),
     "logistic": fraud_regression,
     "signed-log": SignedLog,
     "bounded-scaler": BoundedScaler,

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from agents.health import Readiness
 from agents.telemetry import Telemetry, new_registry
-from tests.agents.test_telemetry import tell_everything
+from agents.web import Readiness
+from tests.agents.telemetry.test_metrics import tell_everything
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,7 +10,7 @@ import typer.main
 
 from deploy.grafana.__main__ import PAGES as DASHBOARDS
 from fraudstream.cli import app
-from fraudstream.settings.names import leaves, variable
+from fraudstream.settings.tree import leaves, variable
 from tests.ops.catalogue import TARGET_LABELS, catalogue, grouped_by, used
 from tests.ops.rule_files import ALERTS, DEPLOY, FILES, RECORDED, RULES, RUNBOOKS, promtool
 

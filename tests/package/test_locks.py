@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 REQUIREMENTS = ROOT / "requirements"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 LOCKS = ("build", "dev", "runtime")
-EXACT = {"confluent-kafka", "faust-streaming", "mode-streaming"}
+EXACT = {"confluent-kafka", "faust-streaming", "mode-streaming", "river"}
 
 
 def locked(name: str) -> dict[str, Requirement]:

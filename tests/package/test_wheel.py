@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("agents", "fraudstream", "models", "schemas")
-OF_EXTRAS = {"agents.tracing", "fraudstream.spans"}
+OF_EXTRAS = {"agents.telemetry.tracing", "fraudstream.worker.spans"}
 """Modules that need an extra (`tracing`); nothing else may import them before it is known to be there."""
 
 IMPORT_ALL = f"""

@@ -17,7 +17,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.erasure import decode_erasure, decode_examples_erasure
 from schemas.errors import InvalidMessage
 from schemas.example import decode_example
-from schemas.export import json_schemas
+from schemas.export.documents import json_schemas
 from schemas.label import decode_label
 from schemas.outcome import decode_outcomes
 from schemas.reputation import decode_reputation

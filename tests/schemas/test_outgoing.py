@@ -16,7 +16,7 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from schemas.alert import Alert, Reason, alert_id, decode_alert
 from schemas.control import AlertBudget, FixedThreshold, ModelPin, decode_control
 from schemas.errors import ErrorType, InvalidMessage
-from schemas.export import json_schemas
+from schemas.export.documents import json_schemas
 from schemas.outcome import decode_outcomes
 from schemas.reputation import decode_reputation
 from schemas.score import Decision, Score, Source, decode_score, encode_score

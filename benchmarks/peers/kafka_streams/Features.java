@@ -1,6 +1,6 @@
 package kafka_streams;
 
-/** The row that the forest sees: EVENT and PROFILE of models/features.py, clipped to the same bounds. */
+/** The row that the forest sees: EVENT and PROFILE of models/scoring/features.py, clipped to the same bounds. */
 final class Features {
     private static final int EVENT = 4;
     private static final int PROFILE = 21;

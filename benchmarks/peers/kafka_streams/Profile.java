@@ -51,7 +51,7 @@ final class Profile {
     }
 
     /**
-     * Takes in a transaction and writes what it saw: 21 columns, in the order of PROFILE in models/features.py.
+     * Takes in a transaction and writes what it saw: 21 columns, in the order of PROFILE in models/scoring/features.py.
      *
      * @param view the columns
      * @param first where the first of them goes

@@ -8,10 +8,10 @@ from operator import attrgetter
 from random import Random
 from typing import TYPE_CHECKING
 
-from fraudstream.simulate.transfers.crimes import Crimes
-from fraudstream.simulate.transfers.habits import genuine_orders
+from fraudstream.simulate.transfers.calendar import midnight
+from fraudstream.simulate.transfers.fraud_scenarios import Crimes
+from fraudstream.simulate.transfers.genuine import genuine_orders
 from fraudstream.simulate.transfers.population import draw_population
-from fraudstream.simulate.transfers.rhythm import midnight
 from fraudstream.simulate.world import token
 
 if TYPE_CHECKING:

@@ -7,5 +7,5 @@ import pytest
 
 @pytest.fixture(autouse=True)
 def _soon_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("models.online_model.READY_FRAUDS", 10)
-    monkeypatch.setattr("models.online_model.READY_GENUINE", 30)
+    monkeypatch.setattr("models.snapshots.online_model.READY_FRAUDS", 10)
+    monkeypatch.setattr("models.snapshots.online_model.READY_GENUINE", 30)

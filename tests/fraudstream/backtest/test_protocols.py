@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fraudstream.backtest.card_protocols import HandbookProtocol, SecondProtocol
-from fraudstream.backtest.last_part import LastPart
+from fraudstream.backtest.protocols.cards import HandbookProtocol, SecondProtocol
+from fraudstream.backtest.protocols.holdout import LastPart
 from fraudstream.errors import FraudstreamError
 from models.decay import DAY
 from tests.fraudstream.backtest.worlds import first_rows, published_past, small_past, with_truth

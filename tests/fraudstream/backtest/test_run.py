@@ -11,14 +11,14 @@ import pytest
 from typer.testing import CliRunner
 
 from fraudstream.backtest import run as run_module
-from fraudstream.backtest.candidates import CANDIDATES, DEFAULT
-from fraudstream.backtest.choose import choose
-from fraudstream.backtest.crew import run_all
+from fraudstream.backtest.candidates.baselines import ROUNDS
+from fraudstream.backtest.candidates.table import CANDIDATES, DEFAULT
 from fraudstream.backtest.files import Folder
-from fraudstream.backtest.names import ProtocolName
-from fraudstream.backtest.page import render
+from fraudstream.backtest.plan import choose
+from fraudstream.backtest.processes import run_all
+from fraudstream.backtest.protocols import ProtocolName
+from fraudstream.backtest.report.html import render
 from fraudstream.backtest.run import run
-from fraudstream.backtest.yardsticks import ROUNDS
 from fraudstream.cli import app
 from fraudstream.errors import FraudstreamError
 
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from fraudstream.backtest.crew import Told
     from fraudstream.backtest.plan import Plan
+    from fraudstream.backtest.processes import Told
 
 NAMES = ("logistic", "rules", "frozen", "oracle")
 
@@ -60,8 +60,8 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     folder = tmp_path_factory.mktemp("backtest")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_module, "run_all", in_this_process)
-        patch.setattr("models.online_model.READY_FRAUDS", 10)  # as conftest does for each test
-        patch.setattr("models.online_model.READY_GENUINE", 30)
+        patch.setattr("models.snapshots.online_model.READY_FRAUDS", 10)  # as conftest does for each test
+        patch.setattr("models.snapshots.online_model.READY_GENUINE", 30)
         report = run(small_plan(folder), NAMES, folder / "out", jobs=1, command="a command", tell=print)
     return folder, report
 

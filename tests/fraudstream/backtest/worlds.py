@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fraudstream.backtest.dataset import NEVER_LABELLED, Dataset, of_world
+from fraudstream.backtest.sources.dataset import NEVER_LABELLED, Dataset, of_world
 from fraudstream.simulate.cards import CardWorld
 from fraudstream.simulate.handbook import Handbook, draw_payments
 from models.decay import DAY

@@ -18,7 +18,7 @@ from fraudstream.demo.options import DemoOptions, Mode
 from fraudstream.demo.scrape import fetch, learner_figures, worker_figures
 from fraudstream.demo.workers import Worker, Workers, free_ports
 from fraudstream.settings import Settings
-from fraudstream.settings.load import load_settings
+from fraudstream.settings.tree import load_settings
 from schemas.example import Maturity
 from schemas.label import Outcome
 

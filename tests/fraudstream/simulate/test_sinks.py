@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from agents.topics import Topics
-from fraudstream.kafka_admin import KafkaUnreachable
+from fraudstream.kafka.admin import KafkaUnreachable
 from fraudstream.settings import KafkaSettings
 from fraudstream.simulate import sinks
 from fraudstream.simulate.sinks import KafkaSink, NdjsonSink

@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from fraudstream.simulate.transfers import TransferWorld
-from fraudstream.simulate.transfers.crimes import Crimes
-from fraudstream.simulate.transfers.rhythm import due_days, is_payday, is_working_day
+from fraudstream.simulate.transfers.calendar import due_days, is_payday, is_working_day
+from fraudstream.simulate.transfers.fraud_scenarios import Crimes
 from fraudstream.simulate.world import SimulatedTransaction
 from schemas.transaction import TransferTransaction, decode_transaction
 

@@ -1,0 +1,1 @@
+"""The labelling agent, and its store of pending transactions on disk."""

@@ -1,0 +1,1 @@
+"""The report of a backtest: figures, plots and the HTML page."""

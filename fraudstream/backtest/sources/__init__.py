@@ -1,0 +1,1 @@
+"""The transactions of a backtest: simulated, or of a file of the bank's."""

@@ -1,0 +1,1 @@
+"""A local Apache Kafka for the demo, the tests and the benchmarks, without Docker."""

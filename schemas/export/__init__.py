@@ -1,0 +1,1 @@
+"""The messages as documents for other systems: JSON Schema, AsyncAPI and data contracts."""

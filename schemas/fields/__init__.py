@@ -1,0 +1,1 @@
+"""Types and checks of single fields: codes, money, card numbers, times and tokens."""

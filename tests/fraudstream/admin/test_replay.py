@@ -1,0 +1,102 @@
+"""A replay without Kafka gives what the worker gave, however the records were chunked or mixed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agents.scoring import Admission
+from fraudstream.admin.replay import replay
+from models.reputations.store import ReputationStore
+from models.scoring.pipeline import ScoringCore
+from models.scoring.policy import FixedThreshold
+from models.scoring.prior import PriorModel
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from models.scoring.pipeline import Scored
+
+PARTITIONS = 3
+COUNT = 60
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record of `transactions`; cards stay in their partition."""
+
+    number: int
+    bad: bytes | None = None
+
+    def topic(self) -> str:
+        return "transactions"
+
+    def partition(self) -> int:
+        return self.number % PARTITIONS
+
+    def offset(self) -> int:
+        return self.number
+
+    def key(self) -> bytes:
+        return b"card-%d" % (self.number % (2 * PARTITIONS))
+
+    def value(self) -> bytes:
+        return self.bad or orjson.dumps(
+            {
+                "kind": "card",
+                "transaction_id": f"t-{self.number}",
+                "event_time": f"2026-03-01T10:{self.number % 60:02}:00Z",
+                "card_id": self.key().decode(),
+                "merchant_id": f"merchant-{self.number % 5}",
+                "amount": f"{10 + self.number**2}.00",
+                "currency": "EUR",
+            }
+        )
+
+    def headers(self) -> list[tuple[str, bytes | None]]:
+        return []
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, 1_790_000_000_000
+
+
+def run(records: Sequence[Record], chunk_size: int = 100) -> list[Scored]:
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9))
+    return list(replay(records, core, Admission(), chunk_size=chunk_size))
+
+
+def scores(records: Sequence[Record], chunk_size: int = 100) -> dict[str, float]:
+    return {each.transaction.transaction_id: each.score for each in run(records, chunk_size)}
+
+
+RECORDS = [Record(number) for number in range(COUNT)]
+SCORES = scores(RECORDS)
+
+
+def test_each_good_record_is_scored_once() -> None:
+    assert len(run(RECORDS)) == COUNT
+    assert len(set(SCORES.values())) > COUNT // 2, "profiles show in the scores"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, COUNT + 1), st.permutations(range(PARTITIONS)))
+def test_chunks_and_the_mixing_of_partitions_change_no_score(chunk_size: int, order: list[int]) -> None:
+    mixed = [record for partition in order for record in RECORDS if record.partition() == partition]
+    assert scores(mixed, chunk_size) == SCORES
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, COUNT), st.sampled_from([b"?", b"{}", b"[]", b"\xff"])), max_size=8))
+def test_refused_records_among_them_change_no_score(bad: list[tuple[int, bytes]]) -> None:
+    mixed = list(RECORDS)
+    for place, value in bad:
+        mixed.insert(place, Record(place, value))
+    assert scores(mixed) == SCORES
+
+
+def test_a_record_that_came_twice_is_scored_once() -> None:
+    assert len(run([*RECORDS, *RECORDS])) == COUNT
