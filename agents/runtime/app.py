@@ -81,10 +81,6 @@ class App(faust.App):
         self.engine = Engine(delivery, self.bindings, observer, leave)
         super().__init__(
             delivery.group,
-            broker="kafka://",
-            store="memory://",
-            key_serializer="raw",
-            value_serializer="raw",
             agent_supervisor=mode.CrashingSupervisor,
             worker_redirect_stdouts=False,
             Stream=_Batches,

@@ -55,7 +55,7 @@ def create_app(settings: Settings) -> App:
         checks |= bind_scoring(app, settings, telemetry)
     if settings.worker.learns:
         checks |= bind_learning_side(app, settings, telemetry)
-    telemetry.reads({topic for agent in app.agents.values() for topic in agent.channel.topics})
+    telemetry.reads({*app.engine.in_flight.topics})
     mount(app, registry, Readiness(checks), access(settings.web))
     telemetry.worker_started(_versions(), _place(settings))
     return app
