@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -13,6 +12,7 @@ from typer.testing import CliRunner
 
 from agents.dead_letters import dead_letter, dead_letter_at
 from agents.runtime.records import Outgoing
+from agents.runtime.testing import FakeRecord
 from fraudstream.admin.dead_letters import (
     HOW_TO_MEND,
     DeadLettersRefused,
@@ -58,64 +58,44 @@ VALUE = orjson.dumps(GOOD)
 Headers = list[tuple[str, bytes | None]]
 
 
-@dataclass(frozen=True)
-class Record:
-    """A record of some topic."""
-
-    its_key: bytes | None = b"card-1"
-    its_value: bytes | None = VALUE
-    its_headers: Headers = field(default_factory=lambda: [("trace", b"7")])
-    position: tuple[str, int, int] = ("transactions", 3, 42)
-
-    def topic(self) -> str:
-        return self.position[0]
-
-    def partition(self) -> int:
-        return self.position[1]
-
-    def offset(self) -> int:
-        return self.position[2]
-
-    def key(self) -> bytes | None:
-        return self.its_key
-
-    def value(self) -> bytes | None:
-        return self.its_value
-
-    def headers(self) -> Headers:
-        return self.its_headers
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, MADE_AT_MS
+def received(key: bytes | None = b"card-1", value: bytes | None = VALUE, **fields: Any) -> FakeRecord:
+    """A record of `transactions`."""
+    place = {"topic": "transactions", "partition": 3, "offset": 42, "timestamp": (1, MADE_AT_MS)}
+    return FakeRecord(key, value, **(place | {"headers": [("trace", b"7")]} | fields))
 
 
-def on_topic(refused: Record, error_type: ErrorType = ErrorType.NOT_JSON, offset: int = 5) -> Record:
+def on_topic(refused: FakeRecord, error_type: ErrorType = ErrorType.NOT_JSON, offset: int = 5) -> FakeRecord:
     """The dead letter of a record, as it stands on its topic."""
     out = dead_letter(refused, error_type, "a reason", agent="scoring", field="amount")
-    return Record(out.key, out.value, out.headers, ("dead-letters", 1, offset))
+    return received(out.key, out.value, headers=out.headers, topic="dead-letters", partition=1, offset=offset)
 
 
-def letter(refused: Record, error_type: ErrorType = ErrorType.NOT_JSON, offset: int = 5) -> Letter:
+def letter(refused: FakeRecord, error_type: ErrorType = ErrorType.NOT_JSON, offset: int = 5) -> Letter:
     return Letter.of(on_topic(refused, error_type, offset))
 
 
-def mender(source: Record | None = None, **scoring: Any) -> Mender:
+def mender(source: FakeRecord | None = None, **scoring: Any) -> Mender:
     """A mender for which `source` stands where every message came from."""
     return Mender(Settings(scoring=scoring), lambda _: source)  # type: ignore[arg-type]
 
 
-def note_on_topic(of: Record) -> Record:
+def note_on_topic(of: FakeRecord) -> FakeRecord:
     """The note that says that a letter was replayed."""
     stood = Letter.of(of)
     note = ReplayNote(
         letter=str(stood.place), source=stood.source, sent_to=Source("transactions", 0, 99), is_edited=False
     )
-    return Record(
-        None, note.to_json(), [(NOTE_HEADER, str(stood.place).encode())], ("dead-letters", 1, of.offset() + 1)
+    return received(
+        None,
+        note.to_json(),
+        headers=[(NOTE_HEADER, str(stood.place).encode())],
+        topic="dead-letters",
+        partition=1,
+        offset=of.offset() + 1,
     )
 
 
-def book(*records: Record) -> LetterBook:
+def book(*records: FakeRecord) -> LetterBook:
     taken = LetterBook(lambda each: each)
     for each in records:
         taken.take(each)
@@ -147,7 +127,7 @@ def test_what_is_no_place_is_refused_in_one_sentence(text: str) -> None:
 def test_a_letter_gives_the_message_back_as_it_came(
     key: bytes | None, value: bytes | None, headers: Headers
 ) -> None:
-    read = letter(Record(key, value, headers))
+    read = letter(received(key, value, headers=headers))
     assert read.came == Outgoing(key, value, headers, MADE_AT_MS)
     assert (read.place, read.source) == (Place(1, 5), Source("transactions", 3, 42))
     assert (read.is_masked, read.is_omitted) == (False, False)
@@ -155,8 +135,8 @@ def test_a_letter_gives_the_message_back_as_it_came(
 
 def test_a_note_counts_for_every_letter_of_its_message() -> None:
     """At-least-once delivery may write two letters of one message: it is sent once."""
-    first, again = on_topic(Record(), offset=5), on_topic(Record(), offset=6)
-    other = on_topic(Record(position=("transactions", 3, 43)), offset=7)
+    first, again = on_topic(received(), offset=5), on_topic(received(), offset=6)
+    other = on_topic(received(topic="transactions", partition=3, offset=43), offset=7)
     taken = book(first, again, other, note_on_topic(first))
     notes = {str(place): taken.note_of(each) for place, each in taken.letters.items()}
     assert [place for place, note in notes.items() if note] == ["1-5", "1-6"]
@@ -164,7 +144,7 @@ def test_a_note_counts_for_every_letter_of_its_message() -> None:
 
 
 def test_records_of_others_are_counted_and_passed_over() -> None:
-    taken = book(Record(), Record(its_value=b"?", its_headers=[(NOTE_HEADER, b"1-5")]), on_topic(Record()))
+    taken = book(received(), received(value=b"?", headers=[(NOTE_HEADER, b"1-5")]), on_topic(received()))
     assert (len(taken.letters), len(taken.notes), taken.foreign) == (1, 0, 2)
     with pytest.raises(DeadLettersRefused, match="No dead letter stands at 9-9"):
         taken.find(Place(9, 9))
@@ -178,23 +158,23 @@ def test_every_error_type_says_how_it_is_mended() -> None:
 
 
 def test_a_message_goes_back_as_it_came_with_the_mark_of_its_letter() -> None:
-    refused = Record(its_headers=[("trace", b"7"), ("trace", b"8"), ("none", None)])
+    refused = received(headers=[("trace", b"7"), ("trace", b"8"), ("none", None)])
     mended = mender().mend(letter(refused, ErrorType.INTERNAL_ERROR), UNCHANGED)
-    headers = [*refused.its_headers, (REPLAY_HEADER, b"1-5")]
+    headers = [*refused.headers(), (REPLAY_HEADER, b"1-5")]
     assert mended.record == Outgoing(b"card-1", VALUE, headers, MADE_AT_MS)
     assert (mended.partition, mended.is_edited) == (3, False), "the sender's own partition"
 
 
 def test_a_message_that_was_replayed_and_refused_again_bears_the_last_mark_alone() -> None:
-    refused = Record(its_headers=[(REPLAY_HEADER, b"0-1"), ("trace", b"7")])
+    refused = received(headers=[(REPLAY_HEADER, b"0-1"), ("trace", b"7")])
     mended = mender().mend(letter(refused), UNCHANGED)
     assert mended.record.headers == [("trace", b"7"), (REPLAY_HEADER, b"1-5")]
 
 
 def test_a_mended_key_chooses_the_partition_and_a_mended_value_does_not() -> None:
-    by_key = mender().mend(letter(Record(its_key=None), ErrorType.EMPTY_KEY), Mend(key=b"card-1"))
+    by_key = mender().mend(letter(received(key=None), ErrorType.EMPTY_KEY), Mend(key=b"card-1"))
     assert (by_key.record.key, by_key.record.value, by_key.partition) == (b"card-1", VALUE, -1)
-    by_value = mender().mend(letter(Record(its_value=b"?")), Mend(value=VALUE))
+    by_value = mender().mend(letter(received(value=b"?")), Mend(value=VALUE))
     assert (by_value.record.key, by_value.record.value, by_value.partition) == (b"card-1", VALUE, 3)
     assert by_key.is_edited
     assert by_value.is_edited
@@ -203,31 +183,31 @@ def test_a_mended_key_chooses_the_partition_and_a_mended_value_does_not() -> Non
 @pytest.mark.parametrize(
     ("refused", "mend", "reason"),
     [
-        (Record(its_value=b"?"), UNCHANGED, "not-json"),
-        (Record(its_value=None), UNCHANGED, "no-value"),
-        (Record(its_key=None), UNCHANGED, "empty-key"),
-        (Record(its_key=b"card-2"), UNCHANGED, "key-mismatch"),
-        (Record(its_value=b"?"), Mend(value=orjson.dumps(GOOD | {"card_id": "card-2"})), "key-mismatch"),
-        (Record(), Mend(value=orjson.dumps(GOOD | {"event_time": "2027-01-01T00:00:00Z"})), "future-time"),
-        (Record(position=("labels", 0, 1)), UNCHANGED, "missing-field"),
+        (received(value=b"?"), UNCHANGED, "not-json"),
+        (received(value=None), UNCHANGED, "no-value"),
+        (received(key=None), UNCHANGED, "empty-key"),
+        (received(key=b"card-2"), UNCHANGED, "key-mismatch"),
+        (received(value=b"?"), Mend(value=orjson.dumps(GOOD | {"card_id": "card-2"})), "key-mismatch"),
+        (received(), Mend(value=orjson.dumps(GOOD | {"event_time": "2027-01-01T00:00:00Z"})), "future-time"),
+        (received(topic="labels", partition=0, offset=1), UNCHANGED, "missing-field"),
     ],
 )
-def test_what_would_be_refused_again_is_not_sent(refused: Record, mend: Mend, reason: str) -> None:
+def test_what_would_be_refused_again_is_not_sent(refused: FakeRecord, mend: Mend, reason: str) -> None:
     with pytest.raises(DeadLettersRefused, match=rf"would be refused again \({reason}: "):
         mender().mend(letter(refused), mend)
 
 
 def test_the_settings_say_what_is_refused() -> None:
-    assert mender(key_mismatch="score").mend(letter(Record(its_key=None)), UNCHANGED).record.key is None
+    assert mender(key_mismatch="score").mend(letter(received(key=None)), UNCHANGED).record.key is None
 
 
 def test_a_topic_that_the_service_writes_itself_gets_nothing_back() -> None:
     with pytest.raises(DeadLettersRefused, match="came from examples, which the service itself writes"):
-        mender().mend(letter(Record(position=("examples", 0, 1))), UNCHANGED)
+        mender().mend(letter(received(topic="examples", partition=0, offset=1)), UNCHANGED)
 
 
-WITH_PAN = Record(PAN, orjson.dumps(GOOD | {"card_id": PAN.decode()}), [("card", PAN)])
-KEYED_RIGHT = Record(b"card-1", orjson.dumps(GOOD | {"merchant_id": PAN.decode()}))
+WITH_PAN = received(PAN, orjson.dumps(GOOD | {"card_id": PAN.decode()}), headers=[("card", PAN)])
+KEYED_RIGHT = received(b"card-1", orjson.dumps(GOOD | {"merchant_id": PAN.decode()}))
 
 
 def test_a_masked_message_needs_a_mended_value_and_a_key_that_is_no_card_number() -> None:
@@ -253,7 +233,7 @@ def test_the_key_of_a_masked_message_is_fetched_where_it_came_from() -> None:
 
 
 def test_key_and_headers_of_an_omitted_message_are_fetched_where_it_came_from() -> None:
-    huge = Record(its_value=b"x" * 2_100_000)
+    huge = received(value=b"x" * 2_100_000)
     omitted = letter(huge, ErrorType.TOO_LARGE)
     assert omitted.is_omitted
     mended = mender(huge).mend(omitted, Mend(value=VALUE))
@@ -267,9 +247,9 @@ def test_key_and_headers_of_an_omitted_message_are_fetched_where_it_came_from() 
 
 
 def test_an_omitted_message_goes_back_from_where_it_came_once_the_service_takes_it() -> None:
-    whole = Record(its_headers=[("trace", b"7" * 70_000)])
+    whole = received(headers=[("trace", b"7" * 70_000)])
     mended = mender(whole).mend(letter(whole, ErrorType.INTERNAL_ERROR), UNCHANGED)
-    assert (mended.record.value, mended.record.headers[0]) == (VALUE, whole.its_headers[0])
+    assert (mended.record.value, mended.record.headers[0]) == (VALUE, whole.headers()[0])
 
 
 @pytest.mark.parametrize("error_type", [ErrorType.UNREADABLE_BATCH, ErrorType.RECORDS_LOST])
@@ -277,20 +257,24 @@ def test_of_records_that_nobody_can_read_there_is_a_range_and_nothing_to_replay(
     error_type: ErrorType,
 ) -> None:
     out = dead_letter_at("transactions", 3, 42, 99, error_type, "a reason", agent="scoring")
-    read = Letter.of(Record(out.key, out.value, out.headers, ("dead-letters", 1, 5)))
+    read = Letter.of(
+        received(out.key, out.value, headers=out.headers, topic="dead-letters", partition=1, offset=5)
+    )
     with pytest.raises(DeadLettersRefused, match="nothing to replay"):
-        mender(Record()).mend(read, Mend(value=VALUE, key=b"card-1"))
+        mender(received()).mend(read, Mend(value=VALUE, key=b"card-1"))
     assert "transactions 3/42-99" in line(row(read, None))
     shown = whole_row(read, None)
     assert (shown["offset"], shown["last_offset"], shown["content"]) == (42, 99, "none: nobody could read it")
 
 
 def test_a_letter_whose_message_had_unreadable_headers_says_so_and_goes_back_without_them() -> None:
-    class Unreadable(Record):
+    class Unreadable(FakeRecord):
         def headers(self) -> Headers:
             raise SystemError
 
-    read = letter(Unreadable(), ErrorType.INTERNAL_ERROR)
+    read = letter(
+        Unreadable(b"card-1", VALUE, 42, topic="transactions", partition=3), ErrorType.INTERNAL_ERROR
+    )
     assert "headers, which cannot be read" in whole_row(read, None)["content"]
     mended = mender().mend(read, UNCHANGED)
     assert mended.record.headers == [(REPLAY_HEADER, b"1-5")]
@@ -298,9 +282,12 @@ def test_a_letter_whose_message_had_unreadable_headers_says_so_and_goes_back_wit
 
 def test_messages_go_back_in_their_order_each_once() -> None:
     at = [("transactions", 3, 44), ("transactions", 3, 42), ("transactions", 0, 50), ("transactions", 3, 42)]
-    records = [on_topic(Record(position=each), offset=number) for number, each in enumerate(at)]
-    sent_before = on_topic(Record(position=("transactions", 0, 1)), offset=10)
-    bad = on_topic(Record(its_value=b"?", position=("transactions", 0, 2)), offset=12)
+    records = [
+        on_topic(received(topic=topic, partition=partition, offset=at_offset), offset=number)
+        for number, (topic, partition, at_offset) in enumerate(at)
+    ]
+    sent_before = on_topic(received(topic="transactions", partition=0, offset=1), offset=10)
+    bad = on_topic(received(value=b"?", topic="transactions", partition=0, offset=2), offset=12)
     taken = book(*records, sent_before, note_on_topic(sent_before), bad)
     planned = [*Plan(taken, mender(), {}).each(taken.letters.values())]
     told = [
@@ -319,7 +306,7 @@ def test_messages_go_back_in_their_order_each_once() -> None:
 
 def test_letters_are_edited_as_files_and_read_back(tmp_path: Path) -> None:
     folder = tmp_path / "mends"
-    refused = letter(Record(b"\xff", b"\0?"))
+    refused = letter(received(b"\xff", b"\0?"))
     assert {file.name for file in write_letter(refused, folder)} == {"1-5.value", "1-5.key"}
     assert read_mends(folder) == {Place(1, 5): Mend(b"\0?", b"\xff")}
     (folder / "1-5.key").unlink()
@@ -336,7 +323,7 @@ def test_a_folder_that_holds_no_mends_is_refused_in_one_sentence(tmp_path: Path)
     with pytest.raises(DeadLettersRefused, match="holds no mends"):
         read_mends(tmp_path)
     with pytest.raises(DeadLettersRefused, match="holds neither key nor value"):
-        write_letter(letter(Record(None, None)), tmp_path)
+        write_letter(letter(received(None, None)), tmp_path)
     (tmp_path / "1-5.json").touch()
     with pytest.raises(
         DeadLettersRefused, match=r"its name must be a dead letter's place and \.value or \.key"
@@ -345,7 +332,7 @@ def test_a_folder_that_holds_no_mends_is_refused_in_one_sentence(tmp_path: Path)
     with pytest.raises(DeadLettersRefused, match="cannot be read"):
         read_mends(tmp_path / "absent")
     with pytest.raises(DeadLettersRefused, match="cannot be written to"):
-        write_letter(letter(Record()), tmp_path / "1-5.json")
+        write_letter(letter(received()), tmp_path / "1-5.json")
 
 
 # -- what is shown
@@ -360,7 +347,7 @@ def test_nothing_shown_can_move_the_cursor(text: str) -> None:
 
 def test_a_letter_is_shown_whole_and_cannot_harm_a_terminal() -> None:
     evil = b"\x1b[2J\xff" + "\u202e".encode()
-    read = letter(Record(evil, evil, [("\x1b[31m", evil), ("none", None)]))
+    read = letter(received(evil, evil, headers=[("\x1b[31m", evil), ("none", None)]))
     lines = [*in_full(read, whole_row(read, None)), line(row(read, None))]
     assert all(each.isprintable() for each in lines)
     text = "\n".join(lines)
@@ -376,14 +363,14 @@ def test_a_letter_is_shown_whole_and_cannot_harm_a_terminal() -> None:
 
 
 def test_json_loses_no_byte() -> None:
-    told = whole_row(letter(Record(b"\xff\0", "\u00fc".encode(), [("h", b"\x80")])), None)
+    told = whole_row(letter(received(b"\xff\0", "\u00fc".encode(), headers=[("h", b"\x80")])), None)
     assert (told["key"], told["value"]) == ({"base64": "/wA="}, {"text": "\u00fc"})
     assert told["headers"] == [["h", {"base64": "gA=="}]]
     orjson.dumps(told)
 
 
 def test_a_long_value_is_cut_and_says_so() -> None:
-    read = letter(Record(its_value=b"x" * 5_000))
+    read = letter(received(value=b"x" * 5_000))
     (value,) = [each for each in in_full(read, whole_row(read, None)) if each.startswith("value: ")]
     assert value.endswith("... (5,000 bytes; --json gives all)")
     assert len(value) < 4_100

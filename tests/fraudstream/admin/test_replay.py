@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agents.runtime.testing import FakeRecord
 from agents.scoring import Admission
 from fraudstream.admin.replay import replay
 from models.reputations.store import ReputationStore
@@ -25,55 +25,32 @@ PARTITIONS = 3
 COUNT = 60
 
 
-@dataclass(frozen=True)
-class Record:
+def payment(number: int, bad: bytes | None = None) -> FakeRecord:
     """A record of `transactions`; cards stay in their partition."""
-
-    number: int
-    bad: bytes | None = None
-
-    def topic(self) -> str:
-        return "transactions"
-
-    def partition(self) -> int:
-        return self.number % PARTITIONS
-
-    def offset(self) -> int:
-        return self.number
-
-    def key(self) -> bytes:
-        return b"card-%d" % (self.number % (2 * PARTITIONS))
-
-    def value(self) -> bytes:
-        return self.bad or orjson.dumps(
-            {
-                "kind": "card",
-                "transaction_id": f"t-{self.number}",
-                "event_time": f"2026-03-01T10:{self.number % 60:02}:00Z",
-                "card_id": self.key().decode(),
-                "merchant_id": f"merchant-{self.number % 5}",
-                "amount": f"{10 + self.number**2}.00",
-                "currency": "EUR",
-            }
-        )
-
-    def headers(self) -> list[tuple[str, bytes | None]]:
-        return []
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, 1_790_000_000_000
+    card = f"card-{number % (2 * PARTITIONS)}"
+    fields = {
+        "kind": "card",
+        "transaction_id": f"t-{number}",
+        "event_time": f"2026-03-01T10:{number % 60:02}:00Z",
+        "card_id": card,
+        "merchant_id": f"merchant-{number % 5}",
+        "amount": f"{10 + number**2}.00",
+        "currency": "EUR",
+    }
+    place = {"topic": "transactions", "partition": number % PARTITIONS, "offset": number}
+    return FakeRecord(card.encode(), bad or orjson.dumps(fields), timestamp=(1, 1_790_000_000_000), **place)
 
 
-def run(records: Sequence[Record], chunk_size: int = 100) -> list[Scored]:
+def run(records: Sequence[FakeRecord], chunk_size: int = 100) -> list[Scored]:
     core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9))
     return list(replay(records, core, Admission(), chunk_size=chunk_size))
 
 
-def scores(records: Sequence[Record], chunk_size: int = 100) -> dict[str, float]:
+def scores(records: Sequence[FakeRecord], chunk_size: int = 100) -> dict[str, float]:
     return {each.transaction.transaction_id: each.score for each in run(records, chunk_size)}
 
 
-RECORDS = [Record(number) for number in range(COUNT)]
+RECORDS = [payment(number) for number in range(COUNT)]
 SCORES = scores(RECORDS)
 
 
@@ -94,7 +71,7 @@ def test_chunks_and_the_mixing_of_partitions_change_no_score(chunk_size: int, or
 def test_refused_records_among_them_change_no_score(bad: list[tuple[int, bytes]]) -> None:
     mixed = list(RECORDS)
     for place, value in bad:
-        mixed.insert(place, Record(place, value))
+        mixed.insert(place, payment(place, value))
     assert scores(mixed) == SCORES
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from agents.erasures import Erasures
+from agents.runtime.testing import FakeRecord
 from fraudstream.admin.models import ModelRefused, Versions, choose, signing_key, version_before
 from fraudstream.admin.models.controls import fold_controls
 from fraudstream.admin.models.rebuild import compare, fold, refuse_gaps
@@ -39,31 +39,10 @@ if TYPE_CHECKING:
     from schemas.control import ModelPin, ModelUnpin
 
 
-@dataclass(frozen=True)
-class Record:
-    """A record as the reader gives it."""
-
-    its_key: bytes | None
-    its_value: bytes | None
-    its_offset: int = 0
-
-    def key(self) -> bytes | None:
-        return self.its_key
-
-    def value(self) -> bytes | None:
-        return self.its_value
-
-    def offset(self) -> int:
-        return self.its_offset
-
-    def headers(self) -> None:
-        return None
-
-
 def versions(*numbers: int, held_to: ModelPin | None = None, false: tuple[int, ...] = ()) -> Versions:
     """What is known after these versions were published, the false ones with another key."""
-    records = [Record(b"forest@%d" % number, sealed(number)) for number in numbers]
-    records += [Record(b"forest@%d" % number, sealed(number, b"another key")) for number in false]
+    records = [FakeRecord(b"forest@%d" % number, sealed(number)) for number in numbers]
+    records += [FakeRecord(b"forest@%d" % number, sealed(number, b"another key")) for number in false]
     return Versions(NAME, fold_models(records, NAME, KEY), held_to)
 
 
@@ -76,11 +55,11 @@ def run(*arguments: str) -> Result:
 
 def test_versions_are_what_was_published_and_not_taken_back() -> None:
     records = [
-        Record(b"forest@3", sealed(3)),
-        Record(b"forest@9", sealed(9)),
-        Record(b"forest@5", sealed(5)),
-        Record(b"challenger@4", sealed(4, name="challenger")),
-        Record(b"forest@3", None),
+        FakeRecord(b"forest@3", sealed(3)),
+        FakeRecord(b"forest@9", sealed(9)),
+        FakeRecord(b"forest@5", sealed(5)),
+        FakeRecord(b"challenger@4", sealed(4, name="challenger")),
+        FakeRecord(b"forest@3", None),
     ]
     assert [each.version for each in fold_models(records, NAME, KEY)] == [5, 9]
 
@@ -95,7 +74,7 @@ def test_versions_are_what_was_published_and_not_taken_back() -> None:
     ],
 )
 def test_what_is_not_rightly_signed_is_told_with_its_fault_and_never_found(key: bytes, value: bytes) -> None:
-    [published] = fold_models([Record(key, value)], NAME, KEY)
+    [published] = fold_models([FakeRecord(key, value)], NAME, KEY)
     assert published.snapshot is None
     assert published.fault
     known = Versions(NAME, (published,), None)
@@ -109,7 +88,7 @@ def test_a_model_that_does_not_score_as_it_says_is_told_with_its_fault_and_never
     changes: dict[str, Any],
 ) -> None:
     published = fold_models(
-        [Record(b"forest@9", sealed(9, **changes)), Record(b"forest@5", sealed(5))], NAME, KEY
+        [FakeRecord(b"forest@9", sealed(9, **changes)), FakeRecord(b"forest@5", sealed(5))], NAME, KEY
     )
     known = Versions(NAME, published, None)
     assert (known.newest, published[1].is_signed) == (5, True)
@@ -135,7 +114,12 @@ def test_the_newest_is_in_force_unless_a_version_that_is_there_is_pinned() -> No
     ],
 )
 def test_the_pin_is_the_last_one_that_scorers_take(told: ModelPin | ModelUnpin, held_to: int | None) -> None:
-    records = [Record(*signed(pin(7))), Record(*signed(told)), Record(b"model", None), Record(b"model", b"{")]
+    records = [
+        FakeRecord(*signed(pin(7))),
+        FakeRecord(*signed(told)),
+        FakeRecord(b"model", None),
+        FakeRecord(b"model", b"{"),
+    ]
     found = pin_of(fold_controls(records, KEY).controls, NAME)
     assert (found and found.model_version) == held_to
 
@@ -210,9 +194,9 @@ def test_a_whole_log_is_not_refused() -> None:
 def test_the_fold_takes_the_log_up_to_and_including_the_offset() -> None:
     """Offsets have gaps where transactions end; what cannot be learnt is passed over and counted."""
     offsets = [0, 1, 2, 4, 5, 8, 9, 10]
-    records = [Record(None, example(offset).to_json(), offset) for offset in offsets]
-    records[1] = Record(None, b"{", 1)
-    records[2] = Record(None, example(2, features_version=1).to_json(), 2)
+    records = [FakeRecord(None, example(offset).to_json(), offset) for offset in offsets]
+    records[1] = FakeRecord(None, b"{", 1)
+    records[2] = FakeRecord(None, example(2, features_version=1).to_json(), 2)
     model, told = new_model(), list[tuple[int, int]]()
     assert fold(model, records, 8, lambda done, total: told.append((done, total)), Erasures(KEY)) == 2
     expected = new_model()
@@ -224,7 +208,7 @@ def test_the_fold_takes_the_log_up_to_and_including_the_offset() -> None:
 
 def test_an_offset_between_examples_is_the_version_of_the_last_one_before_it() -> None:
     model = new_model()
-    records = [Record(None, example(n).to_json(), n) for n in (0, 4, 9)]
+    records = [FakeRecord(None, example(n).to_json(), n) for n in (0, 4, 9)]
     fold(model, records, 7, lambda _done, _of: None, Erasures(KEY))
     assert model.version == 5
 
@@ -309,7 +293,7 @@ def test_pin_and_rollback_write_one_record_and_say_what_it_changes(monkeypatch: 
 def test_where_versions_go_on_from_a_log_that_is_gone_a_rebuilt_one_is_compared_with_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    records = [Record(b"forest@9", sealed(9, examples_offset=3))]
+    records = [FakeRecord(b"forest@9", sealed(9, examples_offset=3))]
     known = Versions(NAME, fold_models(records, NAME, KEY), None)
     # The package exports a function of the same name as this module.
     module = sys.modules["fraudstream.admin.models.rebuild"]

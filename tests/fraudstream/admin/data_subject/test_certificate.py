@@ -10,6 +10,7 @@ import orjson
 import pytest
 from typer.testing import CliRunner, Result
 
+from agents.runtime.testing import FakeRecord
 from agents.topics import Topics
 from fraudstream.admin.data_subject.certificate import (
     Certificate,
@@ -29,7 +30,6 @@ from fraudstream.admin.models.versions import Published, Versions, fold_models
 from fraudstream.cli import app
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka.topics import TopicState
-from tests.fraudstream.cli.test_model import Record
 from tests.models.model_cases import KEY, NAME, pin, sealed, snapshot
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ DONE = {TOPICS.transactions, TOPICS.labels_keyed, TOPICS.scores, TOPICS.outcomes
 
 
 def versions(*numbers: int, held_to: ModelPin | None = None) -> Versions:
-    records = [Record(b"forest@%d" % number, sealed(number)) for number in numbers]
+    records = [FakeRecord(b"forest@%d" % number, sealed(number)) for number in numbers]
     return Versions(NAME, fold_models(records, NAME, KEY), held_to)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agents.runtime.state import seal
+from agents.runtime.testing import FakeRecord
 from agents.topics import Topics
 from fraudstream.admin.data_subject.inventory import Labelling, Stock, StockTaking, document, lines, searched
 from fraudstream.admin.data_subject.matching import Mentions, Role
@@ -33,40 +33,22 @@ NOW = datetime(2026, 3, 1, tzinfo=UTC)
 ERASURE = erasure(CARD)
 
 
-@dataclass(frozen=True)
-class Record:
+def read(
+    topic: str,
+    key: bytes | None,
+    value: bytes | None,
+    offset: int = 0,
+    partition: int = 0,
+    *,
+    is_erasure: bool = False,
+) -> FakeRecord:
     """A record as the reader gives it."""
-
-    its_topic: str
-    its_key: bytes | None
-    its_value: bytes | None
-    its_offset: int = 0
-    its_partition: int = 0
-    is_erasure: bool = False
-
-    def topic(self) -> str:
-        return self.its_topic
-
-    def partition(self) -> int:
-        return self.its_partition
-
-    def offset(self) -> int:
-        return self.its_offset
-
-    def key(self) -> bytes | None:
-        return self.its_key
-
-    def value(self) -> bytes | None:
-        return self.its_value
-
-    def headers(self) -> list[tuple[str, bytes]] | None:
-        return [(HEADER, b"signed")] if self.is_erasure else None
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, int(NOW.timestamp() * 1_000) + self.its_offset
+    headers = [(HEADER, b"signed")] if is_erasure else []
+    timestamp = (1, int(NOW.timestamp() * 1_000) + offset)
+    return FakeRecord(key, value, offset, timestamp, topic=topic, partition=partition, headers=headers)
 
 
-def stock(*records: Record, labelling: dict[int, Labelling] | None = None) -> Stock:
+def stock(*records: FakeRecord, labelling: dict[int, Labelling] | None = None) -> Stock:
     taking = StockTaking(CARD, TOPICS, 45, labelling or {})
     for record in records:
         taking.take(record)
@@ -157,21 +139,21 @@ def test_a_profile_that_has_seen_nothing_is_described_too() -> None:
 # -- what all records come to
 
 
-def profile(payload: bytes | None, offset: int, partition: int = 3) -> Record:
-    return Record(TOPICS.scoring_changelog, b"p:card_a", seal(7, 9, payload), offset, partition)
+def profile(payload: bytes | None, offset: int, partition: int = 3) -> FakeRecord:
+    return read(TOPICS.scoring_changelog, b"p:card_a", seal(7, 9, payload), offset, partition)
 
 
 def test_the_newest_record_of_a_key_is_the_profile_and_none_after_a_deletion() -> None:
     found = stock(profile(packed(count=1), 0), profile(packed(count=2), 1))
     assert found.profiles[3]["transactions_folded"] == 2
     assert stock(profile(packed(), 0), profile(None, 1)).profiles == {}
-    other = Record(TOPICS.scoring_changelog, b"p:card_b", seal(7, 9, packed("card_b")), 2)
+    other = read(TOPICS.scoring_changelog, b"p:card_b", seal(7, 9, packed("card_b")), 2)
     assert stock(other).is_empty
 
 
 def test_holdings_count_records_by_role_with_their_span() -> None:
-    paid = Record(TOPICS.transactions, b"card_a", b"{}", 1_000)
-    named = Record(TOPICS.transactions, b"card_b", b'{"creditor_account":"card_a"}', 3_000)
+    paid = read(TOPICS.transactions, b"card_a", b"{}", 1_000)
+    named = read(TOPICS.transactions, b"card_b", b'{"creditor_account":"card_a"}', 3_000)
     holding = stock(paid, named).holdings[TOPICS.transactions]
     assert dict(holding.records) == {Role.SUBJECT: 1, Role.COUNTERPARTY: 1}
     assert holding.first is not None
@@ -179,13 +161,13 @@ def test_holdings_count_records_by_role_with_their_span() -> None:
     assert (holding.last - holding.first).total_seconds() == 2.0
 
 
-def scored(name: str, day: float, offset: int) -> Record:
-    return Record(TOPICS.scores, b"card_a", score(name, day), offset)
+def scored(name: str, day: float, offset: int) -> FakeRecord:
+    return read(TOPICS.scores, b"card_a", score(name, day), offset)
 
 
-def erasing(topic: str, offset: int) -> Record:
+def erasing(topic: str, offset: int) -> FakeRecord:
     value = on_examples(ERASURE) if topic == TOPICS.examples else ERASURE
-    return Record(topic, b"card_a", value.to_json(), offset, is_erasure=True)
+    return read(topic, b"card_a", value.to_json(), offset, is_erasure=True)
 
 
 def test_labelling_keeps_what_it_has_read_and_not_forgotten() -> None:
@@ -202,8 +184,8 @@ def test_an_erasure_on_scores_ends_what_labelling_keeps() -> None:
     assert found.holdings[TOPICS.scores].erasures == 1
 
 
-def learnt(number: int, subject: str = CARD) -> Record:
-    return Record(TOPICS.examples, None, example(number, subject=subject).to_json(), number)
+def learnt(number: int, subject: str = CARD) -> FakeRecord:
+    return read(TOPICS.examples, None, example(number, subject=subject).to_json(), number)
 
 
 def test_examples_before_an_erasure_are_left_out_and_later_ones_are_learnt() -> None:
@@ -214,7 +196,7 @@ def test_examples_before_an_erasure_are_left_out_and_later_ones_are_learnt() -> 
 
 def test_another_subjects_erasure_changes_nothing() -> None:
     other = ERASURE.model_copy(update={"subject": "card_b"})
-    foreign = Record(TOPICS.scores, b"card_b", other.to_json(), 1, is_erasure=True)
+    foreign = read(TOPICS.scores, b"card_b", other.to_json(), 1, is_erasure=True)
     found = stock(scored("t1", 0, 0), foreign, labelling={0: Labelling(9, START)})
     assert found.rows == ["t1"]
     assert found.holdings[TOPICS.scores].erasures == 0
@@ -234,9 +216,9 @@ def test_reputations_are_told_by_kind_until_they_are_deleted() -> None:
         "matured_frauds": [0.0] * 5,
         "early_frauds": [0.0, 0.0],
     }
-    record = Record(TOPICS.reputations, b"subject:card_a", orjson.dumps(value))
+    record = read(TOPICS.reputations, b"subject:card_a", orjson.dumps(value))
     assert stock(record).reputations["subject"]["id"] == CARD
-    assert stock(record, Record(TOPICS.reputations, b"subject:card_a", None)).reputations == {}
+    assert stock(record, read(TOPICS.reputations, b"subject:card_a", None)).reputations == {}
 
 
 def test_a_program_is_told_everything_as_json() -> None:

@@ -16,6 +16,7 @@ from kafka import OffsetAndMetadata, TopicPartition
 
 from agents.runtime.logs import identity
 from agents.runtime.offset_metadata import OffsetMetadata
+from agents.runtime.testing import FakeRecord
 from fraudstream.admin.doctor import Severity
 from fraudstream.admin.doctor.group import Lag, _judge, check_offsets, lags
 from fraudstream.admin.doctor.machine import own_version
@@ -246,13 +247,8 @@ def test_controls_that_scorers_refuse_are_told(values: list[str], severity: Seve
     key, pin = b"a key for tests alone", ModelPin(name="boost", model_version=7, issued_at=NOW)
     signed = {"signed": sign(pin, key), "false": sign(pin, b"another key")}
 
-    class Record:
-        def __init__(self, offset: int, value: str) -> None:
-            self.key = lambda: b"model"
-            self.value = lambda: signed[value]
-            self.offset = lambda: offset
-
-    log = fold_controls([Record(*each) for each in enumerate(values)], key)  # type: ignore[arg-type,misc] - a fake's
+    records = [FakeRecord(b"model", signed[value], offset) for offset, value in enumerate(values)]
+    log = fold_controls(records, key)  # type: ignore[arg-type] - a fake's
     (finding,) = judge_controls(log)
     assert finding.severity is severity
     assert words in finding.sentence
