@@ -62,9 +62,14 @@ class Choice(NamedTuple):
     offsets: list[TopicPartition]
 
     def mark(self) -> None:
-        """Note that the broker has accepted it."""
+        """Note that the broker has accepted it, then have stores save it.
+
+        Raises:
+            OSError: a store cannot; by then every partition knows its commit, which no note may take back.
+        """
         for partition, offset in zip(self.behind, self.offsets, strict=True):
             partition.commit(offset.offset, offset.metadata)
+        for partition in self.behind:
             for _, state in own_stores(partition.states):
                 state.save()
 

@@ -363,6 +363,22 @@ async def test_a_store_of_a_partition_that_did_nothing_is_left_alone(
     assert store.steps == []
 
 
+async def test_a_store_that_cannot_be_saved_leaves_no_partition_behind_its_commit(
+    in_flight: InFlight, recorder: Recorder, store: Any, worked: Partition
+) -> None:
+    """Else the note on why the worker leaves would take the commit of the others back."""
+
+    def fail() -> None:
+        raise OSError("the disk is full")
+
+    store.save = fail
+    stored = Partition("in", 2, {"counting": store}, begins=10)
+    stored.position = 12
+    with pytest.raises(OSError, match="the disk is full"):
+        await exactly_once(in_flight, recorder).run([stored, worked])
+    assert (stored.committed, worked.committed) == (12, 15)
+
+
 # -- the group's committed offsets
 
 
