@@ -213,7 +213,7 @@ def _safe(text: str) -> str:
 T = TypeVar("T")
 
 
-class Refusals:
+class DeadLetterWriter:
     """One agent's way to the dead letters.
 
     Args:

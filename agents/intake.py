@@ -15,7 +15,7 @@ from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from agents.dead_letters import Refusals
+from agents.dead_letters import DeadLetterWriter
 from agents.erasures import Erasures
 from models.decay import DAY
 from schemas.erasure import Entry, Erasure
@@ -53,7 +53,9 @@ class IntakeAgent:
         self._outbox = app.outbox
         self._erasures = Erasures(key, Entry.LABELS)
         self._take = self._erasures.beside(partial(_labelled, wall, privacy))
-        self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry, privacy.card_prefixes)
+        self._refusals = DeadLetterWriter(
+            NAME, app.outbox, topics.dead_letters, telemetry, privacy.card_prefixes
+        )
         self._topics = topics
         self._telemetry = telemetry
 

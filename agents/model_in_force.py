@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from models.scoring.scorer import Scorer
-    from models.snapshots.selector import ModelShelf
+    from models.snapshots.selector import ModelSelector
 
 
 class ModelInForce:
@@ -38,7 +38,7 @@ class ModelInForce:
         name = "the cold-start scorecard (prior)" if self._scorer.name == "prior" else self._scorer.name
         return f"{name} in force since {self._since:%Y-%m-%dT%H:%M:%SZ}"
 
-    def failure(self, shelf: ModelShelf, refused: Mapping[int, str]) -> str | None:
+    def failure(self, shelf: ModelSelector, refused: Mapping[int, str]) -> str | None:
         """Say what is wrong with what scores; None where all is well, as before the first model.
 
         Args:
@@ -58,6 +58,6 @@ class ModelInForce:
         )
 
 
-def is_fallback(shelf: ModelShelf, refused: Mapping[int, str]) -> bool:
+def is_fallback(shelf: ModelSelector, refused: Mapping[int, str]) -> bool:
     """Tell whether the cold-start scorecard scores while the topic holds models that others may score by."""
     return shelf.is_fallback and bool(refused)

@@ -13,7 +13,7 @@ import time
 from struct import Struct
 from typing import TYPE_CHECKING, Final, cast
 
-from agents.dead_letters import Refusals
+from agents.dead_letters import DeadLetterWriter
 from agents.erasures import Erasures
 from agents.intake import refuse_ahead
 from models.reputations.ledger import PACKED_BYTES, ReputationLedger
@@ -103,7 +103,7 @@ class ReputationAgent:
         self._wall = wall
         self._outbox = app.outbox
         self._decode = Erasures(key).beside(lambda record: decode_outcomes(record.value() or b""))
-        self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
+        self._refusals = DeadLetterWriter(NAME, app.outbox, topics.dead_letters, telemetry)
         self._topics = topics
         self._telemetry = telemetry
 

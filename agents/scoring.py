@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
-from agents.dead_letters import Refusals
+from agents.dead_letters import DeadLetterWriter
 from agents.erasures import Erasures
-from models.profiles.store import Status
+from models.profiles.store import AdmissionResult
 from models.scoring.features import FEATURES_VERSION
-from models.scoring.pipeline import SKIPPED, Part
+from models.scoring.pipeline import SKIPPED, PartitionBatch
 from schemas.alert import Alert, alert_id
 from schemas.erasure import Entry, Erasure
 from schemas.errors import ErrorType, InvalidMessage
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from agents.runtime.records import Header, KafkaRecord
     from agents.telemetry import Telemetry
     from agents.topics import Topics
-    from models.scoring.pipeline import Judged, Scored, ScoringCore
+    from models.scoring.pipeline import Scored, ScoredBatch, ScoringCore
     from models.scoring.state import SubjectState
     from schemas.transaction import Transaction
 
@@ -102,7 +102,7 @@ NAME = "scoring"
 
 
 @dataclass(frozen=True)
-class Admission:
+class TransactionValidator:
     """Which transactions are scored.
 
     Attributes:
@@ -174,7 +174,7 @@ class ScoringAgent:
         core: ScoringCore,
         telemetry: Telemetry,
         *,
-        admission: Admission,
+        admission: TransactionValidator,
         clock: Clock,
         prepared: Prepared,
         take_labels: Callable[[], Sequence[float]],
@@ -184,7 +184,7 @@ class ScoringAgent:
         self._erasures = Erasures(key, Entry.TRANSACTIONS)
         self._take = self._erasures.beside(admission.admit)
         prefixes = admission.privacy.card_prefixes
-        self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry, prefixes)
+        self._refusals = DeadLetterWriter(NAME, app.outbox, topics.dead_letters, telemetry, prefixes)
         self._topics = topics
         self._core = core
         self._telemetry = telemetry
@@ -234,10 +234,10 @@ class ScoringAgent:
         )
         self._count_skipped(status)
         if judged is not None:
-            fresh = [taken[place] for place in np.flatnonzero(status == Status.FRESH).tolist()]
+            fresh = [taken[place] for place in np.flatnonzero(status == AdmissionResult.FRESH).tolist()]
             self._publish(fresh, judged)
 
-    def _publish(self, fresh: Sequence[Admitted], judged: Judged) -> None:
+    def _publish(self, fresh: Sequence[Admitted], judged: ScoredBatch) -> None:
         now = self._clock()
         scored_at = datetime.fromtimestamp(now, UTC)
         with self._telemetry.stage("encode"):
@@ -275,7 +275,7 @@ def bind(
     core: ScoringCore,
     telemetry: Telemetry,
     *,
-    admission: Admission,
+    admission: TransactionValidator,
     clock: Clock,
     prepared: Prepared,
     take_labels: Callable[[], Sequence[float]] = tuple,
@@ -314,8 +314,8 @@ def _to_nobody(_: int) -> None:
     """Count for nobody: outside of `process`."""
 
 
-def _part(chunk: Chunk, admitted: Sequence[Admitted]) -> Part:
-    return Part(
+def _part(chunk: Chunk, admitted: Sequence[Admitted]) -> PartitionBatch:
+    return PartitionBatch(
         [each.transaction for each in admitted],
         [each.record.offset() for each in admitted],
         cast("SubjectState", chunk.states[NAME]),

@@ -140,7 +140,7 @@ _SAME_SCORE = 1e-9
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """The result of one check; `failure` is None where all is well, `note` says what was found well."""
 
     name: str
@@ -172,10 +172,10 @@ class Readiness:
         """Take the checks; each is quick (about a millisecond) and does not wait."""
         self._checks = dict(checks)
 
-    def findings(self) -> list[Finding]:
+    def findings(self) -> list[CheckResult]:
         """Run every check, in the order given."""
         return [
-            Finding(name, _failure(check), check.note() if isinstance(check, NotedCheck) else None)
+            CheckResult(name, _failure(check), check.note() if isinstance(check, NotedCheck) else None)
             for name, check in self._checks.items()
         ]
 
@@ -245,7 +245,7 @@ def mount(app: App, registry: CollectorRegistry, readiness: Readiness, access: A
     hide_versions()
 
 
-def _answer(findings: list[Finding], *, verbose: bool) -> web.Response:
+def _answer(findings: list[CheckResult], *, verbose: bool) -> web.Response:
     """Say 200 where every check passes, else 503; name those that fail, and all if asked."""
     failed = [finding for finding in findings if finding.failure is not None]
     shown = findings if verbose else failed
@@ -254,7 +254,7 @@ def _answer(findings: list[Finding], *, verbose: bool) -> web.Response:
     return web.Response(text=text, status=503 if failed else 200)
 
 
-def _verdict(findings: list[Finding]) -> web.Response:
+def _verdict(findings: list[CheckResult]) -> web.Response:
     """Say whether every check passes, and not which do."""
     is_ready = all(finding.failure is None for finding in findings)
     return web.Response(text="ok\n" if is_ready else "not ready\n", status=200 if is_ready else 503)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from agents.topics import TopicSpec
-    from fraudstream.kafka.access import Right
+    from fraudstream.kafka.access import AclRule
     from fraudstream.settings import Settings
 
 API: Final = "kafka.strimzi.io/v1"
@@ -99,11 +99,11 @@ def _user(role: Role, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _rights(role: Role, settings: Settings) -> tuple[Right, ...]:
+def _rights(role: Role, settings: Settings) -> tuple[AclRule, ...]:
     return rights(role, settings.topics.names(), settings.worker.group)
 
 
-def _acl(right: Right) -> dict[str, Any]:
+def _acl(right: AclRule) -> dict[str, Any]:
     resource = {"type": _STRIMZI_KINDS.get(right.kind, str(right.kind))}
     if right.kind is not Kind.CLUSTER:
         pattern = _STRIMZI_PATTERNS.get(right.pattern, str(right.pattern))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from models.reputations.store import ReputationStore
     from models.scoring.policy import Policy
     from models.scoring.scorer import Scorer
-    from models.snapshots.selector import ModelShelf
+    from models.snapshots.selector import ModelSelector
     from schemas.control import ModelPin
     from schemas.snapshot import ModelSnapshot
 
@@ -69,7 +69,7 @@ def control_handler(
         controls: tells true and new ones from others.
         use_policy: has the scoring core decide by policies from this factory (`core.use_policy`).
         configured: makes the policy of the settings.
-        pin: holds the scorer to one version of the model (`ModelShelf.pin`).
+        pin: holds the scorer to one version of the model (`ModelSelector.pin`).
         use_rates: has the scoring core convert amounts by these (`core.use_rates`).
     """
 
@@ -110,7 +110,7 @@ class SnapshotHandler:
         features_version: that they must take.
     """
 
-    def __init__(self, shelf: ModelShelf, key: bytes | None, features_version: int) -> None:
+    def __init__(self, shelf: ModelSelector, key: bytes | None, features_version: int) -> None:
         self._shelf = shelf
         self._key = key
         self._features_version = features_version
@@ -179,9 +179,9 @@ def refuse_controls(_key: bytes | None, _value: bytes | None) -> None:
 def policy_factory(chosen: control.FixedThreshold | control.AlertBudget) -> PolicyFactory:
     """Turn a control into what makes the policy of each partition."""
     if isinstance(chosen, control.FixedThreshold):
-        return partial(policy.FixedThreshold, chosen.review, chosen.decline, chosen.version)
+        return partial(policy.FixedThresholdPolicy, chosen.review, chosen.decline, chosen.version)
     return partial(
-        alert_budget.AlertBudget,
+        alert_budget.AlertBudgetPolicy,
         chosen.alerts_per_10000,
         floor=chosen.floor,
         ceiling=chosen.ceiling,

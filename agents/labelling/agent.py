@@ -20,15 +20,15 @@ from functools import partial
 from math import nan
 from typing import TYPE_CHECKING, Final, cast
 
-from agents.dead_letters import Refusals
+from agents.dead_letters import DeadLetterWriter
 from agents.erasures import Erasures
 from agents.intake import recorded_at, refuse_ahead
-from agents.labelling.store import RocksRows
+from agents.labelling.store import RocksPendingStore
 from agents.reputation import ERASED_KINDS
 from agents.runtime import Replays
 from models.decay import NEVER
 from models.labelling.core import LabellingCore
-from models.labelling.pending import ScoredRow
+from models.labelling.pending import ScoredTransaction
 from models.labelling.watermark import SKEW, Watermark
 from schemas.erasure import Erasure
 from schemas.label import decode_label
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from agents.runtime.records import KafkaRecord
     from agents.telemetry import Telemetry
     from agents.topics import Topics
-    from models.labelling.core import Emission, LabellingRules
+    from models.labelling.core import LabellingResult, LabellingRules
     from models.quality.live import LiveQuality
 
 SCORES: Final = "labelling"
@@ -67,7 +67,7 @@ class LabellingPartition:
     ) -> None:
         self.quality = quality
         self.wall = wall
-        self.rows = RocksRows(folder)
+        self.rows = RocksPendingStore(folder)
         self.core = LabellingCore(rules, self.rows)
         self.watermark = Watermark(grace)
         self._takers = {source: erasures.beside(partial(take, self)) for source, take in _TAKE.items()}
@@ -127,7 +127,7 @@ class LabellingPartition:
             self._is_settled = self.core.advance(self._told_until, _MOST_AT_ONCE).is_whole
         return self._is_settled
 
-    def advance(self, now: float) -> Emission:
+    def advance(self, now: float) -> LabellingResult:
         """Tell what is due by the clock at `now` (monotonic s), some of it at a time."""
         return self.core.advance(self.watermark.clock(now), _MOST_AT_ONCE)
 
@@ -234,7 +234,8 @@ class LabellingAgent:
         self._telemetry = telemetry
         self._monotonic = monotonic
         self._refusals = {
-            name: Refusals(name, app.outbox, topics.dead_letters, telemetry) for name in (SCORES, LABELS)
+            name: DeadLetterWriter(name, app.outbox, topics.dead_letters, telemetry)
+            for name in (SCORES, LABELS)
         }
 
     async def take_scores(self, waiting: AsyncIterable[Sequence[Chunk]]) -> None:
@@ -334,7 +335,7 @@ def bind(
 
 def _take_score(held: LabellingPartition, record: KafkaRecord) -> None:
     wall = held.wall()
-    row = ScoredRow.of_score(decode_score(record.value() or b""), record.offset())
+    row = ScoredTransaction.of_score(decode_score(record.value() or b""), record.offset())
     refuse_ahead(row.event_time, wall, "event_time")
     held.core.take_score(row)
     held.quality.take_score(row)

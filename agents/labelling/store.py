@@ -77,7 +77,7 @@ class _Changes:
         return batch
 
 
-class RocksRows:
+class RocksPendingStore:
     """The `Rows` of one labelling partition, in a folder of their own.
 
     Args:

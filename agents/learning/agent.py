@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final, cast
 
-from agents.dead_letters import Refusals, refuse_poison
+from agents.dead_letters import DeadLetterWriter, refuse_poison
 from agents.erasures import Erasures, is_erasure
 from agents.learning.checkpoint import ForeignModelError
 from agents.learning.relearning import TURN_SECONDS, LearnerFailed, Relearner, fold_record
@@ -190,7 +190,7 @@ class LearningAgent:
         self._examine = examine
         self._outbox = app.outbox
         self._beside = partial(app.beside, NAME)
-        self._refusals = Refusals(NAME, app.outbox, topics.dead_letters, telemetry)
+        self._refusals = DeadLetterWriter(NAME, app.outbox, topics.dead_letters, telemetry)
         self._topics = topics
         self._telemetry = telemetry
         self._publication = publication

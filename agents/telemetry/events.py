@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
     from agents.runtime.records import Header, KafkaRecord
-    from models.scoring.pipeline import Judged
+    from models.scoring.pipeline import ScoredBatch
     from schemas.label import Label
 
 _NOTHING_TO_DO: Final = nullcontext()
@@ -106,7 +106,7 @@ class Telemetry(LearningTelemetry):
         del records
         return repeat(())
 
-    def transactions_scored(self, judged: Judged, arrived: NDArray[np.float64], now: float) -> None:
+    def transactions_scored(self, judged: ScoredBatch, arrived: NDArray[np.float64], now: float) -> None:
         """The scores of a chunk were handed to the producer.
 
         Args:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from models.labelling.core import Emission
+    from models.labelling.core import LabellingResult
     from models.quality.live import LiveQuality
     from schemas.errors import InvalidMessage
     from schemas.example import Maturity
@@ -40,7 +40,7 @@ class LearningTelemetry(DeliveryTelemetry):
         """Read live quality whenever `/metrics` is asked for."""
         self.metrics.add_quality(quality)
 
-    def labelled(self, emission: Emission) -> None:
+    def labelled(self, emission: LabellingResult) -> None:
         """Transactions and labels came to their time."""
         made = Counter((example.outcome, example.maturity) for example in emission.examples)
         for labels, count in made.items():

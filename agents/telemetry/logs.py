@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import structlog
 
-from agents.telemetry.redaction import HideErrors, Hiding
+from agents.telemetry.redaction import HideErrors, Redactor
 from schemas.fields.pan import mask_pans
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def configure_logs(
         key: of the hashes that stand for what may be of a message; without it one for this process alone.
     """
     as_text = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and stream.isatty())
-    hiding = Hiding(key or token_bytes(_KEY_BYTES))
+    hiding = Redactor(key or token_bytes(_KEY_BYTES))
     handler = logging.StreamHandler(stream)
     handler.addFilter(RepeatLimit())
     handler.addFilter(HideErrors(hiding))
@@ -104,7 +104,7 @@ def _origin() -> list[Processor]:
     ]
 
 
-def _formatter(hiding: Hiding, *, as_text: bool, colors: bool) -> logging.Formatter:
+def _formatter(hiding: Redactor, *, as_text: bool, colors: bool) -> logging.Formatter:
     renderer: Processor = (
         structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
         if as_text

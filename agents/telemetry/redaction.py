@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _HASH_CHARACTERS: Final = 12
 
 
-class Hiding:
+class Redactor:
     """Says of errors what may be said.
 
     Args:
@@ -71,7 +71,7 @@ class Hiding:
 class HideErrors(logging.Filter):
     """Puts what may be said of an error in the place of each that other libraries put into their lines."""
 
-    def __init__(self, hiding: Hiding) -> None:
+    def __init__(self, hiding: Redactor) -> None:
         super().__init__()
         self._hiding = hiding
 

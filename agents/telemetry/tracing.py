@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from agents.runtime import Chunk
     from agents.runtime.records import Header, KafkaRecord
-    from models.scoring.pipeline import Judged
+    from models.scoring.pipeline import ScoredBatch
     from schemas.errors import ErrorType
     from schemas.snapshot import ModelSnapshot
 
@@ -161,7 +161,7 @@ class TracedTelemetry(Telemetry):
             for record in records
         )
 
-    def transactions_scored(self, judged: Judged, arrived: NDArray[np.float64], now: float) -> None:
+    def transactions_scored(self, judged: ScoredBatch, arrived: NDArray[np.float64], now: float) -> None:
         """Say of the batch how many were scored, and by what."""
         super().transactions_scored(judged, arrived, now)
         if (span := _batch.get()) is not None:

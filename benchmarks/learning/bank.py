@@ -13,7 +13,7 @@ from fraudstream.simulate.cards import CardWorld
 from fraudstream.simulate.handbook import Handbook
 from fraudstream.simulate.stream import RecordKind, StreamRecord, stream
 from models.labelling.core import LabellingRules
-from models.labelling.pending import ScoredRow
+from models.labelling.pending import ScoredTransaction
 from models.scoring.features import FEATURES_VERSION
 from models.scoring.pipeline import Scored
 from schemas.label import Label, decode_label
@@ -44,7 +44,7 @@ def draw(count: int) -> Iterator[StreamRecord]:
 class Batch:
     """Scored transactions, and the labels that came among them."""
 
-    rows: list[ScoredRow]
+    rows: list[ScoredTransaction]
     labels: list[Label]
 
 
@@ -71,7 +71,9 @@ def simulate(count: int, kept: int) -> Simulated:
         found.examples += loop.advance(transactions[-1].event_timestamp).examples
         if offset <= kept:
             rows = [
-                ScoredRow.of_scored(each, FEATURES_VERSION) for each in results if isinstance(each, Scored)
+                ScoredTransaction.of_scored(each, FEATURES_VERSION)
+                for each in results
+                if isinstance(each, Scored)
             ]
             found.batches.append(Batch(rows, labels))
     return found

@@ -11,7 +11,7 @@ from agents.labelling.agent import LabellingPartition
 from benchmarks.learning.results import LabellingRun
 from models.decay import NEVER
 from models.labelling.core import LabellingCore, LabellingRules
-from models.labelling.store import MemoryRows
+from models.labelling.store import MemoryPendingStore
 from models.quality.live import LiveQuality
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def on_disk(batches: Sequence[Batch], folder: Path) -> LabellingRun:
 
 def in_memory(batches: Sequence[Batch]) -> LabellingRun:
     """The same core without a disk, and so without commits: what the rules themselves cost."""
-    core = LabellingCore(LabellingRules(), MemoryRows())
+    core = LabellingCore(LabellingRules(), MemoryPendingStore())
     began = time.perf_counter()
     examples = sum(take(core, batch) for batch in batches)
     seconds, rows = time.perf_counter() - began, sum(len(batch.rows) for batch in batches)

@@ -26,7 +26,7 @@ from schemas.label import Outcome
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.learners.base import Learner
+    from models.learners.base import OnlineLearner
     from schemas.example import Example
 
 PEER: Final = "River's ARFClassifier"
@@ -60,7 +60,7 @@ class Ours:
         learner: one that has learnt nothing; None for that of the service.
     """
 
-    def __init__(self, algorithm: str, learner: Learner | None = None) -> None:
+    def __init__(self, algorithm: str, learner: OnlineLearner | None = None) -> None:
         self.learner: Any = learner or make_learner(algorithm, len(FEATURES), SEED)
         self._keeping = _KeepsScores(self.learner)
         self.scores: list[float] = self._keeping.scores
@@ -120,7 +120,7 @@ class RiverForest:
 class _KeepsScores:
     """A learner that keeps its scores, and is else the one that it is made of."""
 
-    def __init__(self, learner: Learner) -> None:
+    def __init__(self, learner: OnlineLearner) -> None:
         self._learner = learner
         self.scores: list[float] = []
 

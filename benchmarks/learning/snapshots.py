@@ -25,7 +25,7 @@ from models.learners.forest import ForestLearner
 from models.scoring.features import FEATURES, FEATURES_VERSION
 from models.signing import seal, unseal
 from models.snapshots.scorer import SnapshotScorer
-from models.snapshots.selector import ModelShelf
+from models.snapshots.selector import ModelSelector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -128,7 +128,7 @@ def _measure(model: Ours, examples: Sequence[Example], publisher: Publisher) -> 
     key, value, _ = made[-1]
     snapshot, onnx = unseal(value, KEY)
     trees, nodes = shape(onnx)
-    handler = SnapshotHandler(ModelShelf(model.model.name, lambda _: None), KEY, FEATURES_VERSION)
+    handler = SnapshotHandler(ModelSelector(model.model.name, lambda _: None), KEY, FEATURES_VERSION)
     return SnapshotRun(
         algorithm=model.model.name,
         trees=trees,

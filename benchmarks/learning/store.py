@@ -27,7 +27,7 @@ from benchmarks.learning.results import StoreRun, StoreStep
 from fraudstream.simulate.labels import draw_label
 from fraudstream.simulate.world import SimulatedTransaction, token
 from models.labelling.core import LabellingRules
-from models.labelling.pending import ScoredRow
+from models.labelling.pending import ScoredTransaction
 from models.quality.live import LiveQuality
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Flow:
         keep: seconds for which labelling keeps a transaction.
     """
 
-    def __init__(self, pool: Sequence[ScoredRow], rows: int, keep: float) -> None:
+    def __init__(self, pool: Sequence[ScoredTransaction], rows: int, keep: float) -> None:
         self._pool = pool
         self._cards = [token("card", number) for number in range(max(1, rows // _ROWS_A_CARD))]
         self._pace = keep / rows
@@ -80,10 +80,10 @@ class Flow:
             labels.append(heappop(self._awaited)[2])
         return Batch(rows, labels)
 
-    def _row(self) -> ScoredRow:
+    def _row(self) -> ScoredTransaction:
         like = self._pool[self._made % len(self._pool)]
         self._made += 1
-        row = ScoredRow(
+        row = ScoredTransaction(
             transaction_id=token("payment", self._made),
             subject=self._draws.choice(self._cards),
             counterparty=like.counterparty,

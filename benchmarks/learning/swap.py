@@ -18,9 +18,9 @@ from benchmarks.learning.results import SwapRun
 from models.reputations.store import ReputationStore
 from models.scoring.features import FEATURES_VERSION
 from models.scoring.pipeline import ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
-from models.snapshots.selector import ModelShelf
+from models.snapshots.selector import ModelSelector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,8 +41,8 @@ def measure(model: Ours, more: Sequence[Example]) -> SwapRun:
         model: a boosted model, grown.
         more: at least 100 of them, which are also the rows that are scored.
     """
-    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9))
-    shelf = ModelShelf(model.model.name, core.use_scorer)
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9))
+    shelf = ModelSelector(model.model.name, core.use_scorer)
     handler = SnapshotHandler(shelf, KEY, FEATURES_VERSION)
     rows = np.array([example.features for example in more[:_BATCH]], dtype=np.float32)
     prepare, pause, idle, put, first, later = columns = tuple[list[float], ...]([] for _ in range(6))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from agents.scoring import alert_value, score_value
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import Scored, ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from schemas.score import Decision
 from schemas.transaction import decode_transaction
@@ -25,7 +25,7 @@ REVIEW, DECLINE = 0.5, 0.9
 
 def new_core() -> ScoringCore:
     """The core as a worker with default settings has it."""
-    return ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(REVIEW, DECLINE))
+    return ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(REVIEW, DECLINE))
 
 
 class Job:

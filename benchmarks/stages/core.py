@@ -27,7 +27,7 @@ from models.profiles.store import ProfileStore
 from models.reputations.store import ReputationStore
 from models.scoring.features import PROFILE
 from models.scoring.pipeline import Scored, ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from schemas.transaction import CardTransaction
 
@@ -83,10 +83,10 @@ def bank() -> list[CardTransaction]:
 def core_round(events: Sequence[CardTransaction], size: int) -> dict[str, float]:
     """Microseconds per event of each stage in one round at this batch size."""
     clock = StageClock()
-    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9))
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9))
     state = core.new_state()
     core.process(events[:WARM_EVENTS], range(WARM_EVENTS), state)
-    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9), clock)
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9), clock)
     count, whole = 0, time.process_time()
     for part, offsets in batches(len(events), size):
         results = core.process(events[part], offsets, state)

@@ -54,7 +54,7 @@ class ProfilesRefused(FraudstreamError):
 
 
 @dataclass(frozen=True)
-class Rebuilt:
+class RebuiltProfiles:
     """The profiles of one partition, made anew.
 
     Attributes:
@@ -70,7 +70,7 @@ class Rebuilt:
     ends: int
 
 
-def rebuild_profiles(settings: Settings, tell: Callable[[Rebuilt], None]) -> None:
+def rebuild_profiles(settings: Settings, tell: Callable[[RebuiltProfiles], None]) -> None:
     """Fold each partition up to the group's commit and write its profiles to the changelog.
 
     Args:
@@ -135,7 +135,7 @@ def _committed(settings: Settings, consumer: Consumer) -> list[TopicPartition]:
     return found
 
 
-def _rebuild(settings: Settings, consumer: Consumer, place: TopicPartition, rates: Rates) -> Rebuilt:
+def _rebuild(settings: Settings, consumer: Consumer, place: TopicPartition, rates: Rates) -> RebuiltProfiles:
     begins, _ = consumer.get_watermark_offsets(TopicPartition(place.topic, place.partition), _ANSWER_SECONDS)
     note = OffsetMetadata.read(place.metadata)
     state = fold(settings, _records(consumer, place), rates, note.log)
@@ -149,7 +149,7 @@ def _rebuild(settings: Settings, consumer: Consumer, place: TopicPartition, rate
     consumer.commit(
         offsets=[TopicPartition(place.topic, place.partition, place.offset, note.text())], asynchronous=False
     )
-    return Rebuilt(place.partition, len(state), begins, place.offset)
+    return RebuiltProfiles(place.partition, len(state), begins, place.offset)
 
 
 def _write(

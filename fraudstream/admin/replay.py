@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from agents.runtime.records import KafkaRecord
-    from agents.scoring import Admission, Admitted
+    from agents.scoring import Admitted, TransactionValidator
     from models.scoring.pipeline import ScoringCore
     from models.scoring.state import SubjectState
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def replay(
     records: Iterable[KafkaRecord],
     core: ScoringCore,
-    admission: Admission,
+    admission: TransactionValidator,
     *,
     chunk_size: int = 100,
     key: bytes | None = None,

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from fraudstream.backtest.protocols.base import Fold, Protocol
     from fraudstream.backtest.sources.dataset import Dataset
-    from fraudstream.backtest.sources.simulated import Source
+    from fraudstream.backtest.sources.simulated import TransactionSource
 
 
 @dataclass(frozen=True)
-class Plan:
+class BacktestPlan:
     """One backtest, whoever takes part in it.
 
     Attributes:
@@ -41,7 +41,7 @@ class Plan:
     """
 
     name: ProtocolName
-    source: Source
+    source: TransactionSource
     protocol: Protocol
     delay_days: float
 
@@ -105,7 +105,7 @@ def choose(
     delay_days: float = 7.0,
     seed: int = 0,
     customers: int | None = None,
-) -> Plan:
+) -> BacktestPlan:
     """The plan of a protocol.
 
     Args:
@@ -123,10 +123,14 @@ def choose(
         raise FraudstreamError("--protocol file and --data FILE go together.")
     if name is ProtocolName.HANDBOOK and delay_days != int(delay_days):
         raise FraudstreamError("--protocol handbook counts in whole days: give a whole --delay-days.")
-    return Plan(name, _source(name, file, columns, seed, customers), _protocol(name, delay_days), delay_days)
+    return BacktestPlan(
+        name, _source(name, file, columns, seed, customers), _protocol(name, delay_days), delay_days
+    )
 
 
-def _source(name: ProtocolName, file: Path | None, columns: str, seed: int, customers: int | None) -> Source:
+def _source(
+    name: ProtocolName, file: Path | None, columns: str, seed: int, customers: int | None
+) -> TransactionSource:
     if file is not None:
         return FileSource.parse(file, columns)
     if name is ProtocolName.TRANSFERS:

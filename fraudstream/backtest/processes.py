@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from multiprocessing.queues import Queue
     from pathlib import Path
 
-    from fraudstream.backtest.plan import Plan
+    from fraudstream.backtest.plan import BacktestPlan
 
-    Told = Callable[["Message"], None]
+    Told = Callable[["ProcessMessage"], None]
 
 _LOOK_SECONDS: Final = 0.5
 _ROWS_A_MESSAGE: Final = 5_000
@@ -27,7 +27,7 @@ _SPAWN: Final = multiprocessing.get_context("spawn")  # nothing of the parent's 
 
 
 @dataclass(frozen=True, slots=True)
-class Message:
+class ProcessMessage:
     """How far a candidate is: rows behind it, of how many; ``failure`` when it cannot go on."""
 
     candidate: str
@@ -36,7 +36,7 @@ class Message:
     failure: str | None = None
 
 
-def run_all(plan: Plan, candidates: Sequence[str], path: Path, jobs: int, tell: Told) -> None:
+def run_all(plan: BacktestPlan, candidates: Sequence[str], path: Path, jobs: int, tell: Told) -> None:
     """Run candidates until all have finished; those that need the features of ``RULES`` come after it.
 
     Args:
@@ -49,7 +49,7 @@ def run_all(plan: Plan, candidates: Sequence[str], path: Path, jobs: int, tell: 
     Raises:
         FraudstreamError: a candidate failed; the others were ended, their checkpoints stay.
     """
-    messages: Queue[Message] = _SPAWN.Queue()
+    messages: Queue[ProcessMessage] = _SPAWN.Queue()
     waiting = list(candidates)
     running: dict[str, BaseProcess] = {}
     try:
@@ -72,7 +72,7 @@ def _startable(waiting: Sequence[str], running: dict[str, BaseProcess]) -> list[
     return [name for name in waiting if not (features_come and CANDIDATES[name].needs_features)]
 
 
-def _hear(messages: Queue[Message], tell: Told) -> None:
+def _hear(messages: Queue[ProcessMessage], tell: Told) -> None:
     """Pass on what came within a while.
 
     Raises:
@@ -89,14 +89,14 @@ def _hear(messages: Queue[Message], tell: Told) -> None:
         return
 
 
-def _check(name: str, process: BaseProcess, messages: Queue[Message], tell: Told) -> None:
+def _check(name: str, process: BaseProcess, messages: Queue[ProcessMessage], tell: Told) -> None:
     """Raise what an ended process ended of, if not of having finished."""
     if process.exitcode:
         _hear(messages, tell)
         raise FraudstreamError(f"The candidate {name} ended with status {process.exitcode}; run it again.")
 
 
-def _work(plan: Plan, name: str, path: Path, messages: Queue[Message]) -> None:
+def _work(plan: BacktestPlan, name: str, path: Path, messages: Queue[ProcessMessage]) -> None:
     """Run one candidate, in its own process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all; the parent ends its children
     parent = multiprocessing.parent_process()
@@ -108,10 +108,10 @@ def _work(plan: Plan, name: str, path: Path, messages: Queue[Message]) -> None:
             if parent is None or not parent.is_alive():
                 raise SystemExit(1)  # it was killed; nobody will read the scores
             told = done
-            messages.put(Message(name, done, total))
+            messages.put(ProcessMessage(name, done, total))
 
     try:
         plan.run(name, path, report)
     except FraudstreamError as error:
-        messages.put(Message(name, failure=str(error)))
+        messages.put(ProcessMessage(name, failure=str(error)))
         raise SystemExit(1) from None

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from fraudstream.backtest.plan import Plan
+    from fraudstream.backtest.plan import BacktestPlan
     from fraudstream.backtest.processes import Told
 
 
 def run(
-    plan: Plan, candidates: Sequence[str], path: Path, *, jobs: int, command: str, tell: Told
+    plan: BacktestPlan, candidates: Sequence[str], path: Path, *, jobs: int, command: str, tell: Told
 ) -> dict[str, Any]:
     """Run the candidates that have not finished yet; write the report into the folder and return it.
 

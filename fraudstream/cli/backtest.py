@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from fraudstream.backtest.processes import Message, Told
+    from fraudstream.backtest.processes import ProcessMessage, Told
 
 _INTERRUPTED = 130
 
@@ -95,7 +95,7 @@ def _progress_bars() -> Iterator[Told]:
     ) as bars:
         tasks: dict[str, progress.TaskID] = {}
 
-        def tell(message: Message) -> None:
+        def tell(message: ProcessMessage) -> None:
             if message.candidate not in tasks:
                 tasks[message.candidate] = bars.add_task(message.candidate)
             bars.update(tasks[message.candidate], completed=message.done, total=message.total)

@@ -16,7 +16,7 @@ from schemas.errors import ErrorType
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from fraudstream.admin.dead_letters import Letter, LetterBook, Mend, Place, Replayed
+    from fraudstream.admin.dead_letters import DeadLetterLog, Fix, Place, Replayed, StoredDeadLetter
     from fraudstream.settings import Settings
 
 app = typer.Typer(help="List, look at and put back what was refused.", no_args_is_help=True)
@@ -41,7 +41,7 @@ def list_letters(
 
     earliest = None if since is None else _time(since)
 
-    def wanted(letter: Letter) -> Letter | None:
+    def wanted(letter: StoredDeadLetter) -> StoredDeadLetter | None:
         is_wanted = (
             error_type in {None, letter.why.error_type}
             and topic in {None, letter.why.topic}
@@ -132,7 +132,7 @@ def _time(text: str) -> datetime:
     return time if time.tzinfo else time.replace(tzinfo=UTC)
 
 
-def _say_counts(book: LetterBook) -> None:
+def _say_counts(book: DeadLetterLog) -> None:
     counts = Counter(str(letter.why.error_type) for letter in book.letters.values())
     told = ", ".join(f"{count} {error_type}" for error_type, count in counts.most_common())
     replayed = sum(book.note_of(letter) is not None for letter in book.letters.values())
@@ -143,9 +143,9 @@ def _say_counts(book: LetterBook) -> None:
 
 def _mends(
     places: list[str], value: Path | None, key: str | None, folder: Path | None
-) -> Mapping[Place, Mend]:
+) -> Mapping[Place, Fix]:
     """What is to be changed, by the places that were named."""
-    from fraudstream.admin.dead_letters import Mend, Place, read_mends  # noqa: PLC0415
+    from fraudstream.admin.dead_letters import Fix, Place, read_mends  # noqa: PLC0415
 
     if folder is not None:
         if places or value or key:
@@ -153,13 +153,13 @@ def _mends(
         return read_mends(folder)
     if (value or key) and len(places) != 1:
         raise typer.BadParameter("--value and --key are for one place")
-    mend = Mend(None if value is None else value.read_bytes(), None if key is None else key.encode())
+    mend = Fix(None if value is None else value.read_bytes(), None if key is None else key.encode())
     return {Place.parse(place): mend for place in places}
 
 
 def _wanted(
-    mends: Mapping[Place, Mend], *, every: bool, error_type: ErrorType | None
-) -> Callable[[Letter], bool]:
+    mends: Mapping[Place, Fix], *, every: bool, error_type: ErrorType | None
+) -> Callable[[StoredDeadLetter], bool]:
     if every == bool(mends):
         raise typer.BadParameter("name places, or --all with a --type, or --from-file")
     if every != (error_type is not None):
@@ -169,7 +169,7 @@ def _wanted(
     return lambda letter: letter.place in mends
 
 
-def _write(wanted: Callable[[Letter], bool], mends: Mapping[Place, Mend], folder: Path) -> None:
+def _write(wanted: Callable[[StoredDeadLetter], bool], mends: Mapping[Place, Fix], folder: Path) -> None:
     """Write the letters that were not replayed as files; those that hold nothing are told."""
     from fraudstream.admin.dead_letters import DeadLettersRefused, read_letters, write_letter  # noqa: PLC0415
 

@@ -9,7 +9,7 @@ import typer
 from fraudstream.cli.output import say
 
 if TYPE_CHECKING:
-    from fraudstream.admin.profiles import Rebuilt
+    from fraudstream.admin.profiles import RebuiltProfiles
 
 app = typer.Typer(help="Keep profiles when their log is lost or changed.", no_args_is_help=True)
 
@@ -51,6 +51,6 @@ def rebase() -> None:
         say(f"Partition {done.partition}: from its beginning; the group had committed offset {done.was}.")
 
 
-def _tell(done: Rebuilt) -> None:
+def _tell(done: RebuiltProfiles) -> None:
     lost = f"; what stood before offset {done.begins} is forgotten" if done.begins else ""
     say(f"Partition {done.partition}: {done.profiles} profiles as of offset {done.ends}{lost}.")

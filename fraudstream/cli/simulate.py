@@ -18,7 +18,7 @@ from fraudstream.simulate.world import WorldName
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from fraudstream.simulate.produce import Progress, Sink
+    from fraudstream.simulate.produce import SendProgress, Sink
 
 
 def simulate(
@@ -90,7 +90,7 @@ def _sink(*, dry_run: bool) -> Sink:
 
 
 @contextmanager
-def _progress_bar(wanted: int | None) -> Iterator[Callable[[Progress], None]]:
+def _progress_bar(wanted: int | None) -> Iterator[Callable[[SendProgress], None]]:
     """A bar on standard error, on a terminal only; yields what moves it."""
     from rich import progress  # noqa: PLC0415 - see the package's docstring
     from rich.console import Console  # noqa: PLC0415
@@ -105,14 +105,14 @@ def _progress_bar(wanted: int | None) -> Iterator[Callable[[Progress], None]]:
     with progress.Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("drawing the bank", total=wanted)
 
-        def move(sent: Progress) -> None:
+        def move(sent: SendProgress) -> None:
             now = datetime.fromtimestamp(sent.simulated_time, UTC)
             bar.update(task, completed=sent.transactions, description=f"{now:%Y-%m-%d %H:%M}")
 
         yield move
 
 
-def _report(sent: Progress, wanted: int | None, *, as_json: bool, as_words: bool) -> None:
+def _report(sent: SendProgress, wanted: int | None, *, as_json: bool, as_words: bool) -> None:
     """Write the summary; what is missing is said.
 
     Raises:
@@ -128,7 +128,7 @@ def _report(sent: Progress, wanted: int | None, *, as_json: bool, as_words: bool
         raise FraudstreamError(f"Kafka did not take {sent.undelivered:,} records.")
 
 
-def _summary(sent: Progress) -> str:
+def _summary(sent: SendProgress) -> str:
     pace = sent.transactions / sent.seconds if sent.seconds else 0.0
     return (
         f"{sent.transactions:,} transactions ({sent.frauds:,} frauds), {sent.labels:,} labels and "

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from confluent_kafka import Message
 
     from fraudstream.admin.data_subject.certificate import Certificate
-    from fraudstream.admin.data_subject.matching import Role
+    from fraudstream.admin.data_subject.matching import TokenRole
 
 app = typer.Typer(help="Show and erase what is held on a card or an account.", no_args_is_help=True)
 
@@ -97,8 +97,8 @@ def verify(
     say(f"The certificate of {certificate.completed_at:%Y-%m-%d %H:%M:%S%z} is rightly signed.")
 
 
-def _teller(*, as_json: bool) -> Callable[[Message, Role], None]:
-    def tell(record: Message, role: Role) -> None:
+def _teller(*, as_json: bool) -> Callable[[Message, TokenRole], None]:
+    def tell(record: Message, role: TokenRole) -> None:
         value = (record.value() or b"").decode(errors="replace")
         place = f"{record.topic()}/{record.partition()}@{record.offset()}"
         if as_json:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from agents.topics import Topics
     from fraudstream.demo.events import Event
     from fraudstream.settings import KafkaSettings
-    from fraudstream.simulate.produce import Progress, Sink
+    from fraudstream.simulate.produce import SendProgress, Sink
     from fraudstream.simulate.stream import StreamRecord
 
 
@@ -63,7 +63,7 @@ def send(
     topics: Topics,
     tell: Callable[[Event], None],
     stop: Flag,
-) -> Progress:
+) -> SendProgress:
     """Send the records, `rate` transactions a second, until they or `stop` end it.
 
     Raises:

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from fraudstream.demo.catches import Catch
     from fraudstream.demo.figures import Figures
     from fraudstream.demo.lessons import Lessons
-    from fraudstream.simulate.produce import Progress
+    from fraudstream.simulate.produce import SendProgress
 
 _MEASURE = "From a transaction's arrival in Kafka until a reader of committed records has its score"
 
 
-def summary(figures: Figures, sent: Progress) -> Table:
+def summary(figures: Figures, sent: SendProgress) -> Table:
     """The summary as names and sentences."""
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
@@ -30,7 +30,7 @@ def summary(figures: Figures, sent: Progress) -> Table:
     return table
 
 
-def summary_rows(figures: Figures, sent: Progress) -> Iterator[tuple[str, str]]:
+def summary_rows(figures: Figures, sent: SendProgress) -> Iterator[tuple[str, str]]:
     """The summary's names and sentences.
 
     Args:
@@ -58,7 +58,7 @@ def _account(figures: Figures) -> str:
     )
 
 
-def _rate(figures: Figures, sent: Progress) -> str:
+def _rate(figures: Figures, sent: SendProgress) -> str:
     pace = sent.transactions / sent.seconds if sent.seconds else 0.0
     return (
         f"{figures.transactions:,} transactions in {sent.seconds:.1f} s: {pace:,.0f} a second, up to "

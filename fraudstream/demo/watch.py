@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from fraudstream.demo.options import DemoOptions
     from fraudstream.demo.workers import Worker
     from fraudstream.settings import KafkaSettings, TopicSettings
-    from fraudstream.simulate.produce import Progress
+    from fraudstream.simulate.produce import SendProgress
 
 PATIENCE_SECONDS = 60.0
 """How long after the last record everything must be accounted for."""
@@ -42,7 +42,7 @@ class Outcome:
     """The last figures, and the producer's own summary."""
 
     figures: Figures
-    sent: Progress
+    sent: SendProgress
 
 
 def watch(
@@ -84,7 +84,7 @@ def watch(
 
 def _follow(
     events: SimpleQueue[Event],
-    sending: Future[Progress],
+    sending: Future[SendProgress],
     others: Iterable[Future[None]],
     display: Display,
     check: Callable[[], None],
@@ -108,7 +108,7 @@ def _follow(
         time.sleep(_FRAME_SECONDS)
 
 
-def _raise_failures(*threads: Future[Progress] | Future[None]) -> None:
+def _raise_failures(*threads: Future[SendProgress] | Future[None]) -> None:
     for thread in threads:
         if thread.done():
             thread.result()
@@ -123,7 +123,7 @@ def _drain(events: SimpleQueue[Event], tally: Tally) -> None:
         pass
 
 
-def _unaccounted(figures: Figures, sent: Progress) -> str:
+def _unaccounted(figures: Figures, sent: SendProgress) -> str:
     """What is missing, and what there is."""
     return (
         f"Not everything is accounted for {PATIENCE_SECONDS:.0f} s after the last record was sent: "

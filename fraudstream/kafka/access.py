@@ -66,7 +66,7 @@ class Operation(StrEnum):
 
 
 @dataclass(frozen=True)
-class Right:
+class AclRule:
     """What may be done with one resource, or with all whose names begin alike.
 
     Attributes:
@@ -87,7 +87,7 @@ def learning_group(group: str) -> str:
     return f"{group}.learning"
 
 
-def rights(role: Role, topics: Topics, group: str) -> tuple[Right, ...]:
+def rights(role: Role, topics: Topics, group: str) -> tuple[AclRule, ...]:
     """All that a role needs.
 
     Args:
@@ -98,7 +98,7 @@ def rights(role: Role, topics: Topics, group: str) -> tuple[Right, ...]:
     return _RIGHTS[role](topics, group)
 
 
-def _bank(topics: Topics, group: str) -> tuple[Right, ...]:
+def _bank(topics: Topics, group: str) -> tuple[AclRule, ...]:
     return (
         *_write(topics.transactions, topics.labels),
         *_read(topics.scores, topics.alerts),
@@ -106,7 +106,7 @@ def _bank(topics: Topics, group: str) -> tuple[Right, ...]:
     )
 
 
-def _scoring(topics: Topics, group: str) -> tuple[Right, ...]:
+def _scoring(topics: Topics, group: str) -> tuple[AclRule, ...]:
     return (
         *_read(topics.transactions, topics.labels, topics.models, topics.reputations, topics.controls),
         *_write(topics.scores, topics.alerts, topics.labels_keyed, topics.dead_letters),
@@ -115,7 +115,7 @@ def _scoring(topics: Topics, group: str) -> tuple[Right, ...]:
     )
 
 
-def _learning(topics: Topics, group: str) -> tuple[Right, ...]:
+def _learning(topics: Topics, group: str) -> tuple[AclRule, ...]:
     return (
         *_read(topics.scores, topics.labels_keyed, topics.controls),
         *_read_and_write(topics.examples, topics.outcomes, topics.models, topics.reputation_changelog),
@@ -124,11 +124,11 @@ def _learning(topics: Topics, group: str) -> tuple[Right, ...]:
     )
 
 
-def _analyst(topics: Topics, group: str) -> tuple[Right, ...]:
+def _analyst(topics: Topics, group: str) -> tuple[AclRule, ...]:
     return (*_read(topics.alerts), *_write(topics.labels), _groups(f"{group}.analyst"))
 
 
-def _operator(topics: Topics, group: str) -> tuple[Right, ...]:
+def _operator(topics: Topics, group: str) -> tuple[AclRule, ...]:
     written = {topics.transactions, topics.labels, topics.controls, topics.dead_letters}
     return (
         *(_kept(name, is_written=name in written) for name in astuple(topics)),
@@ -141,7 +141,7 @@ def _operator(topics: Topics, group: str) -> tuple[Right, ...]:
     )
 
 
-_RIGHTS: Final[Mapping[Role, Callable[[Topics, str], tuple[Right, ...]]]] = {
+_RIGHTS: Final[Mapping[Role, Callable[[Topics, str], tuple[AclRule, ...]]]] = {
     Role.BANK: _bank,
     Role.SCORING: _scoring,
     Role.LEARNING: _learning,
@@ -150,24 +150,24 @@ _RIGHTS: Final[Mapping[Role, Callable[[Topics, str], tuple[Right, ...]]]] = {
 }
 
 
-def _of(kind: Kind, name: str, *operations: Operation, pattern: Pattern = Pattern.LITERAL) -> Right:
-    return Right(kind, name, pattern, operations)
+def _of(kind: Kind, name: str, *operations: Operation, pattern: Pattern = Pattern.LITERAL) -> AclRule:
+    return AclRule(kind, name, pattern, operations)
 
 
-def _read(*names: str) -> tuple[Right, ...]:
+def _read(*names: str) -> tuple[AclRule, ...]:
     return tuple(_of(Kind.TOPIC, name, Operation.READ, Operation.DESCRIBE) for name in names)
 
 
-def _write(*names: str) -> tuple[Right, ...]:
+def _write(*names: str) -> tuple[AclRule, ...]:
     return tuple(_of(Kind.TOPIC, name, Operation.WRITE, Operation.DESCRIBE) for name in names)
 
 
-def _read_and_write(*names: str) -> tuple[Right, ...]:
+def _read_and_write(*names: str) -> tuple[AclRule, ...]:
     operations = (Operation.READ, Operation.WRITE, Operation.DESCRIBE)
     return tuple(_of(Kind.TOPIC, name, *operations) for name in names)
 
 
-def _kept(name: str, *, is_written: bool) -> Right:
+def _kept(name: str, *, is_written: bool) -> AclRule:
     """A topic that the operator makes and looks at; of some, records are written by hand, too."""
     write = (Operation.WRITE,) if is_written else ()
     return _of(
@@ -181,7 +181,7 @@ def _kept(name: str, *, is_written: bool) -> Right:
     )
 
 
-def _membership(group: str) -> tuple[Right, ...]:
+def _membership(group: str) -> tuple[AclRule, ...]:
     """What workers of one side need: their group, that of their readers, their transactions."""
     return (
         _of(Kind.GROUP, group, Operation.READ),
@@ -190,11 +190,11 @@ def _membership(group: str) -> tuple[Right, ...]:
     )
 
 
-def _groups(prefix: str) -> Right:
+def _groups(prefix: str) -> AclRule:
     return _of(Kind.GROUP, prefix, Operation.READ, pattern=Pattern.PREFIXED)
 
 
-def _transactions(prefix: str) -> Right:
+def _transactions(prefix: str) -> AclRule:
     return _of(
         Kind.TRANSACTIONAL_ID,
         prefix,

@@ -32,7 +32,7 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class SendProgress:
     """How far the stream is; after the end, its summary. Times are in seconds.
 
     Attributes:
@@ -61,10 +61,10 @@ def produce(
     sink: Sink,
     rate: float,
     *,
-    on_progress: Callable[[Progress], None] = lambda _: None,
+    on_progress: Callable[[SendProgress], None] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> Progress:
+) -> SendProgress:
     """Send every record and return the summary.
 
     Args:
@@ -123,8 +123,8 @@ class _Pace:
             self.latest = max(self.latest, late)
 
 
-def _progress(counts: Counter[str], pace: _Pace, simulated_time: float, undelivered: int = 0) -> Progress:
-    return Progress(
+def _progress(counts: Counter[str], pace: _Pace, simulated_time: float, undelivered: int = 0) -> SendProgress:
+    return SendProgress(
         transactions=counts[RecordKind.TRANSACTION],
         frauds=counts["fraud"],
         labels=counts[RecordKind.LABEL],

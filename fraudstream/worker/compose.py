@@ -23,19 +23,19 @@ from agents.learning.agent import LearningState, Publication
 from agents.learning.checkpoint import ModelFile
 from agents.learning.relearning import ExamplesLog
 from agents.model_in_force import ModelInForce, is_fallback
-from agents.scoring import Admission
+from agents.scoring import TransactionValidator
 from agents.web import NotedCheck, expect_score
 from models.controls import Controls
 from models.decay import DAY
 from models.labelling.core import LabellingRules
 from models.reputations.store import ReputationStore
-from models.scoring.alert_budget import AlertBudget
+from models.scoring.alert_budget import AlertBudgetPolicy
 from models.scoring.features import FEATURES_VERSION
 from models.scoring.pipeline import CANARY_SCORE, ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from models.snapshots.scorer import checked_scorer
-from models.snapshots.selector import ModelShelf
+from models.snapshots.selector import ModelSelector
 from schemas.privacy import Privacy, UnknownFields, nobody
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def bind_scoring(app: App, settings: Settings, telemetry: Telemetry) -> dict[str
         in_force.use(scorer)
         telemetry.model_loaded(scorer.name)
 
-    shelf = ModelShelf(settings.learning.model, use)
+    shelf = ModelSelector(settings.learning.model, use)
     key = signing_key(settings)
     handlers = {topics.reputations: reputation_handler(reputations), topics.controls: refuse_controls}
     if key is not None:
@@ -188,19 +188,19 @@ def policy_factory(settings: Settings) -> Callable[[], Policy]:
     chosen = settings.scoring
     if chosen.policy == "budget":
         return partial(
-            AlertBudget,
+            AlertBudgetPolicy,
             chosen.alerts_per_10000,
             floor=chosen.budget_floor,
             ceiling=chosen.budget_ceiling,
             decline=chosen.decline_threshold,
         )
-    return partial(FixedThreshold, chosen.review_threshold, chosen.decline_threshold)
+    return partial(FixedThresholdPolicy, chosen.review_threshold, chosen.decline_threshold)
 
 
-def admission(settings: Settings, count: Callable[[], None] = nobody) -> Admission:
+def admission(settings: Settings, count: Callable[[], None] = nobody) -> TransactionValidator:
     """Say which transactions are scored; `count` as for `privacy`."""
     chosen = settings.scoring
-    return Admission(chosen.future_skew_seconds, chosen.key_mismatch, privacy(settings, count))
+    return TransactionValidator(chosen.future_skew_seconds, chosen.key_mismatch, privacy(settings, count))
 
 
 def privacy(settings: Settings, count: Callable[[], None] = nobody) -> Privacy:
@@ -227,6 +227,6 @@ async def _caught_up(app: App, broadcast: Broadcast) -> None:
     await broadcast.wait_caught_up(app.engine.progress.goes_on)
 
 
-def _age(shelf: ModelShelf) -> float:
+def _age(shelf: ModelSelector) -> float:
     snapshot = shelf.in_force
     return 0.0 if snapshot is None else max(0.0, time.time() - snapshot.created_at.timestamp())

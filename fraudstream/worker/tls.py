@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from fraudstream.settings import WebSettings
 
 
-class CertificateRefused(FraudstreamError):
+class ServerCertificateRefused(FraudstreamError):
     """A certificate or key of the web server cannot be used; the text is one sentence."""
 
 
@@ -39,7 +39,7 @@ def server_tls(web: WebSettings) -> ssl.SSLContext | None:
         # without a password, OpenSSL would ask for one at the terminal
         context.load_cert_chain(web.ssl_certificate_file, web.ssl_key_file, password)
     except OSError as error:
-        raise CertificateRefused(
+        raise ServerCertificateRefused(
             "The web server cannot use FRAUDSTREAM_WEB__SSL_CERTIFICATE_FILE, FRAUDSTREAM_WEB__SSL_KEY_FILE "
             f"and FRAUDSTREAM_WEB__SSL_KEY_PASSWORD together ({_word(error)}): they must be a certificate, "
             "its private key and that key's password."
@@ -49,7 +49,7 @@ def server_tls(web: WebSettings) -> ssl.SSLContext | None:
         try:
             context.load_verify_locations(web.ssl_client_ca_file)
         except OSError as error:
-            raise CertificateRefused(
+            raise ServerCertificateRefused(
                 f"FRAUDSTREAM_WEB__SSL_CLIENT_CA_FILE holds no certificates ({_word(error)}): it must be a "
                 "PEM file of those that signed the clients' certificates."
             ) from None

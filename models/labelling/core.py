@@ -26,7 +26,16 @@ from itertools import count
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from models.decay import DAY, NEVER
-from models.labelling.pending import SAME_TIME, Case, Cases, KnownLabel, ScoredRow, case_key, moment, named_by
+from models.labelling.pending import (
+    SAME_TIME,
+    Cases,
+    KnownLabel,
+    PendingTransaction,
+    ScoredTransaction,
+    case_key,
+    moment,
+    named_by,
+)
 from models.labelling.sampling import GenuineSampler
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.example import Example, Maturity
@@ -37,7 +46,7 @@ from schemas.reputation import SUBJECT
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from models.labelling.store import Rows
+    from models.labelling.store import PendingStore
     from schemas.label import Label
 
 CERTAIN: Final = 1.0
@@ -64,7 +73,7 @@ class LabellingRules:
     examples_per_second: float = 100.0
 
 
-class Fate(StrEnum):
+class LabelResult(StrEnum):
     """What became of a label."""
 
     EARLY = "early"
@@ -84,7 +93,7 @@ class Fate(StrEnum):
 class Observation(NamedTuple):
     """A matured transaction: as it was scored, and what is true."""
 
-    row: ScoredRow
+    row: ScoredTransaction
     is_fraud: bool
     label_delay: float | None
     """Seconds from the transaction to its label; None where none came by the horizon."""
@@ -101,21 +110,21 @@ class SetApart(NamedTuple):
 
 
 @dataclass(slots=True)
-class Emission:
+class LabellingResult:
     """What an advance of the clock brought to light, each list in its order."""
 
     examples: list[Example] = field(default_factory=list)
     outcomes: dict[tuple[str, str], list[OutcomeEvent]] = field(default_factory=dict)
     """By what the transactions named, as (kind, value)."""
     observations: list[Observation] = field(default_factory=list)
-    fates: Counter[Fate] = field(default_factory=Counter)
+    fates: Counter[LabelResult] = field(default_factory=Counter)
     set_apart: list[SetApart] = field(default_factory=list)
     unreadable: int = 0
     """Ids whose cases could not be read from the store, and are lost."""
     is_whole: bool = True
     """Whether nothing else is due by the same clock."""
 
-    def add(self, part: Emission) -> None:
+    def add(self, part: LabellingResult) -> None:
         """Append what another look brought to light."""
         self.examples += part.examples
         for named, events in part.outcomes.items():
@@ -124,7 +133,7 @@ class Emission:
         if part.fates:
             self.fates.update(part.fates)
 
-    def add_outcome(self, row: ScoredRow, event: OutcomeEvent) -> None:
+    def add_outcome(self, row: ScoredTransaction, event: OutcomeEvent) -> None:
         """Tell of one event to all that the transaction names; to its subject only if it is about fraud."""
         for named in named_by(row):
             self.outcomes.setdefault(named, []).append(event)
@@ -141,7 +150,7 @@ class LabellingCore:
         rows: keeps the transactions.
     """
 
-    def __init__(self, rules: LabellingRules, rows: Rows) -> None:
+    def __init__(self, rules: LabellingRules, rows: PendingStore) -> None:
         self._rules = rules
         self._rows = rows
         self.sampler = GenuineSampler(rules.genuine_share, rules.examples_per_second)
@@ -152,7 +161,7 @@ class LabellingCore:
         """Transactions kept."""
         return len(self._rows)
 
-    def take_score(self, row: ScoredRow) -> None:
+    def take_score(self, row: ScoredTransaction) -> None:
         """Keep a scored transaction until its fate is known; one that is known already changes nothing."""
         key = row.key
         cases = self._cases(key)
@@ -208,14 +217,14 @@ class LabellingCore:
                     self._rows.unschedule(self._given_up_at(label), key)
             self._keep(key, Cases(cases.cases, [label for label in cases.waiting if cases.fitting(label)]))
 
-    def advance(self, clock: float, at_most: int | None = None) -> Emission:
+    def advance(self, clock: float, at_most: int | None = None) -> LabellingResult:
         """Bring to light everything that is due by `clock` (event time, s since 1970); it never goes back.
 
         Args:
             clock: how far event time has come.
             at_most: entries of the agenda to look at; where there may be more, the emission is not whole.
         """
-        emission = Emission(is_whole=False)
+        emission = LabellingResult(is_whole=False)
         for _ in count() if at_most is None else range(at_most):
             entry = self._rows.next_due(max(clock, self.clock))
             if entry is None:
@@ -243,7 +252,7 @@ class LabellingCore:
         else:
             self._rows.forget(key)
 
-    def _due(self, label: KnownLabel, row: ScoredRow) -> float:
+    def _due(self, label: KnownLabel, row: ScoredTransaction) -> float:
         """When a label counts: at its time, or at the horizon if it misses that by rounding alone."""
         matures = row.event_time + self._rules.horizon
         return matures if abs(label.time - matures) <= SAME_TIME else label.time
@@ -252,7 +261,7 @@ class LabellingCore:
         """When a label without its transaction is given up: by its arrival, however old it is."""
         return max(label.time, label.recorded_at) + self._rules.keep
 
-    def _look_at(self, key: str, now: float, emission: Emission) -> None:
+    def _look_at(self, key: str, now: float, emission: LabellingResult) -> None:
         """Bring to light what is due of the cases of an id."""
         cases = self._cases(key)
         left = Cases()
@@ -266,7 +275,7 @@ class LabellingCore:
             elif is_due:
                 labels.setdefault(id(fitting[0]), []).append(label)
             elif not fitting and self._given_up_at(label) <= now:
-                emission.fates[Fate.UNSEEN] += 1
+                emission.fates[LabelResult.UNSEEN] += 1
             else:
                 left.waiting.append(label)
         for case in cases.cases:
@@ -278,12 +287,14 @@ class LabellingCore:
         left.waiting = [each for each in left.waiting if left.fitting(each) or not cases.fitting(each)]
         self._keep(key, left)
 
-    def _settled(self, case: Case, labels: Sequence[KnownLabel], now: float, emission: Emission) -> bool:
+    def _settled(
+        self, case: PendingTransaction, labels: Sequence[KnownLabel], now: float, emission: LabellingResult
+    ) -> bool:
         """Bring to light what is due of one transaction, all of it or nothing; false where that cannot be."""
         is_due = case.row.event_time + self._rules.horizon <= now and not case.is_matured
         if not is_due and not labels:
             return True
-        part = Emission()
+        part = LabellingResult()
         try:
             self._settle(case, labels, now, part)
         except (OSError, MemoryError):
@@ -294,7 +305,9 @@ class LabellingCore:
         emission.add(part)
         return True
 
-    def _settle(self, case: Case, labels: Sequence[KnownLabel], now: float, emission: Emission) -> None:
+    def _settle(
+        self, case: PendingTransaction, labels: Sequence[KnownLabel], now: float, emission: LabellingResult
+    ) -> None:
         """Learn of one transaction what its labels say that are due, and its outcome if that is due."""
         matures = case.row.event_time + self._rules.horizon
         for label in labels:
@@ -305,23 +318,29 @@ class LabellingCore:
             _mature(case, matures, self.sampler, emission)
 
 
-def _cannot_mature(row: ScoredRow, failure: Exception) -> SetApart:
+def _cannot_mature(row: ScoredTransaction, failure: Exception) -> SetApart:
     reason = f"the stored transaction could not be matured ({type(failure).__name__}), and is learned no more"
     return SetApart(
         is_label=False, offset=row.offset, refusal=InvalidMessage(ErrorType.INTERNAL_ERROR, reason)
     )
 
 
-def _take(case: Case, label: KnownLabel, matures: float, sampler: GenuineSampler, emission: Emission) -> Fate:
+def _take(
+    case: PendingTransaction,
+    label: KnownLabel,
+    matures: float,
+    sampler: GenuineSampler,
+    emission: LabellingResult,
+) -> LabelResult:
     """Put a label into force and learn what it changes."""
     row = case.row
     if case.label is not None and label <= case.label:
-        return Fate.STALE
+        return LabelResult.STALE
     case.label = label
     if abs(label.time - matures) <= SAME_TIME and not case.is_matured and case.learnt is None:
-        return Fate.MATURED  # the horizon, which is due now, learns it
+        return LabelResult.MATURED  # the horizon, which is due now, learns it
     if case.learnt == label.is_fraud:
-        return Fate.CONFIRMED
+        return LabelResult.CONFIRMED
     frauds = int(label.is_fraud) - int(case.learnt is True)
     genuine = int(not label.is_fraud) - int(case.learnt is False)
     if case.is_matured:
@@ -335,10 +354,12 @@ def _take(case: Case, label: KnownLabel, matures: float, sampler: GenuineSampler
     rate = sampler.rate(row.transaction_id, time) if is_one_of_many else CERTAIN
     if rate is not None:
         emission.examples.append(_example(case, maturity, rate, time))
-    return Fate.EARLY if maturity is Maturity.EARLY else Fate.CORRECTED
+    return LabelResult.EARLY if maturity is Maturity.EARLY else LabelResult.CORRECTED
 
 
-def _mature(case: Case, matures: float, sampler: GenuineSampler, emission: Emission) -> None:
+def _mature(
+    case: PendingTransaction, matures: float, sampler: GenuineSampler, emission: LabellingResult
+) -> None:
     """Take the outcome as final."""
     row = case.row
     is_fraud = case.label is not None and case.label.is_fraud
@@ -354,19 +375,19 @@ def _mature(case: Case, matures: float, sampler: GenuineSampler, emission: Emiss
         emission.examples.append(_example(case, Maturity.MATURED, rate, matures))
 
 
-def _matured_event(row: ScoredRow, matures: float, matured: int, frauds: int) -> OutcomeEvent:
+def _matured_event(row: ScoredTransaction, matures: float, matured: int, frauds: int) -> OutcomeEvent:
     """What a final outcome, or its correction, adds to the reputations."""
     unexplained = 0 if row.amount_is_unusual else frauds
     return OutcomeEvent(matures, row.event_time, matured, frauds, 0, unexplained)
 
 
-def _early_event(row: ScoredRow, frauds: int, genuine: int) -> OutcomeEvent:
+def _early_event(row: ScoredTransaction, frauds: int, genuine: int) -> OutcomeEvent:
     """What a label before the horizon, or its correction, adds to the reputations."""
     unexplained = 0 if row.amount_is_unusual else frauds
     return OutcomeEvent(row.event_time, row.event_time, 0, 0, frauds, 0, unexplained, genuine)
 
 
-def _example(case: Case, maturity: Maturity, rate: float, learn_time: float) -> Example:
+def _example(case: PendingTransaction, maturity: Maturity, rate: float, learn_time: float) -> Example:
     """An example of what the case was just learnt as."""
     row, label = case.row, case.label
     return Example(

@@ -36,7 +36,7 @@ SAME_TIME: Final = 1e-3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class ScoredRow:
+class ScoredTransaction:
     """A scored transaction, as far as labelling and learning need it."""
 
     transaction_id: str
@@ -64,7 +64,7 @@ class ScoredRow:
         return case_key(self.subject, self.transaction_id)
 
     @classmethod
-    def of_score(cls, score: Score, offset: int = _NOWHERE) -> ScoredRow:
+    def of_score(cls, score: Score, offset: int = _NOWHERE) -> ScoredTransaction:
         """Make the row that a message of topic `scores` at this offset describes.
 
         Raises:
@@ -93,7 +93,7 @@ class ScoredRow:
         )
 
     @classmethod
-    def of_scored(cls, scored: Scored, features_version: int) -> ScoredRow:
+    def of_scored(cls, scored: Scored, features_version: int) -> ScoredTransaction:
         """The row that the scoring core made, without the way over Kafka."""
         transaction = scored.transaction
         return cls(
@@ -135,10 +135,10 @@ class KnownLabel:
 
 
 @dataclass(slots=True)
-class Case:
+class PendingTransaction:
     """All that is known of one transaction, mutable."""
 
-    row: ScoredRow
+    row: ScoredTransaction
     label: KnownLabel | None = None
     """The label in force."""
     learnt: bool | None = None
@@ -151,20 +151,20 @@ class Case:
 class Cases:
     """The transactions of one subject that have one id, mutable."""
 
-    cases: list[Case] = field(default_factory=list)
+    cases: list[PendingTransaction] = field(default_factory=list)
     """By event time, each of another."""
     waiting: list[KnownLabel] = field(default_factory=list)
     """Labels whose time has not come, or whose transaction has not."""
 
-    def add(self, row: ScoredRow) -> bool:
+    def add(self, row: ScoredTransaction) -> bool:
         """Add a scored transaction; false where it is known already."""
         if any(case.row.event_time == row.event_time for case in self.cases):
             return False
-        self.cases.append(Case(row))
+        self.cases.append(PendingTransaction(row))
         self.cases.sort(key=lambda case: case.row.event_time)
         return True
 
-    def fitting(self, label: KnownLabel) -> list[Case]:
+    def fitting(self, label: KnownLabel) -> list[PendingTransaction]:
         """Find the transactions that a label may be about.
 
         A label that names an event time is about the transaction of that time. Another one is about the only
@@ -207,7 +207,7 @@ class Cases:
             count = case.get("features", len(features))
             row, features = _row(case["row"], features[:count]), features[count:]
             label = _label(*case["label"]) if case["label"] else None
-            unpacked.cases.append(Case(row, label, case["learnt"], case["matured"]))
+            unpacked.cases.append(PendingTransaction(row, label, case["learnt"], case["matured"]))
         return unpacked
 
 
@@ -216,7 +216,7 @@ def case_key(subject: str, transaction_id: str) -> str:
     return f"{subject}{_SEPARATOR}{transaction_id}"
 
 
-def named_by(row: ScoredRow) -> Iterator[tuple[str, str]]:
+def named_by(row: ScoredTransaction) -> Iterator[tuple[str, str]]:
     """Whatever a transaction names, as (kind, value): its counterparty, then its dimensions."""
     yield "counterparty", row.counterparty
     yield from row.dimensions.items()
@@ -227,14 +227,14 @@ def moment(timestamp: float) -> datetime:
     return datetime.fromtimestamp(min(timestamp, _LAST_MOMENT), UTC)
 
 
-def _row_fields(row: ScoredRow) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in ScoredRow.__slots__ if name != "features"}
+def _row_fields(row: ScoredTransaction) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in ScoredTransaction.__slots__ if name != "features"}
 
 
-def _row(fields: dict[str, Any], features: Singles) -> ScoredRow:
+def _row(fields: dict[str, Any], features: Singles) -> ScoredTransaction:
     if "amount_is_unusual" not in fields:
         fields["amount_is_unusual"] = _is_unusual(features, fields["features_version"])
-    return ScoredRow(**fields, features=features)
+    return ScoredTransaction(**fields, features=features)
 
 
 def _is_unusual(features: Singles, version: int) -> bool:

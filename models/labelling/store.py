@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from models.labelling.pending import Cases
 
 
-class Rows(Protocol):
+class PendingStore(Protocol):
     """Cases by the key of their id, and an agenda of the times at which they have to be looked at."""
 
     def get(self, key: str) -> Cases | None:
@@ -39,7 +39,7 @@ class Rows(Protocol):
         """Count the ids."""
 
 
-class MemoryRows:
+class MemoryPendingStore:
     """Cases in a dictionary, their agenda in a heap."""
 
     def __init__(self) -> None:

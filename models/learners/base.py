@@ -13,7 +13,7 @@ ALGORITHMS: Final = ("boost", "forest", "logistic")
 """Names that ``make_learner`` knows; the first is the default."""
 
 
-class Learner(Protocol):
+class OnlineLearner(Protocol):
     """Learns one row at a time; its score is not yet a probability.
 
     Everything it knows is in itself and is pickled with it, its random numbers too: a copy from a pickle goes
@@ -53,7 +53,7 @@ class Learner(Protocol):
         """
 
 
-def make_learner(algorithm: str, n_features: int, seed: int) -> Learner:
+def make_learner(algorithm: str, n_features: int, seed: int) -> OnlineLearner:
     """A learner that has learnt nothing yet.
 
     River is not imported before the first learner is made, so that what only scores starts without it.

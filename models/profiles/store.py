@@ -35,7 +35,7 @@ MOST_NEW_ROWS: Final = 16_384
 """Rows that are added at once, at most: 13 MB, which the system clears in some milliseconds."""
 
 
-class Status(IntEnum):
+class AdmissionResult(IntEnum):
     """Whether an event was folded."""
 
     FRESH = 0
@@ -181,7 +181,7 @@ def _fold_different(batch: EventBatch, stores: Sequence[ProfileStore], rates: Ra
     applied = (batch.offsets <= rows["offset"]) & (batch.logs == rows["log"])
     repeats = repeated(rows, batch)
     if np.count_nonzero(applied | repeats):
-        status = np.where(applied, Status.REPLAY, repeats).astype(np.uint8)
+        status = np.where(applied, AdmissionResult.REPLAY, repeats).astype(np.uint8)
         return _fold_fresh(batch, stores, rates, status)
     columns = fold_rows(rows, batch, rates)
     for store, run, places in gathered:
@@ -194,7 +194,7 @@ def _fold_fresh(
 ) -> ProfileView:
     """Fold only those of the events that are fresh."""
     view = ProfileView(np.zeros(len(batch), dtype=VIEW), status)
-    fresh = np.flatnonzero(status == Status.FRESH)
+    fresh = np.flatnonzero(status == AdmissionResult.FRESH)
     if len(fresh):
         part = _fold_different(batch.take(fresh), [stores[position] for position in fresh.tolist()], rates)
         view.put(fresh, part)

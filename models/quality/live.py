@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from models.labelling.core import Observation
-    from models.labelling.pending import ScoredRow
+    from models.labelling.pending import ScoredTransaction
 
 SAMPLE: Final = 2_000
 """Rows of either sample that drift compares."""
@@ -44,7 +44,7 @@ class LiveQuality:
         self._reference = RecentSample(SAMPLE, len(COLUMNS), MEMORY)
         self._current = RecentSample(SAMPLE, len(COLUMNS), MEMORY)
 
-    def take_score(self, row: ScoredRow) -> None:
+    def take_score(self, row: ScoredTransaction) -> None:
         """Take a transaction as it was scored."""
         _put(self._current, row)
 
@@ -76,6 +76,6 @@ def _is_enough(sample: RecentSample) -> bool:
     return len(sample) >= LEAST_SAMPLE and sample.span >= LEAST_SPAN
 
 
-def _put(sample: RecentSample, row: ScoredRow) -> None:
+def _put(sample: RecentSample, row: ScoredTransaction) -> None:
     if (row.features_version, len(row.features)) == (FEATURES_VERSION, len(NAMES)):
         sample.take(row.key, row.event_time, row.score, row.features)

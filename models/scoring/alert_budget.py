@@ -73,7 +73,7 @@ _UNAIMED_HEAD: Final = struct.Struct("<Bd")
 _ALERT: Final = struct.Struct("<Qdd")
 
 
-class AlertBudget:
+class AlertBudgetPolicy:
     """Review the highest scores, so many among 10,000 transactions; decline from a fixed score on.
 
     Args:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import numpy as np
 
 from models.batch import EventBatch
-from models.profiles.store import Status, fold, runs
+from models.profiles.store import AdmissionResult, fold, runs
 from models.rates import NO_RATES
 from models.reputations.store import ReputationStore
 from models.scoring.features import feature_matrix
@@ -57,7 +57,7 @@ class Skipped(StrEnum):
     """The state already holds this offset of the source's log."""
 
 
-SKIPPED: Final = {Status.REPEAT: Skipped.REPEAT, Status.REPLAY: Skipped.REPLAY}
+SKIPPED: Final = {AdmissionResult.REPEAT: Skipped.REPEAT, AdmissionResult.REPLAY: Skipped.REPLAY}
 
 
 class Scored(NamedTuple):
@@ -79,7 +79,7 @@ class Scored(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ScoredBatch:
     """The scored transactions of a micro-batch, as columns; those skipped have no row."""
 
     transactions: Sequence[Transaction]
@@ -115,7 +115,7 @@ class Judged:
         return map(Scored._make, columns)
 
 
-class Part(NamedTuple):
+class PartitionBatch(NamedTuple):
     """What a micro-batch holds of one partition, in order: transactions, their offsets, and its state."""
 
     transactions: Sequence[Transaction]
@@ -127,11 +127,11 @@ class Part(NamedTuple):
     """Identity of the log that the offsets count in."""
 
 
-class Outcome(NamedTuple):
-    """What became of a micro-batch: a ``Status`` for each transaction [n], and those that were scored."""
+class BatchResult(NamedTuple):
+    """Results of a micro-batch: an ``AdmissionResult`` of each transaction [n], and scores of the rest."""
 
     status: NDArray[np.uint8]
-    judged: Judged | None
+    judged: ScoredBatch | None
     """None where all were skipped."""
 
     def results(self) -> list[Scored | Skipped]:
@@ -196,9 +196,9 @@ class ScoringCore:
         if not transactions:
             return []
         times = [transaction.event_timestamp for transaction in transactions]
-        return self.judge([Part(transactions, offsets, state, times, log)]).results()
+        return self.judge([PartitionBatch(transactions, offsets, state, times, log)]).results()
 
-    def judge(self, parts: Sequence[Part]) -> Outcome:
+    def judge(self, parts: Sequence[PartitionBatch]) -> BatchResult:
         """Do so for several partitions at once, at least one transaction in all, for less than one by one."""
         for part in parts:
             if part.state.policy.version != self._policy_version:
@@ -215,14 +215,14 @@ class ScoringCore:
         with self._timer("profile"):
             profiles = fold(batch, [state.profiles for state in states], self._rates)
         if not np.count_nonzero(profiles.status):
-            return Outcome(profiles.status, self._judge(transactions, states, batch, profiles))
-        fresh = np.flatnonzero(profiles.status == Status.FRESH)
+            return BatchResult(profiles.status, self._judge(transactions, states, batch, profiles))
+        fresh = np.flatnonzero(profiles.status == AdmissionResult.FRESH)
         if not len(fresh):
-            return Outcome(profiles.status, None)
+            return BatchResult(profiles.status, None)
         transactions = [transactions[place] for place in fresh.tolist()]
         states = [states[place] for place in fresh.tolist()]
         judged = self._judge(transactions, states, batch.take(fresh), profiles.take(fresh))
-        return Outcome(profiles.status, judged)
+        return BatchResult(profiles.status, judged)
 
     def canary(self) -> float:
         """Score the canary by the prior model on an empty state: ``CANARY_SCORE`` if all is well."""
@@ -236,7 +236,7 @@ class ScoringCore:
         states: Sequence[SubjectState],
         batch: EventBatch,
         profiles: ProfileView,
-    ) -> Judged:
+    ) -> ScoredBatch:
         """Score and decide on events that were folded."""
         with self._timer("features"):
             matrix = feature_matrix(batch, profiles, self._reputations.view(batch))
@@ -246,7 +246,7 @@ class ScoringCore:
         with self._timer("decide"):
             decisions = _decide(states, batch, scores)
             reasons = self._reasons(matrix.values, decisions)
-        return Judged(
+        return ScoredBatch(
             transactions=transactions,
             batch=batch,
             seen=profiles.columns,

@@ -62,7 +62,7 @@ class Policy(Protocol):
         """Remember nothing of a card or an account any more."""
 
 
-class FixedThreshold:
+class FixedThresholdPolicy:
     """Review from one score on, decline from another. It remembers nothing.
 
     Args:

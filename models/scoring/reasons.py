@@ -20,7 +20,7 @@ LEAST_CONTRIBUTION: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class ReasonCode:
     """One reason code: its sentence, the features it speaks for, the one it shows, and what is normal."""
 
     code: str
@@ -32,28 +32,30 @@ class Story:
     """How much of the ``normal`` feature is normal: a count fading over 30 days holds 30 days of events."""
 
 
-STORIES: Final = (
-    Story(
+REASON_CODES: Final = (
+    ReasonCode(
         "AMOUNT_ABOVE_NORMAL",
         "The amount is far from what this subject usually pays.",
         ("amount_ratio", "amount_z", "own_mean", "own_deviation", "mean_1d", "mean_7d", "mean_30d"),
         shown="amount",
         normal="own_mean",
     ),
-    Story("AMOUNT_HIGH", "The amount is high for anyone.", ("amount",), shown="amount", normal="own_mean"),
-    Story(
+    ReasonCode(
+        "AMOUNT_HIGH", "The amount is high for anyone.", ("amount",), shown="amount", normal="own_mean"
+    ),
+    ReasonCode(
         "HIGH_AMOUNTS_BEFORE",
         "The subject had unusually high amounts in the last two weeks.",
         ("high_amounts_14d",),
         shown="high_amounts_14d",
     ),
-    Story(
+    ReasonCode(
         "KNOWN_FRAUD_BEFORE",
         "Transactions of this subject were confirmed as fraud in the last two weeks.",
         ("known_frauds_14d", "known_early_frauds_7d", "since_known_fraud"),
         shown="known_frauds_14d",
     ),
-    Story(
+    ReasonCode(
         "MANY_IN_SHORT_TIME",
         "Many transactions within an hour.",
         ("window_count_10min", "window_count_1h", "gap"),
@@ -61,13 +63,13 @@ STORIES: Final = (
         normal="count_30d",
         normal_share=1 / 720,
     ),
-    Story(
+    ReasonCode(
         "MUCH_IN_SHORT_TIME",
         "Much money moved within a day.",
         ("window_amount_10min", "window_amount_1h", "window_amount_24h"),
         shown="window_amount_24h",
     ),
-    Story(
+    ReasonCode(
         "MANY_IN_LONG_TIME",
         "More transactions than usual in the last days.",
         ("window_count_24h", "count_1d", "count_7d", "count_30d"),
@@ -75,28 +77,28 @@ STORIES: Final = (
         normal="count_30d",
         normal_share=1 / 30,
     ),
-    Story(
+    ReasonCode(
         "MANY_COUNTERPARTIES",
         "Many different counterparties within a day.",
         ("window_counterparties_24h",),
         shown="window_counterparties_24h",
     ),
-    Story(
+    ReasonCode(
         "NEW_COUNTERPARTY",
         "The subject is not known to have dealt with this counterparty before.",
         ("new_counterparty",),
         shown="new_counterparty",
     ),
-    Story(
+    ReasonCode(
         "COUNTRY_CHANGE",
         "Another country than that of the subject's last transaction.",
         ("country_changed",),
         shown="country_changed",
     ),
-    Story(
+    ReasonCode(
         "NIGHT", "The transaction came at an unusual time (UTC).", ("night", "hour", "weekend"), shown="hour"
     ),
-    Story(
+    ReasonCode(
         "COUNTERPARTY_FRAUD_HISTORY",
         "Transactions with this counterparty turned out to be fraud.",
         (
@@ -111,7 +113,7 @@ STORIES: Final = (
         ),
         shown="counterparty_frauds_28d",
     ),
-    Story(
+    ReasonCode(
         "COUNTERPARTY_RECENT_FRAUD",
         "Frauds with this counterparty were reported in the last days.",
         (
@@ -120,7 +122,7 @@ STORIES: Final = (
         ),
         shown="early_frauds_7d",
     ),
-    Story(
+    ReasonCode(
         "MERCHANT_FRAUD_HISTORY",
         "Transactions with this merchant turned out to be fraud.",
         (
@@ -129,25 +131,25 @@ STORIES: Final = (
         ),
         shown="merchant_frauds_28d",
     ),
-    Story(
+    ReasonCode(
         "CATEGORY_FRAUD_HISTORY",
         "Fraud is frequent in this merchant category or payment type.",
         ("category_fraud_share_7d", "category_fraud_share_28d"),
         shown="category_fraud_share_28d",
     ),
-    Story(
+    ReasonCode(
         "COUNTRY_FRAUD_HISTORY",
         "Fraud is frequent in this country.",
         ("country_fraud_share_7d", "country_fraud_share_28d"),
         shown="country_fraud_share_28d",
     ),
-    Story(
+    ReasonCode(
         "CHANNEL_FRAUD_HISTORY",
         "Fraud is frequent in this channel.",
         ("channel_fraud_share_7d", "channel_fraud_share_28d"),
         shown="channel_fraud_share_28d",
     ),
-    Story(
+    ReasonCode(
         "PURPOSE_FRAUD_HISTORY",
         "Fraud is frequent among payments of this purpose.",
         ("purpose_fraud_share_7d", "purpose_fraud_share_28d"),
@@ -162,7 +164,7 @@ _COLUMN: Final = {name: column for column, name in enumerate(NAMES)}
 def explain(values: Singles, contributions: Floats) -> list[Reason]:
     """The stories that raised one score most, weightiest first, of a row's values and contributions [k]."""
     told = sorted(
-        ((_contribution(story, contributions), story) for story in STORIES), key=_weight, reverse=True
+        ((_contribution(story, contributions), story) for story in REASON_CODES), key=_weight, reverse=True
     )
     return [
         _reason(story, contribution, values)
@@ -171,15 +173,15 @@ def explain(values: Singles, contributions: Floats) -> list[Reason]:
     ]
 
 
-def _weight(told: tuple[float, Story]) -> float:
+def _weight(told: tuple[float, ReasonCode]) -> float:
     return told[0]
 
 
-def _contribution(story: Story, contributions: Floats) -> float:
+def _contribution(story: ReasonCode, contributions: Floats) -> float:
     return float(sum(contributions[_COLUMN[name]] for name in story.features))
 
 
-def _reason(story: Story, contribution: float, values: Singles) -> Reason:
+def _reason(story: ReasonCode, contribution: float, values: Singles) -> Reason:
     return Reason(
         code=story.code,
         text=story.text,
@@ -189,7 +191,7 @@ def _reason(story: Story, contribution: float, values: Singles) -> Reason:
     )
 
 
-def _normal(story: Story, values: Singles) -> float | None:
+def _normal(story: ReasonCode, values: Singles) -> float | None:
     """What is normal for the subject; one without a past, whose only event is this one, has no normal."""
     if story.normal is None or values[_COLUMN["count_30d"]] <= 1.0:
         return None

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime
 
-    from models.learners.base import Learner
+    from models.learners.base import OnlineLearner
     from schemas.erasure import ExamplesErasure
     from schemas.example import Example
 
@@ -77,7 +77,7 @@ class OnlineModel:
     """
 
     def __init__(
-        self, name: str, learner: Learner, *, features_version: int, seed: int, code_version: str
+        self, name: str, learner: OnlineLearner, *, features_version: int, seed: int, code_version: str
     ) -> None:
         self.name: Final = name
         self.features_version: Final = features_version

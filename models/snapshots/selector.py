@@ -25,7 +25,7 @@ MOST_LABELS: Final = 10_000
 """Labels remembered until they are told; a pin may keep them waiting for days."""
 
 
-class ModelShelf:
+class ModelSelector:
     """Snapshots by version, newest or pinned in force.
 
     Args:

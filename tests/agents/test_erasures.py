@@ -15,11 +15,11 @@ from agents import intake, reputation, scoring
 from agents.erasures import Erasures
 from agents.labelling.agent import LABELS, SCORES
 from agents.runtime.testing import FakeApp, FakeRecord
-from agents.scoring import Admission
+from agents.scoring import TransactionValidator
 from fraudstream.admin.replay import replay
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from schemas.dead_letter import ERROR_TYPE_HEADER
 from schemas.erasure import HEADER, Entry, decode_erasure, decode_examples_erasure, subject_digest
@@ -46,7 +46,7 @@ def scored(
     app: FakeApp, topics: Topics, telemetry: Telemetry, key: bytes | None, *chunks: Sequence[FakeRecord]
 ) -> SubjectState:
     """The state of a partition after these chunks."""
-    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9))
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9))
 
     async def prepared() -> None:
         pass
@@ -56,7 +56,7 @@ def scored(
         topics,
         core,
         telemetry,
-        admission=Admission(),
+        admission=TransactionValidator(),
         clock=lambda: START,
         prepared=prepared,
         key=key,
@@ -106,8 +106,11 @@ def test_a_replay_without_kafka_erases_where_the_worker_did(
     told = [orjson.loads(put.value or b"") for put in app.outbox.on("scores") if put.header(HEADER) is None]
 
     def replayed(key: bytes | None) -> list[tuple[str, float]]:
-        core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9))
-        return [(s.transaction.transaction_id, s.score) for s in replay(records, core, Admission(), key=key)]
+        core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9))
+        return [
+            (s.transaction.transaction_id, s.score)
+            for s in replay(records, core, TransactionValidator(), key=key)
+        ]
 
     assert replayed(KEY) == [(each["transaction_id"], each["score"]) for each in told]
     assert replayed(None) != replayed(KEY)
@@ -122,7 +125,9 @@ def test_the_changelog_is_told_that_a_profile_is_gone_once_and_a_restored_state_
     changes = state.changes()
     assert changes == [(b"p:card_a", None), (b"e:" + b"0" * 32, b"1")]
     assert state.changes() == []
-    restored = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9)).new_state()
+    restored = ScoringCore(
+        PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9)
+    ).new_state()
     for key, payload in [*told, *changes]:
         restored.restore(key, payload)
     assert "card_a" not in restored.profiles
@@ -136,7 +141,9 @@ def test_an_erasure_sent_again_erases_nothing_of_what_came_since_also_after_a_re
     asyncio.run(app.run(scoring.NAME, erasing(offset=6)))
     assert "card_a" in state.profiles
     assert [put.header(HEADER) is not None for put in app.outbox.on("scores")].count(True) == 1
-    restored = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9)).new_state()
+    restored = ScoringCore(
+        PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9)
+    ).new_state()
     for key, payload in state.changes():
         restored.restore(key, payload)
     assert not restored.erase(erasure())

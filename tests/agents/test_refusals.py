@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from structlog.testing import capture_logs
 
-from agents.dead_letters import Refusals, refuse_poison
+from agents.dead_letters import DeadLetterWriter, refuse_poison
 from agents.runtime import Chunk
 from agents.runtime.partition import Gap, Loss
 from agents.runtime.testing import FakeRecord
@@ -27,12 +27,12 @@ PAN = "4111111111111111"
 
 
 @pytest.fixture
-def refusals(app: FakeApp, telemetry: Telemetry) -> Refusals:
-    return Refusals("scoring", app.outbox, "dead-letters", telemetry)
+def refusals(app: FakeApp, telemetry: Telemetry) -> DeadLetterWriter:
+    return DeadLetterWriter("scoring", app.outbox, "dead-letters", telemetry)
 
 
 def test_a_refusal_is_a_dead_letter_a_count_and_a_line(
-    refusals: Refusals, app: FakeApp, record: MakeRecord, registry: CollectorRegistry
+    refusals: DeadLetterWriter, app: FakeApp, record: MakeRecord, registry: CollectorRegistry
 ) -> None:
     refusal = InvalidMessage(ErrorType.INVALID_AMOUNT, "must be positive", "amount")
     with capture_logs() as lines:
@@ -49,7 +49,7 @@ def test_a_refusal_is_a_dead_letter_a_count_and_a_line(
 
 
 def test_of_a_card_number_nothing_is_put_or_told(
-    refusals: Refusals, app: FakeApp, record: MakeRecord, registry: CollectorRegistry
+    refusals: DeadLetterWriter, app: FakeApp, record: MakeRecord, registry: CollectorRegistry
 ) -> None:
     with capture_logs() as lines:
         refusals.put(
@@ -59,7 +59,7 @@ def test_of_a_card_number_nothing_is_put_or_told(
     assert [text for text in told if PAN in text] == []
 
 
-def test_a_record_without_a_time_gets_none(refusals: Refusals, app: FakeApp) -> None:
+def test_a_record_without_a_time_gets_none(refusals: DeadLetterWriter, app: FakeApp) -> None:
     timeless = FakeRecord(b"k", b"?", timestamp=(0, -1))
     refusals.put(timeless, InvalidMessage(ErrorType.NOT_JSON, "not JSON"))
     assert app.outbox.records[0].timestamp_ms == 0
@@ -81,7 +81,7 @@ def test_what_an_agent_forgets_is_unaccounted_for(
 ) -> None:
     """The promise is checked where it is made: each record read becomes something."""
     telemetry.reads(["transactions"])
-    refusals = Refusals("scoring", app.outbox, "dead-letters", telemetry)
+    refusals = DeadLetterWriter("scoring", app.outbox, "dead-letters", telemetry)
     chunk = Chunk("transactions", 2, [record(1), record(2), record(3)], {})
 
     def unaccounted() -> float | None:
@@ -100,7 +100,7 @@ def test_a_gap_is_one_dead_letter_by_position(
     app: Any, telemetry: Telemetry, registry: CollectorRegistry
 ) -> None:
     gap = Gap(40, 59, Loss.DELETED, "the broker deleted them")
-    refusals = Refusals("scoring", app.outbox, "dead-letters", telemetry)
+    refusals = DeadLetterWriter("scoring", app.outbox, "dead-letters", telemetry)
     assert [*refusals.taken(Chunk("transactions", 2, (), {}, gap=gap), lambda _: 1)] == []
     [letter] = app.outbox.on("dead-letters")
     assert letter.header("__connect.errors.offset") == b"40"

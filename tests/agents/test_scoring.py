@@ -10,10 +10,10 @@ import orjson
 import pytest
 
 from agents import scoring
-from agents.scoring import Admission
+from agents.scoring import TransactionValidator
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from schemas.alert import Alert, decode_alert
 from schemas.errors import ErrorType, InvalidMessage
@@ -45,16 +45,19 @@ def bind(app: FakeApp, topics: Topics, telemetry: Telemetry) -> Callable[..., No
         pass
 
     def bind(
-        review: float = 0.5, *, admission: Admission | None = None, reputations: ReputationStore | None = None
+        review: float = 0.5,
+        *,
+        admission: TransactionValidator | None = None,
+        reputations: ReputationStore | None = None,
     ) -> None:
-        policy = FixedThreshold(review, 0.99)
+        policy = FixedThresholdPolicy(review, 0.99)
         core = ScoringCore(PriorModel(), reputations or ReputationStore(), lambda: policy)
         scoring.bind(
             app,
             topics,
             core,
             telemetry,
-            admission=admission or Admission(),
+            admission=admission or TransactionValidator(),
             clock=lambda: NOW,
             prepared=prepared,
         )
@@ -237,7 +240,7 @@ def test_a_key_that_is_not_the_subject_is_refused(
     record: MakeRecord, key: bytes | None, error_type: ErrorType
 ) -> None:
     with pytest.raises(InvalidMessage) as refused:
-        Admission().admit(record(key=key))
+        TransactionValidator().admit(record(key=key))
     assert refused.value.error_type is error_type
 
 
@@ -245,7 +248,7 @@ def test_a_key_that_is_not_the_subject_is_refused(
 def test_or_it_is_scored_and_marked_incomplete_when_the_setting_says_so(
     app: FakeApp, bind: Callable[..., None], record: MakeRecord, key: bytes | None
 ) -> None:
-    bind(0.0, admission=Admission(key_mismatch="score"), reputations=known("merchant-1"))
+    bind(0.0, admission=TransactionValidator(key_mismatch="score"), reputations=known("merchant-1"))
     run(app, record(0), record(1, key=key, transaction_id="t-2"))
     assert [score.features_complete for score in scores(app)] == [True, False]
     assert [orjson.loads(put.value or b"")["features_complete"] for put in app.outbox.on("alerts")] == [
@@ -259,7 +262,7 @@ def test_or_it_is_scored_and_marked_incomplete_when_the_setting_says_so(
 def test_a_card_number_of_the_banks_own_is_masked_whatever_the_record_is_refused_for(
     app: FakeApp, bind: Callable[..., None], record: MakeRecord
 ) -> None:
-    bind(admission=Admission(privacy=Privacy((b"990012",))))
+    bind(admission=TransactionValidator(privacy=Privacy((b"990012",))))
     run(app, record(key=b"9900123456789017"))
     assert errors(app) == [ErrorType.KEY_MISMATCH.encode()]
     assert [put.key for put in app.outbox.on("dead-letters")] == [b"************9017"]
@@ -271,9 +274,9 @@ def test_an_event_may_be_ahead_of_its_record_by_the_skew_and_no_more(record: Mak
     def ahead(seconds: float) -> FakeRecord:
         return record(event_time=datetime.fromtimestamp(sent_at + seconds, UTC).isoformat())
 
-    Admission(future_skew=60).admit(ahead(60))
+    TransactionValidator(future_skew=60).admit(ahead(60))
     with pytest.raises(InvalidMessage) as refused:
-        Admission(future_skew=60).admit(ahead(61))
+        TransactionValidator(future_skew=60).admit(ahead(61))
     assert refused.value.error_type is ErrorType.FUTURE_TIME
     assert refused.value.field == "event_time"
 
@@ -292,14 +295,14 @@ def test_nothing_is_scored_before_what_scoring_needs_is_known(
     app: FakeApp, topics: Topics, telemetry: Telemetry, record: MakeRecord
 ) -> None:
     known_by_now = asyncio.Event()
-    policy = FixedThreshold(0.5, 0.9)
+    policy = FixedThresholdPolicy(0.5, 0.9)
     core = ScoringCore(PriorModel(), ReputationStore(), lambda: policy)
     scoring.bind(
         app,
         topics,
         core,
         telemetry,
-        admission=Admission(),
+        admission=TransactionValidator(),
         clock=lambda: NOW,
         prepared=known_by_now.wait,
     )

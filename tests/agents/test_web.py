@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter
 from agents.web import PAGES_OFF, NotedCheck, Readiness, expect_progress, expect_score, mount
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import CANARY_SCORE, ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def test_a_check_that_has_something_to_say_says_it_where_all_is_well() -> None:
 
 
 def test_the_canary_proves_that_the_core_scores() -> None:
-    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9))
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9))
     assert expect_score(core.canary, CANARY_SCORE)() is None
     said = expect_score(lambda: 0.25, 0.5)()
     assert said == "the canary transaction scores 0.250000000 instead of 0.500000000"

@@ -14,7 +14,7 @@ from prometheus_client import CollectorRegistry, Counter
 
 from agents.web import PAGES_OFF, Readiness, mount
 from fraudstream.settings import WebSettings
-from fraudstream.worker.tls import CertificateRefused, access, server_tls
+from fraudstream.worker.tls import ServerCertificateRefused, access, server_tls
 from tests.certificates import make_certificate, needs_openssl
 from tests.integration.service import free_port
 
@@ -215,7 +215,7 @@ async def test_the_token_lets_in_over_tls_and_plain_http_gets_nothing(certificat
 def test_a_certificate_that_cannot_be_used_is_one_sentence(
     certificates: Path, changes: dict[str, object], says: str
 ) -> None:
-    with pytest.raises(CertificateRefused, match=rf"^[^\n]*{says}[^\n]*\.$") as refused:
+    with pytest.raises(ServerCertificateRefused, match=rf"^[^\n]*{says}[^\n]*\.$") as refused:
         server_tls(tls(certificates, **changes))
     assert "wrong-wrong" not in str(refused.value)
 

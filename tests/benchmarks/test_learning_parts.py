@@ -13,7 +13,7 @@ from benchmarks.learning.learners import Ours, Stage
 from benchmarks.learning.snapshots import boosted, shape
 from models.decay import DAY
 from models.labelling.core import LabellingRules
-from models.labelling.pending import ScoredRow
+from models.labelling.pending import ScoredTransaction
 from models.scoring.features import FEATURES, FEATURES_VERSION
 from schemas.example import Example, Maturity
 from schemas.label import Outcome
@@ -46,9 +46,9 @@ def examples(count: int) -> list[Example]:
     ]
 
 
-def scored_rows(count: int) -> list[ScoredRow]:
+def scored_rows(count: int) -> list[ScoredTransaction]:
     return [
-        ScoredRow(
+        ScoredTransaction(
             *(f"t{number}", "card_a", "terminal_a", {"country": "MA"}, 1.0, 0.2, False, "prior"),
             *(np.full(len(FEATURES), float(number), dtype=np.float32), FEATURES_VERSION, False),
         )

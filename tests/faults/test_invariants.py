@@ -19,7 +19,7 @@ from fraudstream.worker.compose import new_model
 from models.reputations.ledger import ReputationLedger
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import Scored, ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from models.signing import seal
 from schemas.errors import ErrorType
@@ -72,7 +72,7 @@ def right() -> Evidence:
     """What a service leaves behind that did everything right."""
     records = input_records()
     good = [record for record in records if record.key() is not None]
-    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.1, 0.9))
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.1, 0.9))
     state = core.new_state()
     results = core.process(
         [decode_transaction(record.value()) for record in good], [record.offset() for record in good], state

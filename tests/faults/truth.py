@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from agents.scoring import Admission
+from agents.scoring import TransactionValidator
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import Scored, ScoringCore, Skipped
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from models.scoring.state import PROFILE_PREFIX
 from schemas.errors import InvalidMessage
@@ -66,7 +66,7 @@ def fold(
 ) -> Truth:
     """Fold `transactions`, each partition in its order."""
     truth, partitions = Truth(), defaultdict[int, list["Admitted"]](list)
-    admission = Admission()
+    admission = TransactionValidator()
     truth.fates |= dict.fromkeys(unreadable, Fate.REFUSED)
     for record in records:
         truth.fates[record.place] = Fate.LOST if record.place in lost else Fate.REFUSED
@@ -80,7 +80,7 @@ def fold(
 
 
 def _fold_partition(truth: Truth, number: int, admitted: Sequence[Admitted]) -> None:
-    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9))
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9))
     state = core.new_state()
     for start in range(0, len(admitted), _CHUNK):
         chunk = admitted[start : start + _CHUNK]

@@ -19,13 +19,13 @@ from agents.runtime.testing import FakeRecord
 from models import controls, signing
 from models.profiles.layout import LAYOUT, ROW
 from models.reputations.store import ReputationStore
-from models.scoring.alert_budget import AlertBudget
+from models.scoring.alert_budget import AlertBudgetPolicy
 from models.scoring.features import FEATURES_VERSION
 from models.scoring.pipeline import Scored, ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from models.scoring.state import PROFILE_PREFIX, SubjectState
-from models.snapshots.selector import ModelShelf
+from models.snapshots.selector import ModelSelector
 from schemas.alert import decode_alert
 from schemas.control import decode_control
 from schemas.dead_letter import DeadLetter
@@ -97,7 +97,7 @@ def _signed_model(data: bytes) -> bytes:
 
 
 def _take_models() -> Target:
-    prepare = SnapshotHandler(ModelShelf("forest", lambda _: None), KEY, FEATURES_VERSION).prepare
+    prepare = SnapshotHandler(ModelSelector("forest", lambda _: None), KEY, FEATURES_VERSION).prepare
 
     def take(data: bytes) -> None:
         key, _, value = data.partition(b"\n")
@@ -142,7 +142,7 @@ def _restore_scoring(data: bytes) -> None:
 
 def _score_on_a_restored_profile(data: bytes) -> None:
     """A profile of any content, if it can be read at all, gives no NaN."""
-    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9))
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9))
     state = core.new_state()
     payload = (LAYOUT.to_bytes(2, "little") + data).ljust(ROW.itemsize, b"\0")[: ROW.itemsize]
     state.restore(PROFILE_PREFIX + b"card-1", payload)
@@ -158,8 +158,8 @@ def _check_scores(core: ScoringCore, state: SubjectState) -> None:
             assert all(abs(each) < float("inf") for each in result.features)
 
 
-def _budget() -> AlertBudget:
-    return AlertBudget(50.0, floor=0.01, ceiling=0.9, decline=0.95)
+def _budget() -> AlertBudgetPolicy:
+    return AlertBudgetPolicy(50.0, floor=0.01, ceiling=0.9, decline=0.95)
 
 
 def _restore_reputation(data: bytes) -> None:

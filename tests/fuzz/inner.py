@@ -27,8 +27,8 @@ from agents.topics import Topics
 from models import controls, signing
 from models.decay import DAY
 from models.reputations.store import ReputationStore
-from models.scoring.policy import FixedThreshold
-from models.snapshots.selector import ModelShelf
+from models.scoring.policy import FixedThresholdPolicy
+from models.snapshots.selector import ModelSelector
 from schemas.dead_letter import DeadLetter
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.example import decode_example
@@ -141,7 +141,7 @@ def control_records(count: int, seed: int) -> Ledger:
     take = control_handler(
         controls.Controls(KEY),
         lambda factory: factory(),
-        lambda: FixedThreshold(0.5, 0.9),
+        lambda: FixedThresholdPolicy(0.5, 0.9),
         lambda _: None,
         lambda _: None,
     )
@@ -169,7 +169,7 @@ def _signed_controls(
 def models(count: int, seed: int) -> Ledger:
     """`models`, read by scoring: bytes changed anywhere, and descriptions that are signed all the same."""
     draws = random.Random(seed)
-    handler = SnapshotHandler(ModelShelf(NAME, lambda _: None), KEY, FEATURES_VERSION)
+    handler = SnapshotHandler(ModelSelector(NAME, lambda _: None), KEY, FEATURES_VERSION)
 
     def take(key: bytes | None, value: bytes | None) -> None:
         handler.prepare(key, value)()

@@ -15,14 +15,14 @@ from prometheus_client import CollectorRegistry
 from agents import intake, scoring
 from agents.runtime import Chunk
 from agents.runtime.testing import FakeApp
-from agents.scoring import Admission
+from agents.scoring import TransactionValidator
 from agents.telemetry import Telemetry
 from agents.topics import Topics
 from models.reputations.store import ReputationStore
-from models.scoring.alert_budget import AlertBudget
+from models.scoring.alert_budget import AlertBudgetPolicy
 from models.scoring.features import FEATURES, FEATURES_VERSION
 from models.scoring.pipeline import ScoringCore, Skipped
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from models.snapshots.online_model import new_model
 from models.snapshots.scorer import SnapshotScorer
@@ -68,7 +68,7 @@ class Run:
                 topics,
                 self.core,
                 telemetry,
-                admission=Admission(),
+                admission=TransactionValidator(),
                 clock=lambda: SENT_AT_MS / 1_000,
                 prepared=_nothing,
             )
@@ -192,11 +192,11 @@ def forest(seed: int) -> Scorer:
     return SnapshotScorer(*model.snapshot(made))
 
 
-def budget() -> AlertBudget:
+def budget() -> AlertBudgetPolicy:
     """A policy that remembers its alerts."""
-    return AlertBudget(200.0, floor=0.01, ceiling=0.9, decline=0.95)
+    return AlertBudgetPolicy(200.0, floor=0.01, ceiling=0.9, decline=0.95)
 
 
-def thresholds() -> FixedThreshold:
+def thresholds() -> FixedThresholdPolicy:
     """A policy that remembers nothing."""
-    return FixedThreshold(0.3, 0.9)
+    return FixedThresholdPolicy(0.3, 0.9)

@@ -60,7 +60,7 @@ def test_intake_accounts_for_every_record_of_every_batch(payments: list[bytes]) 
 
 def test_a_lost_record_is_noticed(payments: list[bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     """The accounts can fail: an agent that passes a refusal over does not balance."""
-    monkeypatch.setattr("agents.dead_letters.Refusals.put", lambda *_: None)
+    monkeypatch.setattr("agents.dead_letters.DeadLetterWriter.put", lambda *_: None)
     with pytest.raises(AssertionError, match="records of intake are unaccounted for"):
         asyncio.run(Run("intake", seed=1).take(mutated(labels(payments), MESSAGES, seed=3)))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from agents.dead_letters import Refusals
+from agents.dead_letters import DeadLetterWriter
 from agents.telemetry.logs import RepeatLimit
 
 if TYPE_CHECKING:
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def quoting(taken: Callable[..., Iterator[Any]]) -> Callable[..., Iterator[Any]]:
-    """`Refusals.taken`, that breaks on poison."""
+    """`DeadLetterWriter.taken`, that breaks on poison."""
 
-    def take(refusals: Refusals, chunk: Chunk, each: Callable[[Any], Any]) -> Iterator[Any]:
+    def take(refusals: DeadLetterWriter, chunk: Chunk, each: Callable[[Any], Any]) -> Iterator[Any]:
         for record in chunk.records:
             if b"poison" in (record.value() or b""):
                 fail(record.key(), record.value())
@@ -47,7 +47,7 @@ def fail(key: bytes | None, value: bytes | None) -> None:
 
 
 if __name__ == "__main__":
-    Refusals.taken = quoting(Refusals.taken)  # type: ignore[method-assign]
+    DeadLetterWriter.taken = quoting(DeadLetterWriter.taken)  # type: ignore[method-assign]
     RepeatLimit.filter = unlimited(RepeatLimit.filter)  # type: ignore[method-assign]
     from fraudstream.cli import main
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from fraudstream.kafka.access import Right
+    from fraudstream.kafka.access import AclRule
 
 SECURITY = "org.apache.kafka.common.security"
 PROTOCOLS = "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,NAMED:SASL_SSL,MUTUAL:SSL"
@@ -64,7 +64,7 @@ class SecureBroker:
             change = UserScramCredentialUpsertion(name, credential, password.encode())
             admin.alter_user_scram_credentials([change])[name].result(20)
 
-    def grant(self, principal: str, rights: Iterable[Right]) -> None:
+    def grant(self, principal: str, rights: Iterable[AclRule]) -> None:
         """Give somebody these rights and no other."""
         rules = [
             AclBinding(

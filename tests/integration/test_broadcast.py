@@ -19,7 +19,7 @@ from agents.runtime import DeliveryOptions
 from agents.telemetry import Telemetry
 from models.controls import Controls
 from models.reputations.store import ReputationStore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from schemas import control
 from tests.models.model_cases import KEY, START, signed
 
@@ -129,7 +129,7 @@ async def test_an_operators_control_reaches_a_running_worker_and_a_bad_one_does_
     handler = control_handler(
         Controls(KEY),
         lambda factory: used.append(factory()),
-        lambda: FixedThreshold(0.5, 0.9, "configured"),
+        lambda: FixedThresholdPolicy(0.5, 0.9, "configured"),
         lambda _: None,
         lambda _: None,
     )

@@ -17,15 +17,15 @@ from service import Service, service, wait_until
 from typer.testing import CliRunner, Result
 
 from fraudstream.admin.dead_letters import (
+    DeadLetterLog,
     DeadLettersRefused,
-    LetterBook,
-    Mended,
+    FixedMessage,
     Replayed,
     read_letters,
     replay,
 )
 from fraudstream.admin.dead_letters.log import NOTE_HEADER, REPLAY_HEADER
-from fraudstream.admin.dead_letters.repair import UNCHANGED, Mender
+from fraudstream.admin.dead_letters.repair import UNCHANGED, Repairer
 from fraudstream.admin.dead_letters.replay import Replayer
 from fraudstream.cli import app
 from fraudstream.settings import Settings, load_settings
@@ -233,11 +233,11 @@ def test_many_are_edited_as_files_and_a_label_goes_back_to_the_labels(
     wait_until(are_keyed, 60, refused.running.logs)
 
 
-def mended_now(settings: Settings, place: str) -> tuple[list[Mended], LetterBook]:
+def mended_now(settings: Settings, place: str) -> tuple[list[FixedMessage], DeadLetterLog]:
     """What an operator who looks now would send of one letter of a key that was mended."""
     book = read_letters(settings, lambda letter: letter)
     letters = [letter for letter in book.letters.values() if str(letter.place) == place]
-    mender = Mender(settings.model_copy(update={"scoring": _lenient(settings)}), lambda _: None)
+    mender = Repairer(settings.model_copy(update={"scoring": _lenient(settings)}), lambda _: None)
     return [mender.mend(letter, UNCHANGED) for letter in letters], book
 
 

@@ -20,7 +20,7 @@ from service import free_port, wait_until
 from agents.runtime.logs import Logs
 from agents.runtime.offset_metadata import OffsetMetadata
 from fraudstream.admin.doctor import Severity, examine
-from fraudstream.kafka.access import Kind, Operation, Pattern, Right, Role, rights
+from fraudstream.kafka.access import AclRule, Kind, Operation, Pattern, Role, rights
 from fraudstream.kafka.admin import kafka_admin
 from fraudstream.kafka.topics import create_topics
 from fraudstream.local.broker import LocalKafka
@@ -50,7 +50,7 @@ OPERATIONS = {
 }
 
 
-def rules(user: str, given: Iterable[Right], *, deny: bool = False) -> list[ACL]:
+def rules(user: str, given: Iterable[AclRule], *, deny: bool = False) -> list[ACL]:
     return [
         ACL(
             f"User:{user}",
@@ -148,7 +148,7 @@ def test_a_right_that_is_taken_away_is_named_to_its_holder_and_to_an_operator(
     guarded: tuple[int, KafkaAdminClient],
 ) -> None:
     port, admin = guarded
-    lost = Right(Kind.TOPIC, "scores", Pattern.LITERAL, (Operation.WRITE,))
+    lost = AclRule(Kind.TOPIC, "scores", Pattern.LITERAL, (Operation.WRITE,))
     admin.create_acls(rules("scorer", [lost], deny=True))
 
     def to_holder() -> list[tuple[Severity, str]]:

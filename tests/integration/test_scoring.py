@@ -13,13 +13,13 @@ import pytest
 from faulty import read_committed
 from service import Service, service, values, wait_until
 
-from agents.scoring import Admission
+from agents.scoring import TransactionValidator
 from fraudstream.admin.replay import replay
 from fraudstream.simulate.world import WorldName
 from fraudstream.simulate.worlds import make_world
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 
 if TYPE_CHECKING:
@@ -82,8 +82,10 @@ def test_each_transaction_in_is_one_score_out_equal_to_a_replay_without_kafka(
         assert all(alert["reasons"] for alert in alerts)
 
         read_back = [Stored(r) for r in read_committed(running.servers, running.topics.transactions)]
-        core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9))
-        replayed = {s.transaction.transaction_id: s.score for s in replay(read_back, core, Admission())}
+        core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9))
+        replayed = {
+            s.transaction.transaction_id: s.score for s in replay(read_back, core, TransactionValidator())
+        }
         assert replayed == {s["transaction_id"]: s["score"] for s in scores}
 
 

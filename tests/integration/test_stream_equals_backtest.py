@@ -30,7 +30,7 @@ from schemas.transaction import decode_transaction
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from models.labelling.core import Emission
+    from models.labelling.core import LabellingResult
 
 pytestmark = pytest.mark.kafka
 
@@ -108,7 +108,7 @@ class Backtest:
         self.loop.publish(step.end)
 
 
-def told(emission: Emission) -> list[dict[str, Any]]:
+def told(emission: LabellingResult) -> list[dict[str, Any]]:
     return [comparable(example) for example in emission.examples]
 
 

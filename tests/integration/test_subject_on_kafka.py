@@ -21,7 +21,7 @@ from fraudstream.simulate.stream import RecordKind, StreamRecord, stream
 from fraudstream.worker.compose import new_model
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from models.signing import unseal
 from schemas.errors import InvalidMessage
@@ -104,7 +104,7 @@ def learnt_without(running: Service, token: str, until: int) -> Any:
 
 
 def profile_of(values: list[bytes], offsets: list[int], token: str) -> dict[str, Any]:
-    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9))
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9))
     state = core.new_state()
     core.process([decode_transaction(value) for value in values], offsets, state)
     return describe(state.profiles.pack(token))

@@ -30,9 +30,9 @@ from fraudstream.simulate.worlds import make_world
 from fraudstream.worker.compose import policy_factory
 from models.decay import DAY, HOUR
 from models.labelling.core import LabellingRules
-from models.labelling.pending import ScoredRow
+from models.labelling.pending import ScoredTransaction
 from models.scoring.features import FEATURES_VERSION
-from models.scoring.pipeline import Part, Scored
+from models.scoring.pipeline import PartitionBatch, Scored
 from models.snapshots.online_model import new_model
 from schemas.label import decode_label
 from schemas.score import Decision
@@ -69,7 +69,7 @@ class PartitionedLoop(Loop):
         for place, transaction in enumerate(transactions):
             places[crc32(transaction.subject.encode()) % len(self._states)].append(place)
         parts = [
-            Part(
+            PartitionBatch(
                 [transactions[place] for place in own],
                 [offset + place for place in own],
                 state,
@@ -84,7 +84,7 @@ class PartitionedLoop(Loop):
         scored = [result for result in ordered if isinstance(result, Scored)]
         assert len(scored) == len(transactions), "no simulated transaction repeats"
         for result in scored:
-            self._labelling.take_score(ScoredRow.of_scored(result, FEATURES_VERSION))
+            self._labelling.take_score(ScoredTransaction.of_scored(result, FEATURES_VERSION))
         return scored
 
     def double_budget(self) -> None:

@@ -8,8 +8,8 @@ import numpy as np
 
 from models.decay import DAY
 from models.labelling.core import LabellingCore, LabellingRules
-from models.labelling.pending import ScoredRow
-from models.labelling.store import MemoryRows
+from models.labelling.pending import ScoredTransaction
+from models.labelling.store import MemoryPendingStore
 from models.profiles.fold import HIGH_RATIO
 from models.scoring.features import FEATURES_VERSION, NAMES
 from schemas.label import Label, LabelOrigin, Outcome
@@ -20,7 +20,7 @@ RULES = LabellingRules(horizon=HORIZON, keep=30 * DAY, genuine_share=1.0, exampl
 
 
 def core(rules: LabellingRules = RULES) -> LabellingCore:
-    return LabellingCore(rules, MemoryRows())
+    return LabellingCore(rules, MemoryPendingStore())
 
 
 def row(
@@ -30,10 +30,10 @@ def row(
     *,
     alerted: bool = False,
     amount_ratio: float = 1.0,
-) -> ScoredRow:
+) -> ScoredTransaction:
     features = np.ones(len(NAMES), dtype=np.float32)
     features[NAMES.index("amount_ratio")] = amount_ratio
-    return ScoredRow(
+    return ScoredTransaction(
         transaction_id=name,
         subject=subject,
         counterparty="terminal_a",

@@ -10,8 +10,8 @@ import numpy as np
 from fraudstream.simulate.world import WorldName
 from fraudstream.simulate.worlds import make_world
 from models.reputations.store import ReputationStore
-from models.scoring.pipeline import Part, ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.pipeline import PartitionBatch, ScoringCore
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from schemas.snapshot import QUANTILE_SHARES
 from schemas.transaction import decode_transaction
@@ -26,14 +26,14 @@ _BATCH: Final = 200
 
 def first_scores(world: WorldName, seed: int) -> Floats:
     """Scores [n] of a simulated bank's first days, of which nothing is known before and no label comes."""
-    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(1.0, 1.0))
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(1.0, 1.0))
     sent = make_world(world, CUSTOMERS, DAYS, date(2026, 1, 1), seed)
     transactions = [decode_transaction(each.encode()) for each in sent]
     state, scores = core.new_state(), []
     for start in range(0, len(transactions), _BATCH):
         part = transactions[start : start + _BATCH]
         times = [each.event_timestamp for each in part]
-        judged = core.judge([Part(part, range(start, start + len(part)), state, times)]).judged
+        judged = core.judge([PartitionBatch(part, range(start, start + len(part)), state, times)]).judged
         assert judged is not None, "no simulated transaction repeats"
         scores.append(judged.scores)
     return np.concatenate(scores)

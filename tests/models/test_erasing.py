@@ -15,7 +15,7 @@ from models.decay import DAY
 from models.profiles.layout import empty_row
 from models.profiles.store import ProfileStore
 from models.reputations.store import ReputationStore
-from models.scoring.alert_budget import AlertBudget
+from models.scoring.alert_budget import AlertBudgetPolicy
 from models.signing import on_examples, sign, verify
 from models.snapshots.online_model import OnlineModel
 from schemas.errors import ErrorType, InvalidMessage
@@ -26,7 +26,7 @@ from tests.models.labelling_cases import START, core, label, row
 from tests.models.model_cases import KEY, contents, example, new_model
 
 if TYPE_CHECKING:
-    from models.labelling.core import Emission
+    from models.labelling.core import LabellingResult
 
 ERASURE = erasure()
 
@@ -133,7 +133,7 @@ def test_labelling_tells_nothing_of_the_erased_and_of_others_what_it_would_have_
     assert told(erased.advance(START + 60 * DAY)) == told(others.advance(START + 60 * DAY))
 
 
-def told(emission: Emission) -> tuple[object, ...]:
+def told(emission: LabellingResult) -> tuple[object, ...]:
     return emission.examples, emission.outcomes, emission.fates
 
 
@@ -176,7 +176,7 @@ def test_nothing_of_a_forgotten_profile_stays_in_memory() -> None:
 
 def test_a_budget_forgets_the_last_alert_of_the_erased() -> None:
     def alerted(*, is_erased: bool) -> list[float]:
-        budget = AlertBudget(50.0, floor=0.01, ceiling=0.9, decline=0.99)
+        budget = AlertBudgetPolicy(50.0, floor=0.01, ceiling=0.9, decline=0.99)
         budget.decide(np.array([0.0]), np.array([0.95]), ["card_a"])
         if is_erased:
             budget.forget("card_a")

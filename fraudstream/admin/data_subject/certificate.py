@@ -21,7 +21,7 @@ class CertificateRefused(FraudstreamError):
     """A certificate is not what the service signed; the text is one sentence."""
 
 
-class Status(StrEnum):
+class ErasureStatus(StrEnum):
     """How far the erasure has come in a store."""
 
     ERASED = "erased"
@@ -45,7 +45,7 @@ class Store(_Part):
     """Entries before."""
     left: int
     """Entries after: what came since, where it is erased."""
-    status: Status
+    status: ErasureStatus
     """How far it has come."""
     erasure: tuple[str, ...]
     """Where the erasure stands that the store's owner has taken: `topic/partition@offset`."""
@@ -73,7 +73,7 @@ class ModelChange(_Part):
     """In force now."""
     taken_back: tuple[int, ...]
     """Versions taken back, since they may have learnt them."""
-    status: Status
+    status: ErasureStatus
     """How far it has come."""
     others: tuple[str, ...]
     """Other models on the topic: their own learners follow, and are certified under their own name."""
@@ -121,7 +121,7 @@ class Certificate(_Part):
     @property
     def is_complete(self) -> bool:
         """Whether nothing is pending."""
-        return Status.PENDING not in {*(store.status for store in self.stores), self.model.status}
+        return ErasureStatus.PENDING not in {*(store.status for store in self.stores), self.model.status}
 
 
 def token_hmac(token: str, key: bytes) -> str:

@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING, Final
 
 from fraudstream.admin.data_subject.certificate import (
     Certificate,
+    ErasureStatus,
     Model,
     ModelChange,
     Remainder,
-    Status,
     Store,
     token_hmac,
 )
 from fraudstream.admin.data_subject.inventory import take_stock
-from fraudstream.admin.data_subject.tracker import Pursuit, read_models, refuse_pin, stained
+from fraudstream.admin.data_subject.tracker import ErasureTracker, read_models, refuse_pin, stained
 from fraudstream.kafka.admin import kafka_admin
 from fraudstream.kafka.topics import read_topics
 
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from agents.topics import Topics
-    from fraudstream.admin.data_subject.inventory import Holding, Stock
-    from fraudstream.admin.data_subject.tracker import Progress, Request
+    from fraudstream.admin.data_subject.inventory import Holding, Inventory
+    from fraudstream.admin.data_subject.tracker import ErasureProgress, Request
     from fraudstream.admin.models.versions import Versions
     from fraudstream.kafka.topics import TopicState
     from fraudstream.settings import Settings
 
 
-def stores(stock: Stock, left: Stock, progress: Progress, topics: Topics) -> tuple[Store, ...]:
+def stores(stock: Inventory, left: Inventory, progress: ErasureProgress, topics: Topics) -> tuple[Store, ...]:
     """What became of each store, by what was held before and what is held after."""
     held = {
         "profile": (topics.transactions, len(stock.profiles), len(left.profiles)),
@@ -61,8 +61,8 @@ def stores(stock: Stock, left: Stock, progress: Progress, topics: Topics) -> tup
 
 
 def model_change(
-    stock: Stock,
-    progress: Progress,
+    stock: Inventory,
+    progress: ErasureProgress,
     topics: Topics,
     before: Versions,
     after: Versions,
@@ -72,14 +72,14 @@ def model_change(
     learnt = stained(before, stock)
     mark = max((offset for _, offset in progress.places.get(topics.examples, [])), default=None)
     is_pending = topics.examples not in progress.done or bool(stained(after, stock, mark))
-    status = Status.ERASED if learnt else Status.NOTHING_HELD
+    status = ErasureStatus.ERASED if learnt else ErasureStatus.NOTHING_HELD
     return ModelChange(
         name=before.name,
         examples=len(stock.examples),
         before=_in_force(before),
         after=_in_force(after),
         taken_back=tuple(version for version in learnt if version not in stained(after, stock, mark)),
-        status=Status.PENDING if is_pending else status,
+        status=ErasureStatus.PENDING if is_pending else status,
         others=others,
     )
 
@@ -120,7 +120,7 @@ def erase(
         return None
     before, others = read_models(settings, key)
     refuse_pin(before, stock)
-    progress, after = Pursuit(settings, key, request, patience, say).run(stock, before)
+    progress, after = ErasureTracker(settings, key, request, patience, say).run(stock, before)
     left = take_stock(settings, request.subject)
     with kafka_admin(settings.kafka) as admin:
         configs = read_topics(admin, list(left.holdings))

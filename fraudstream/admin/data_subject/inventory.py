@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from agents.erasures import is_erasure
 from agents.runtime.offset_metadata import OffsetMetadata
 from agents.runtime.state import unseal
-from fraudstream.admin.data_subject.matching import Mentions, Role
+from fraudstream.admin.data_subject.matching import Mentions, TokenRole
 from fraudstream.admin.data_subject.profile import UNITS, describe
 from fraudstream.kafka.access import learning_group
 from fraudstream.kafka.read import committed, topic_reader
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 class Holding:
     """The records of one topic that name the token."""
 
-    records: Counter[Role] = field(default_factory=Counter)
+    records: Counter[TokenRole] = field(default_factory=Counter)
     """Of the service's own messages, by role."""
     erasures: int = 0
     """Records of earlier erasures, which name the token too."""
@@ -48,7 +48,7 @@ class Holding:
     last: datetime | None = None
     """Kafka timestamp of the last."""
 
-    def take(self, role: Role | None, recorded_at: datetime) -> None:
+    def take(self, role: TokenRole | None, recorded_at: datetime) -> None:
         """Count a record; `role` is None for an erasure."""
         if role is None:
             self.erasures += 1
@@ -72,7 +72,7 @@ class Learnt:
 
 
 @dataclass
-class Stock:
+class Inventory:
     """All that is held.
 
     Attributes:
@@ -107,7 +107,7 @@ class Labelling:
     clock: float
 
 
-class StockTaking:
+class InventoryFold:
     """Folds records to a stock; `finish` tells it.
 
     Args:
@@ -124,14 +124,14 @@ class StockTaking:
         self._topics = topics
         self._keep = keep_days * DAY
         self._labelling = labelling
-        self._stock = Stock(token)
+        self._stock = Inventory(token)
         self._profiles: dict[int, bytes] = {}
         self._scores: list[tuple[int, int, float, str]] = []
         self._erased_until: dict[int, int] = {}
         self._examples: list[Learnt] = []
         self._mark = -1
 
-    def take(self, record: Message) -> Role | None:
+    def take(self, record: Message) -> TokenRole | None:
         """Fold one record of any topic; gives the role in which it names the token, if it does."""
         topic = record.topic()
         if is_erasure(record) and self._take_erasure(record):
@@ -145,13 +145,13 @@ class StockTaking:
             self._take_profile(record)
         elif topic == self._topics.reputations:
             self._take_reputation(record)
-        elif topic == self._topics.scores and role is Role.SUBJECT:
+        elif topic == self._topics.scores and role is TokenRole.SUBJECT:
             self._take_score(record)
-        elif topic == self._topics.examples and role is Role.SUBJECT:
+        elif topic == self._topics.examples and role is TokenRole.SUBJECT:
             self._take_example(record)
         return role
 
-    def finish(self) -> Stock:
+    def finish(self) -> Inventory:
         """What all records together leave."""
         stock = self._stock
         stock.profiles = {number: describe(payload) for number, payload in sorted(self._profiles.items())}
@@ -233,7 +233,7 @@ def searched(topics: Topics) -> list[str]:
     return [name for name in names if name not in {topics.models, topics.controls}]
 
 
-def document(stock: Stock) -> dict[str, Any]:
+def document(stock: Inventory) -> dict[str, Any]:
     """What is held, as an object for programs."""
     return {
         "token": stock.token,
@@ -255,7 +255,7 @@ def document(stock: Stock) -> dict[str, Any]:
     }
 
 
-def lines(stock: Stock) -> Iterator[str]:
+def lines(stock: Inventory) -> Iterator[str]:
     """What is held, for a reader."""
     for number, profile in stock.profiles.items():
         yield f"profile (partition {number} of the scoring state):"
@@ -282,7 +282,9 @@ def _recorded_at(record: Message) -> datetime:
     return datetime.fromtimestamp(record.timestamp()[1] / 1_000, UTC)
 
 
-def take_stock(settings: Settings, token: str, tell: Callable[[Message, Role], None] | None = None) -> Stock:
+def take_stock(
+    settings: Settings, token: str, tell: Callable[[Message, TokenRole], None] | None = None
+) -> Inventory:
     """Read all that the service holds on a token, from Kafka alone.
 
     Args:
@@ -296,7 +298,7 @@ def take_stock(settings: Settings, token: str, tell: Callable[[Message, Role], N
     topics = settings.topics.names()
     with topic_reader(settings) as reader:
         scores = reader.places([topics.scores])
-        taking = StockTaking(token, topics, settings.labelling.keep_days, labelling(settings, scores))
+        taking = InventoryFold(token, topics, settings.labelling.keep_days, labelling(settings, scores))
         for record in reader.records(searched(topics)):
             role = taking.take(record)
             if role is not None and tell is not None:

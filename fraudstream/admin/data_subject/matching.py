@@ -17,7 +17,7 @@ _WORD: Final = rb"[A-Za-z0-9_.-]"
 _KEY_PREFIXES: Final = (b"p:", b"subject:")
 
 
-class Role(StrEnum):
+class TokenRole(StrEnum):
     """What a record says of a token."""
 
     SUBJECT = "subject"
@@ -42,29 +42,29 @@ class Mentions:
         self._subject_keys = frozenset({self._key, *(prefix + self._key for prefix in _KEY_PREFIXES)})
         self._word = re.compile(rb"(?<!%s)%s(?!%s)" % (_WORD, re.escape(self._key), _WORD))
 
-    def role(self, key: bytes | None, value: bytes | None) -> Role | None:
+    def role(self, key: bytes | None, value: bytes | None) -> TokenRole | None:
         """The role in which a record names the token, None where it does not."""
         if key in self._subject_keys:
-            return Role.SUBJECT
+            return TokenRole.SUBJECT
         if key == b"counterparty:" + self._key:
-            return Role.COUNTERPARTY
+            return TokenRole.COUNTERPARTY
         if value is None:
             return None
         if self._quoted not in value:  # nearly all records: no need to read them
-            return Role.MENTIONED if self._key in value and self._word.search(value) else None
+            return TokenRole.MENTIONED if self._key in value and self._word.search(value) else None
         return self._role_in(value)
 
-    def _role_in(self, value: bytes) -> Role:
+    def _role_in(self, value: bytes) -> TokenRole:
         try:
             document = orjson.loads(value)
         except orjson.JSONDecodeError:
-            return Role.MENTIONED
+            return TokenRole.MENTIONED
         fields = {name for name, text in _texts(document) if text == self.token}
         kind = document.get("kind") if isinstance(document, dict) and "id" in fields else None
         if fields & _SUBJECT_FIELDS or kind == "subject":
-            return Role.SUBJECT
+            return TokenRole.SUBJECT
         is_counterparty = fields & _COUNTERPARTY_FIELDS or kind == "counterparty"
-        return Role.COUNTERPARTY if is_counterparty else Role.MENTIONED
+        return TokenRole.COUNTERPARTY if is_counterparty else TokenRole.MENTIONED
 
 
 def _texts(node: Any, name: str = "") -> Iterator[tuple[str, str]]:

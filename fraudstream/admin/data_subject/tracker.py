@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from agents.erasures import is_erasure
 from agents.headers import read_headers
-from fraudstream.admin.data_subject.certificate import Status
+from fraudstream.admin.data_subject.certificate import ErasureStatus
 from fraudstream.admin.models.controls import read_controls
 from fraudstream.admin.models.versions import Versions, fold_models, pin_of
 from fraudstream.errors import FraudstreamError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-    from fraudstream.admin.data_subject.inventory import Stock
+    from fraudstream.admin.data_subject.inventory import Inventory
     from fraudstream.kafka.read import Place
     from fraudstream.settings import Settings
 
@@ -41,24 +41,24 @@ _PUBLISH_SECONDS: Final = 30.0
 
 
 @dataclass
-class Progress:
+class ErasureProgress:
     """Where the erasure stands, and which of its steps are done."""
 
     places: dict[str, list[tuple[Place, int]]] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
 
-    def status(self, topic: str, held: int) -> Status:
+    def status(self, topic: str, held: int) -> ErasureStatus:
         """How far it has come where the owner of a store reads this topic."""
         if topic not in self.done:
-            return Status.PENDING
-        return Status.ERASED if held else Status.NOTHING_HELD
+            return ErasureStatus.PENDING
+        return ErasureStatus.ERASED if held else ErasureStatus.NOTHING_HELD
 
     def told(self, topic: str) -> tuple[str, ...]:
         """Where it stands in a topic, in words."""
         return tuple(f"{name}/{number}@{offset}" for (name, number), offset in self.places.get(topic, []))
 
 
-class Pursuit:
+class ErasureTracker:
     """One erasure, from the first record to the certificate.
 
     Args:
@@ -84,9 +84,9 @@ class Pursuit:
         self._say = say
         self._topics = settings.topics.names()
         self._learning = learning_group(settings.worker.group)
-        self._progress = Progress()
+        self._progress = ErasureProgress()
 
-    def run(self, stock: Stock, before: Versions) -> tuple[Progress, Versions]:
+    def run(self, stock: Inventory, before: Versions) -> tuple[ErasureProgress, Versions]:
         """Send the erasure and follow it; what does not come in time is left out of what is done."""
         topics = self._topics
         with topic_reader(self._settings) as reader:
@@ -182,7 +182,7 @@ class Pursuit:
                 self._progress.done.add(topic)
                 return
 
-    def _await_model(self, stock: Stock, before: Versions) -> Versions:
+    def _await_model(self, stock: Inventory, before: Versions) -> Versions:
         """Wait until no version is left that may have learnt the examples, and for one in their place."""
         mark = max(
             (offset for _, offset in self._progress.places.get(self._topics.examples, [])), default=None
@@ -264,7 +264,7 @@ def read_models(settings: Settings, key: bytes) -> tuple[Versions, tuple[str, ..
     return versions, tuple(sorted(names - {name, ""}))
 
 
-def refuse_pin(versions: Versions, stock: Stock) -> None:
+def refuse_pin(versions: Versions, stock: Inventory) -> None:
     """See that no pin holds the scorers to a version that learnt the subject's examples.
 
     Raises:
@@ -281,7 +281,7 @@ def refuse_pin(versions: Versions, stock: Stock) -> None:
     )
 
 
-def stained(versions: Versions, stock: Stock, mark: int | None = None) -> list[int]:
+def stained(versions: Versions, stock: Inventory, mark: int | None = None) -> list[int]:
     """The versions that may have learnt the subject's examples, as of a stock taken before the erasure.
 
     Those of a log that is not there any more are among them: nobody can tell what they learned.

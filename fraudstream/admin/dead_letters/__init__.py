@@ -16,26 +16,26 @@ from fraudstream.admin.dead_letters.display import (
     write_letter,
 )
 from fraudstream.admin.dead_letters.log import (
+    DeadLetterLog,
     DeadLettersRefused,
-    Letter,
-    LetterBook,
     Place,
     ReplayNote,
+    StoredDeadLetter,
     read_letters,
 )
-from fraudstream.admin.dead_letters.repair import HOW_TO_MEND, Mend, Mended
+from fraudstream.admin.dead_letters.repair import REMEDIATION, Fix, FixedMessage
 from fraudstream.admin.dead_letters.replay import Replayed, replay
 
 __all__ = [
-    "HOW_TO_MEND",
+    "REMEDIATION",
+    "DeadLetterLog",
     "DeadLettersRefused",
-    "Letter",
-    "LetterBook",
-    "Mend",
-    "Mended",
+    "Fix",
+    "FixedMessage",
     "Place",
     "ReplayNote",
     "Replayed",
+    "StoredDeadLetter",
     "in_full",
     "line",
     "read_letters",

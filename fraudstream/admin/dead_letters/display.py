@@ -12,20 +12,20 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from fraudstream.admin.dead_letters.log import DeadLettersRefused, Place
-from fraudstream.admin.dead_letters.repair import HOW_TO_MEND, UNCHANGED
+from fraudstream.admin.dead_letters.repair import REMEDIATION, UNCHANGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from fraudstream.admin.dead_letters.log import Letter, ReplayNote
-    from fraudstream.admin.dead_letters.repair import Mend
+    from fraudstream.admin.dead_letters.log import ReplayNote, StoredDeadLetter
+    from fraudstream.admin.dead_letters.repair import Fix
     from schemas.score import Source
 
 _MOST_SHOWN: Final = 4_000
 
 
-def row(letter: Letter, note: ReplayNote | None) -> dict[str, Any]:
+def row(letter: StoredDeadLetter, note: ReplayNote | None) -> dict[str, Any]:
     """A letter as an object for programs, with where its message was put back, if it was."""
     why = letter.why
     return {
@@ -42,7 +42,7 @@ def row(letter: Letter, note: ReplayNote | None) -> dict[str, Any]:
     }
 
 
-def whole_row(letter: Letter, note: ReplayNote | None) -> dict[str, Any]:
+def whole_row(letter: StoredDeadLetter, note: ReplayNote | None) -> dict[str, Any]:
     """The same with everything that came, and how it is mended."""
     return row(letter, note) | {
         "agent": printable(letter.why.agent),
@@ -51,7 +51,7 @@ def whole_row(letter: Letter, note: ReplayNote | None) -> dict[str, Any]:
         "key": _as_data(letter.came.key),
         "value": _as_data(letter.came.value),
         "headers": [[name, _as_data(value)] for name, value in letter.came.headers],
-        "mend": HOW_TO_MEND[letter.why.error_type],
+        "mend": REMEDIATION[letter.why.error_type],
     }
 
 
@@ -66,7 +66,7 @@ def line(told: dict[str, Any]) -> str:
     return f"{columns}  {reason}{done}"
 
 
-def in_full(letter: Letter, told: dict[str, Any]) -> Iterator[str]:
+def in_full(letter: StoredDeadLetter, told: dict[str, Any]) -> Iterator[str]:
     """A whole row in lines; long parts are cut, and say so."""
     for name, each in told.items():
         if name == "headers":
@@ -89,7 +89,7 @@ def printable(text: str) -> str:
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
 
 
-def _content(letter: Letter) -> str:
+def _content(letter: StoredDeadLetter) -> str:
     if letter.is_position_only:
         return "none: nobody could read it"
     if letter.is_omitted:
@@ -119,7 +119,7 @@ def _shown(part: bytes | None) -> str:
 _SUFFIXES: Final = {".value": "value", ".key": "key"}
 
 
-def write_letter(letter: Letter, folder: Path) -> list[Path]:
+def write_letter(letter: StoredDeadLetter, folder: Path) -> list[Path]:
     """Write key and value as the letter holds them, card numbers masked; gives the files.
 
     Raises:
@@ -138,13 +138,13 @@ def write_letter(letter: Letter, folder: Path) -> list[Path]:
     return list(contents)
 
 
-def read_mends(folder: Path) -> Mapping[Place, Mend]:
+def read_mends(folder: Path) -> Mapping[Place, Fix]:
     """The mends in a folder, by the place of their letter.
 
     Raises:
         DeadLettersRefused: it cannot be read, holds none, or holds a file of another name.
     """
-    mends: dict[Place, Mend] = {}
+    mends: dict[Place, Fix] = {}
     try:
         for file in sorted(folder.iterdir()):
             if file.suffix not in _SUFFIXES:

@@ -68,7 +68,7 @@ class Place(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Letter:
+class StoredDeadLetter:
     """One dead letter.
 
     Attributes:
@@ -140,7 +140,7 @@ class ReplayNote(Message):
 
 
 @dataclass
-class LetterBook:
+class DeadLetterLog:
     """All letters that were asked for, and all notes.
 
     Attributes:
@@ -150,8 +150,8 @@ class LetterBook:
         foreign: records that are neither letter nor note.
     """
 
-    wanted: Callable[[Letter], Letter | None]
-    letters: dict[Place, Letter] = field(default_factory=dict)
+    wanted: Callable[[StoredDeadLetter], StoredDeadLetter | None]
+    letters: dict[Place, StoredDeadLetter] = field(default_factory=dict)
     notes: dict[Source, ReplayNote] = field(default_factory=dict)
     foreign: int = 0
 
@@ -161,16 +161,16 @@ class LetterBook:
             if any(name == NOTE_HEADER for name, _ in read_headers(record)):
                 note = decode(ReplayNote.model_validate, record.value() or b"")
                 self.notes[note.source] = note
-            elif letter := self.wanted(Letter.of(record)):
+            elif letter := self.wanted(StoredDeadLetter.of(record)):
                 self.letters[letter.place] = letter
         except InvalidMessage:
             self.foreign += 1
 
-    def note_of(self, letter: Letter) -> ReplayNote | None:
+    def note_of(self, letter: StoredDeadLetter) -> ReplayNote | None:
         """The note that says that a letter's message was replayed."""
         return self.notes.get(letter.source)
 
-    def find(self, place: Place) -> Letter:
+    def find(self, place: Place) -> StoredDeadLetter:
         """The letter at a place.
 
         Raises:
@@ -182,7 +182,7 @@ class LetterBook:
             )
         return self.letters[place]
 
-    def twins(self, letter: Letter) -> Iterator[Letter]:
+    def twins(self, letter: StoredDeadLetter) -> Iterator[StoredDeadLetter]:
         """The letters of the same message, itself among them: at-least-once delivery may write two."""
         return (each for each in self.letters.values() if each.source == letter.source)
 
@@ -191,7 +191,9 @@ _ANSWER_SECONDS: Final = 10.0
 _PATIENCE_SECONDS: Final = 60.0
 
 
-def read_letters(settings: Settings, wanted: Callable[[Letter], Letter | None]) -> LetterBook:
+def read_letters(
+    settings: Settings, wanted: Callable[[StoredDeadLetter], StoredDeadLetter | None]
+) -> DeadLetterLog:
     """Read all letters and notes that are committed by now.
 
     The end is the high watermark: what is part of a transaction that is open now, of a worker or of another
@@ -209,7 +211,7 @@ def read_letters(settings: Settings, wanted: Callable[[Letter], Letter | None]) 
     topic = settings.topics.names().dead_letters
     count = expect_topics(settings.kafka, topic)[topic]
     ends = high_watermarks(settings.kafka, [(topic, partition) for partition in range(count)])
-    book = LetterBook(wanted)
+    book = DeadLetterLog(wanted)
     with topic_reader(settings) as reader:
         heard = time.monotonic()
         for messages in reader.batches(dict.fromkeys(ends, OFFSET_BEGINNING), ends):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agents.runtime.records import Outgoing
-    from fraudstream.admin.dead_letters.log import Letter
+    from fraudstream.admin.dead_letters.log import StoredDeadLetter
     from fraudstream.settings import Settings
     from schemas.score import Source
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _EDIT: Final = "edit the value (`replay PLACE --value FILE`)"
 
-HOW_TO_MEND: Final[Mapping[ErrorType, str]] = {
+REMEDIATION: Final[Mapping[ErrorType, str]] = {
     ErrorType.NO_VALUE: "It is a tombstone, which says nothing here: nothing is lost, so leave it.",
     ErrorType.NOT_JSON: f"Mend the sender's encoding; then {_EDIT}.",
     ErrorType.TOO_LARGE: f"Take out what the contract does not know; then {_EDIT}.",
@@ -72,18 +72,18 @@ HOW_TO_MEND: Final[Mapping[ErrorType, str]] = {
 
 
 @dataclass(frozen=True)
-class Mend:
+class Fix:
     """What an operator changes; None leaves a part as it came."""
 
     value: bytes | None = None
     key: bytes | None = None
 
 
-UNCHANGED: Final = Mend()
+UNCHANGED: Final = Fix()
 
 
 @dataclass(frozen=True)
-class Mended:
+class FixedMessage:
     """What is to be sent of a letter.
 
     Attributes:
@@ -93,13 +93,13 @@ class Mended:
         is_edited: whether key or value are others than those that came.
     """
 
-    letter: Letter
+    letter: StoredDeadLetter
     record: Outgoing
     partition: int
     is_edited: bool
 
 
-class Mender:
+class Repairer:
     """Makes of letters what can be sent.
 
     Args:
@@ -116,7 +116,7 @@ class Mender:
             topics.labels: lambda message: decode_label(message.value() or b"", rules),
         }
 
-    def mend(self, letter: Letter, mend: Mend) -> Mended:
+    def mend(self, letter: StoredDeadLetter, mend: Fix) -> FixedMessage:
         """Make what is to be sent of a letter.
 
         Raises:
@@ -129,7 +129,7 @@ class Mender:
                 "order, so it is not replayed."
             )
         if letter.is_position_only:
-            raise DeadLettersRefused(f"{letter.place}: {_uncapitalised(HOW_TO_MEND[letter.why.error_type])}")
+            raise DeadLettersRefused(f"{letter.place}: {_uncapitalised(REMEDIATION[letter.why.error_type])}")
         whole = self._whole(letter, mend)
         key = whole.key if mend.key is None else mend.key
         record = whole._replace(
@@ -142,9 +142,9 @@ class Mender:
         )
         _refuse_what_stays_wrong(letter, record, check)
         partition = letter.why.partition if key == whole.key else -1
-        return Mended(letter, record, partition, mend != UNCHANGED)
+        return FixedMessage(letter, record, partition, mend != UNCHANGED)
 
-    def _whole(self, letter: Letter, mend: Mend) -> Outgoing:
+    def _whole(self, letter: StoredDeadLetter, mend: Fix) -> Outgoing:
         """The message as it came, or as much of it as may be sent again."""
         if not (letter.is_masked or letter.is_omitted):
             return letter.came
@@ -165,7 +165,9 @@ class Mender:
         return as_it_came(found) if letter.is_omitted else letter.came._replace(key=key)
 
 
-def _refuse_what_stays_wrong(letter: Letter, record: Outgoing, check: Callable[[Message], object]) -> None:
+def _refuse_what_stays_wrong(
+    letter: StoredDeadLetter, record: Outgoing, check: Callable[[Message], object]
+) -> None:
     """See that the service takes the message now, by the rules that its agents go by."""
     message = Message(
         topic=letter.why.topic,
@@ -180,7 +182,7 @@ def _refuse_what_stays_wrong(letter: Letter, record: Outgoing, check: Callable[[
     except InvalidMessage as refusal:
         raise DeadLettersRefused(
             f"{letter.place} would be refused again ({refusal.error_type}: {refusal}): "
-            f"{_uncapitalised(HOW_TO_MEND[refusal.error_type])}"
+            f"{_uncapitalised(REMEDIATION[refusal.error_type])}"
         ) from refusal
 
 

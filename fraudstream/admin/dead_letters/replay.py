@@ -25,7 +25,7 @@ from fraudstream.admin.dead_letters.log import (
     fetch,
     read_letters,
 )
-from fraudstream.admin.dead_letters.repair import UNCHANGED, Mender
+from fraudstream.admin.dead_letters.repair import UNCHANGED, Repairer
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka.admin import KafkaUnreachable
 from schemas.score import Source
@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
-    from fraudstream.admin.dead_letters.log import Letter, LetterBook, Place
-    from fraudstream.admin.dead_letters.repair import Mend, Mended
+    from fraudstream.admin.dead_letters.log import DeadLetterLog, Place, StoredDeadLetter
+    from fraudstream.admin.dead_letters.repair import Fix, FixedMessage
     from fraudstream.settings import Settings
 
 _SILENT: Final = logging.getLogger("librdkafka.dead_letters")
@@ -79,7 +79,7 @@ class Replayed(NamedTuple):
 
 
 @dataclass
-class Plan:
+class ReplayPlan:
     """Letters with what is to be done about them, in the order in which their messages had come.
 
     Args:
@@ -88,11 +88,11 @@ class Plan:
         mends: what is changed of which letter.
     """
 
-    book: LetterBook
-    mender: Mender
-    mends: Mapping[Place, Mend]
+    book: DeadLetterLog
+    mender: Repairer
+    mends: Mapping[Place, Fix]
 
-    def each(self, letters: Iterable[Letter]) -> Iterator[Mended | Replayed]:
+    def each(self, letters: Iterable[StoredDeadLetter]) -> Iterator[FixedMessage | Replayed]:
         """Say of each letter what is to be sent, or what became of it already."""
         planned: dict[Source, Place] = {}
         for letter in sorted(letters, key=_order):
@@ -105,7 +105,7 @@ class Plan:
                 if not isinstance(found, Replayed):
                     planned[letter.source] = letter.place
 
-    def _mended(self, letter: Letter) -> Mended | Replayed:
+    def _mended(self, letter: StoredDeadLetter) -> FixedMessage | Replayed:
         try:
             return self.mender.mend(letter, self.mends.get(letter.place, UNCHANGED))
         except DeadLettersRefused as refusal:
@@ -114,8 +114,8 @@ class Plan:
 
 def replay(
     settings: Settings,
-    wanted: Callable[[Letter], bool],
-    mends: Mapping[Place, Mend],
+    wanted: Callable[[StoredDeadLetter], bool],
+    mends: Mapping[Place, Fix],
     *,
     is_dry: bool = False,
 ) -> Iterator[Replayed]:
@@ -139,8 +139,8 @@ def replay(
     book = read_letters(settings, lambda letter: letter if wanted(letter) else letter.without_content())
     for place in mends:
         book.find(place)
-    plan = Plan(book, Mender(settings, partial(fetch, settings)), mends)
-    waiting: list[Mended] = []
+    plan = ReplayPlan(book, Repairer(settings, partial(fetch, settings)), mends)
+    waiting: list[FixedMessage] = []
     for found in plan.each(filter(wanted, book.letters.values())):
         if isinstance(found, Replayed):
             yield found
@@ -178,7 +178,7 @@ class Replayer:
         )
         self._insist(partial(self._producer.init_transactions, _ANSWER_SECONDS))
 
-    def send(self, batch: Sequence[Mended], book: LetterBook) -> list[Replayed]:
+    def send(self, batch: Sequence[FixedMessage], book: DeadLetterLog) -> list[Replayed]:
         """Send messages with their notes, all or none.
 
         Raises:
@@ -197,7 +197,7 @@ class Replayer:
             for each, note in zip(batch, notes, strict=True)
         ]
 
-    def _commit(self, batch: Sequence[Mended], book: LetterBook) -> list[ReplayNote]:
+    def _commit(self, batch: Sequence[FixedMessage], book: DeadLetterLog) -> list[ReplayNote]:
         """Write messages and notes in one transaction; gives the notes."""
         try:
             self._producer.begin_transaction()
@@ -213,7 +213,7 @@ class Replayer:
         self._insist(partial(self._producer.commit_transaction, _ANSWER_SECONDS))
         return notes
 
-    def _put(self, mended: Mended, on_delivery: Callable[[KafkaError, Message], None]) -> None:
+    def _put(self, mended: FixedMessage, on_delivery: Callable[[KafkaError, Message], None]) -> None:
         record = mended.record
         self._producer.produce(
             mended.letter.why.topic,
@@ -293,13 +293,13 @@ def _fatal(error: SystemError) -> KafkaError | None:
     return cause.args[0] if isinstance(cause, KafkaException) else None
 
 
-def _note(mended: Mended, sent_to: Source) -> ReplayNote:
+def _note(mended: FixedMessage, sent_to: Source) -> ReplayNote:
     letter = mended.letter
     return ReplayNote(
         letter=str(letter.place), source=letter.source, sent_to=sent_to, is_edited=mended.is_edited
     )
 
 
-def _order(letter: Letter) -> tuple[str, int, int]:
+def _order(letter: StoredDeadLetter) -> tuple[str, int, int]:
     """Messages of one partition go back in the order in which they came."""
     return letter.why.topic, letter.why.partition, letter.why.offset

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from kafka.admin import KafkaAdminClient
 
-    from fraudstream.kafka.access import Right
+    from fraudstream.kafka.access import AclRule
 
 _ANYBODY = "User:*"
 _ANYTHING = "*"
@@ -68,7 +68,7 @@ def kafka_word(name: str) -> str:
     return "".join(part.title() for part in name.split("_"))
 
 
-def allowed(rules: Iterable[Rule], principal: str, right: Right) -> frozenset[Operation]:
+def allowed(rules: Iterable[Rule], principal: str, right: AclRule) -> frozenset[Operation]:
     """What the rules allow a principal of a right's operations; a denial outweighs what allows."""
     ours = [rule for rule in rules if rule.principal in {principal, _ANYBODY} and _covers(rule, right)]
     granted = {operation for rule in ours if not rule.is_denial for operation in _implied(rule.operation)}
@@ -80,7 +80,7 @@ def allowed(rules: Iterable[Rule], principal: str, right: Right) -> frozenset[Op
     )
 
 
-def _covers(rule: Rule, right: Right) -> bool:
+def _covers(rule: Rule, right: AclRule) -> bool:
     """Whether a rule is about the resource of a right, or about all of those that its prefix names."""
     if rule.kind != right.kind:
         return False

@@ -20,7 +20,7 @@ from kafka.errors import (
 
 from fraudstream.admin.doctor.access_rules import allowed, kafka_word, read_rules
 from fraudstream.admin.doctor.finding import Finding, problem, warning, well
-from fraudstream.kafka.access import Kind, Operation, Pattern, Right, Role, rights
+from fraudstream.kafka.access import AclRule, Kind, Operation, Pattern, Role, rights
 from fraudstream.kafka.admin import describe_cluster
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _PLURALS: Final = {Kind.TOPIC: "topics", Kind.GROUP: "groups", Kind.TRANSACTIONA
 class _Seen:
     """What is allowed of one right; `is_whole` is false where Kafka does not tell all that is."""
 
-    right: Right
+    right: AclRule
     allowed: Allowed
     is_whole: bool = True
 
@@ -91,7 +91,7 @@ def check_rights(
         yield from _judge(principal, role, [_Seen(each, allowed(rules, principal, each)) for each in needed])
 
 
-def _counts(right: Right, settings: Settings) -> bool:
+def _counts(right: AclRule, settings: Settings) -> bool:
     return right.kind is not Kind.TRANSACTIONAL_ID or settings.delivery.mode == "exactly-once"
 
 
@@ -124,11 +124,11 @@ def _words(seen: _Seen) -> str:
     return f"{operations} on {right.kind.replace('-', ' ')} {right.name}"
 
 
-def _asked(admin: KafkaAdminClient, needed: Iterable[Right]) -> Iterator[_Seen]:
+def _asked(admin: KafkaAdminClient, needed: Iterable[AclRule]) -> Iterator[_Seen]:
     """What Kafka says that the asker may do."""
     names = [each.name for each in needed if each.kind is Kind.TOPIC]
     topics = {topic["name"]: topic for topic in admin.describe_topics(names)}
-    ask: Mapping[Kind, Callable[[Right], _Seen | None]] = {
+    ask: Mapping[Kind, Callable[[AclRule], _Seen | None]] = {
         Kind.TOPIC: lambda right: _topic(right, topics[right.name]),
         Kind.GROUP: lambda right: _group(admin, right),
         Kind.TRANSACTIONAL_ID: lambda right: _transactional_id(admin, right),
@@ -137,12 +137,12 @@ def _asked(admin: KafkaAdminClient, needed: Iterable[Right]) -> Iterator[_Seen]:
     return (seen for right in needed if (seen := ask[right.kind](right)) is not None)
 
 
-def _topic(right: Right, topic: Mapping[str, object]) -> _Seen | None:
+def _topic(right: AclRule, topic: Mapping[str, object]) -> _Seen | None:
     """A topic that is missing is what `check_topics` speaks of."""
     return None if topic["error_code"] == _UNKNOWN_TOPIC else _Seen(right, _operations(topic))
 
 
-def _group(admin: KafkaAdminClient, right: Right) -> _Seen:
+def _group(admin: KafkaAdminClient, right: AclRule) -> _Seen:
     try:
         group = admin.describe_groups([right.name])[right.name]
     except GroupAuthorizationFailedError:
@@ -152,7 +152,7 @@ def _group(admin: KafkaAdminClient, right: Right) -> _Seen:
     return _Seen(right, _operations(group))
 
 
-def _transactional_id(admin: KafkaAdminClient, right: Right) -> _Seen:
+def _transactional_id(admin: KafkaAdminClient, right: AclRule) -> _Seen:
     try:
         admin.describe_transactions([right.name])
     except TransactionalIdAuthorizationFailedError:

@@ -7,14 +7,14 @@
 from __future__ import annotations
 
 from fraudstream.admin.models.controls import ControlLog, ModelRefused, issue, read_controls, signing_key
-from fraudstream.admin.models.rebuild import Rebuilt, compare, rebuild
+from fraudstream.admin.models.rebuild import RebuiltModel, compare, rebuild
 from fraudstream.admin.models.versions import Published, Versions, choose, read_versions, version_before
 
 __all__ = [
     "ControlLog",
     "ModelRefused",
     "Published",
-    "Rebuilt",
+    "RebuiltModel",
     "Versions",
     "choose",
     "compare",

@@ -127,7 +127,7 @@ def fixed_threshold(
         ModelRefused: scorers would refuse it.
     """
     return _control(
-        lambda: policy.FixedThreshold(review, decline),
+        lambda: policy.FixedThresholdPolicy(review, decline),
         kind="fixed-threshold",
         review=review,
         decline=decline,
@@ -151,7 +151,9 @@ def budget(
         ModelRefused: scorers would refuse it.
     """
     return _control(
-        lambda: alert_budget.AlertBudget(alerts_per_10000, floor=floor, ceiling=ceiling, decline=decline),
+        lambda: alert_budget.AlertBudgetPolicy(
+            alerts_per_10000, floor=floor, ceiling=ceiling, decline=decline
+        ),
         kind="alert-budget",
         alerts_per_10000=alerts_per_10000,
         floor=floor,

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Rebuilt:
+class RebuiltModel:
     """A version of the model, made anew.
 
     Attributes:
@@ -46,7 +46,7 @@ def rebuild(
     to: int,
     created_at: datetime,
     tell: Callable[[int, int], None],
-) -> Rebuilt:
+) -> RebuiltModel:
     """Fold the log of examples from its beginning up to and including an offset, as of that offset.
 
     What erasures up to there erase is left out, so the log is read twice.
@@ -73,7 +73,7 @@ def rebuild(
         passed_over = fold(model, reader.records([topic]), to, tell, erasures)
     if model.examples_offset < 0:
         raise ModelRefused(f"Topic {topic} holds no example up to offset {to} that can be learnt.")
-    return Rebuilt(*model.snapshot(created_at), passed_over)
+    return RebuiltModel(*model.snapshot(created_at), passed_over)
 
 
 def refuse_gaps(topic: str, span: Span, to: int) -> None:

@@ -17,13 +17,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from models.labelling.core import LabellingCore, LabellingRules
-from models.labelling.pending import ScoredRow
-from models.labelling.store import MemoryRows
+from models.labelling.pending import ScoredTransaction
+from models.labelling.store import MemoryPendingStore
 from models.reputations.ledger import ReputationLedger
 from models.reputations.store import ReputationStore
 from models.scoring.features import FEATURES_VERSION
 from models.scoring.pipeline import Scored, ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from models.snapshots.online_model import OnlineModel
 from models.snapshots.scorer import SnapshotScorer
@@ -32,7 +32,7 @@ from schemas.reputation import reputation_key
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from models.labelling.core import Emission
+    from models.labelling.core import LabellingResult
     from models.scoring.pipeline import Skipped
     from models.scoring.policy import Policy
     from schemas.label import Label
@@ -44,7 +44,7 @@ _KEPT: Final = ("_state", "_labelling", "_ledger", "_reputations", "_published",
 
 def never_alert() -> Policy:
     """A policy for whoever wants scores alone: nothing is explained, which costs time."""
-    return FixedThreshold(1.0, 1.0, version="never")
+    return FixedThresholdPolicy(1.0, 1.0, version="never")
 
 
 class Loop:
@@ -65,7 +65,7 @@ class Loop:
         self._model = model
         self._reputations = ReputationStore()
         self._ledger = ReputationLedger()
-        self._labelling = LabellingCore(rules, MemoryRows())
+        self._labelling = LabellingCore(rules, MemoryPendingStore())
         self._core = ScoringCore(PriorModel(), self._reputations, policy_factory)
         self._policy_factory = policy_factory
         self._state = self._core.new_state()
@@ -77,7 +77,7 @@ class Loop:
         results = self._core.process(transactions, offsets, self._state)
         for result in results:
             if isinstance(result, Scored):
-                self._labelling.take_score(ScoredRow.of_scored(result, FEATURES_VERSION))
+                self._labelling.take_score(ScoredTransaction.of_scored(result, FEATURES_VERSION))
         return results
 
     def label(self, labels: Iterable[Label]) -> None:
@@ -85,7 +85,7 @@ class Loop:
         for label in labels:
             self._labelling.take_label(label, label.label_time.timestamp())
 
-    def advance(self, clock: float) -> Emission:
+    def advance(self, clock: float) -> LabellingResult:
         """Count and learn all that is due by ``clock`` (event time, s since 1970); returns what that was."""
         emission = self._labelling.advance(clock)
         for (kind, name), events in emission.outcomes.items():

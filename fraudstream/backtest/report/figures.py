@@ -26,7 +26,7 @@ from models.snapshots.online_model import READY_FRAUDS, READY_GENUINE
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from fraudstream.backtest.plan import Plan
+    from fraudstream.backtest.plan import BacktestPlan
     from fraudstream.backtest.protocols.base import Fold, Protocol
     from fraudstream.backtest.sources.dataset import Dataset
     from models.arrays import Floats
@@ -39,7 +39,7 @@ _LIBRARIES: Final = ("fraudstream", "river", "lightgbm", "numpy")
 
 def summarise(
     *,
-    plan: Plan,
+    plan: BacktestPlan,
     data: Dataset,
     command: str,
     scores: Mapping[str, Floats],

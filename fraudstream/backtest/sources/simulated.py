@@ -19,7 +19,7 @@ HANDBOOK_START: Final = date(2018, 4, 1)
 TRANSFER_DAYS: Final = 120
 
 
-class Source(Protocol):
+class TransactionSource(Protocol):
     """Makes the same data each time."""
 
     def load(self, delay: float) -> Dataset:

@@ -14,7 +14,7 @@ from agents.broadcast import control_handler, policy_factory, refuse_controls, r
 from models.batch import EventBatch, currency_code
 from models.controls import Controls, sign
 from models.reputations.store import ReputationStore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from schemas.control import decode_control
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.transaction import CardTransaction
@@ -164,7 +164,7 @@ def core() -> Core:
 
 @pytest.fixture
 def take(core: Core) -> Callable[[bytes | None, bytes | None], None]:
-    configured = FixedThreshold(0.5, 0.9, "configured")
+    configured = FixedThresholdPolicy(0.5, 0.9, "configured")
     return control_handler(
         Controls(KEY), core.use_policy, lambda: configured, core.pins.append, core.rates.append
     )

@@ -23,12 +23,12 @@ from agents.runtime import DeliveryOptions
 from agents.telemetry import Telemetry
 from models.controls import Controls
 from models.learners.base import make_learner
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from models.signing import seal
 from models.snapshots.online_model import OnlineModel
 from models.snapshots.scorer import SnapshotScorer
-from models.snapshots.selector import ModelShelf
+from models.snapshots.selector import ModelSelector
 from schemas.errors import ErrorType, InvalidMessage
 from tests.models.model_cases import (
     FEATURES_VERSION,
@@ -66,7 +66,7 @@ class Scoring:
 
     def __init__(self, key: bytes | None = KEY) -> None:
         self.scorers: list[Scorer] = []
-        self.shelf = ModelShelf(NAME, self.scorers.append)
+        self.shelf = ModelSelector(NAME, self.scorers.append)
         self.handler = SnapshotHandler(self.shelf, key, FEATURES_VERSION)
 
     def take(self, key: bytes | None, value: bytes | None) -> None:
@@ -249,7 +249,9 @@ def scorers_handler(pins: list[ModelPin | None]) -> Handler:
     def no_rates(_: object) -> None:
         pytest.fail("no rates were given")
 
-    return control_handler(Controls(KEY), no_policy, lambda: FixedThreshold(0.5, 0.9), pins.append, no_rates)
+    return control_handler(
+        Controls(KEY), no_policy, lambda: FixedThresholdPolicy(0.5, 0.9), pins.append, no_rates
+    )
 
 
 BAD_PINS = {

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agents.labelling.store import RocksRows
-from models.labelling.pending import Case, Cases, KnownLabel
+from agents.labelling.store import RocksPendingStore
+from models.labelling.pending import Cases, KnownLabel, PendingTransaction
 from schemas.label import LabelOrigin
 from tests.models.labelling_cases import row
 
@@ -33,7 +33,7 @@ def folder() -> Iterator[Path]:
 def cases(mark: int) -> Cases:
     """Cases that are told apart by their mark."""
     label = KnownLabel(float(mark), is_fraud=True, origin=LabelOrigin.CUSTOMER, recorded_at=1.5)
-    return Cases([Case(row(amount_ratio=float(mark)))], waiting=[label])
+    return Cases([PendingTransaction(row(amount_ratio=float(mark)))], waiting=[label])
 
 
 def packed(rows: Any, key: str) -> bytes | None:
@@ -78,7 +78,7 @@ class Model:
         self.frozen = self.saved
 
 
-def assert_same(rows: RocksRows, model: Model) -> None:
+def assert_same(rows: RocksPendingStore, model: Model) -> None:
     assert {key: packed(rows, key) for key in KEYS} == {
         key: kept.pack() if (kept := model.now["cases"].get(key)) else None for key in KEYS
     }
@@ -105,7 +105,7 @@ actions = st.lists(
 )
 
 
-def act(rows: RocksRows, model: Model, action: tuple[Any, ...]) -> None:
+def act(rows: RocksPendingStore, model: Model, action: tuple[Any, ...]) -> None:
     name, *rest = action
     if name == "put":
         rows.put(rest[0], cases(rest[1]))
@@ -133,11 +133,11 @@ def test_any_sequence_leaves_what_memory_would_hold_as_far_as_it_was_saved(
 ) -> None:
     model = Model()
     with folder() as place:
-        rows = RocksRows(place)
+        rows = RocksPendingStore(place)
         for action in sequence:
             if action[0] == "reopen":
                 rows.close()
-                rows = RocksRows(place)
+                rows = RocksPendingStore(place)
                 model.reopen()
             act(rows, model, action)
             assert_same(rows, model)
@@ -153,13 +153,13 @@ def place(tmp_path: Path) -> Path:
 
 
 def test_an_empty_store_stands_at_no_offset(place: Path) -> None:
-    rows = RocksRows(place)
+    rows = RocksPendingStore(place)
     assert (rows.position("scores"), rows.sampler(), len(rows)) == ((0, 0), None, 0)
     assert rows.next_due(LAST) is None
 
 
 def test_what_was_not_saved_is_lost_and_what_was_saved_is_whole(place: Path) -> None:
-    rows = RocksRows(place)
+    rows = RocksPendingStore(place)
     rows.put(KEYS[0], cases(1))
     rows.schedule(5.0, KEYS[0])
     rows.freeze({"scores": (5, 7)}, b"sampler")
@@ -169,14 +169,14 @@ def test_what_was_not_saved_is_lost_and_what_was_saved_is_whole(place: Path) -> 
     rows.next_due(LAST)
     rows.freeze({"scores": (5, 9)}, b"later")
     rows.close()
-    back = RocksRows(place)
+    back = RocksPendingStore(place)
     assert (packed(back, KEYS[0]), packed(back, KEYS[1])) == (cases(1).pack(), None)
     assert (back.position("scores"), back.sampler(), len(back)) == ((5, 7), b"sampler", 1)
     assert back.next_due(LAST) == (5.0, KEYS[0])
 
 
 def test_what_changes_after_the_freeze_waits_for_the_next_save(place: Path) -> None:
-    rows = RocksRows(place)
+    rows = RocksPendingStore(place)
     rows.put(KEYS[0], cases(1))
     rows.freeze({"scores": (5, 7)}, b"")
     rows.put(KEYS[0], cases(2))
@@ -185,12 +185,12 @@ def test_what_changes_after_the_freeze_waits_for_the_next_save(place: Path) -> N
     rows.save()
     assert packed(rows, KEYS[0]) == cases(2).pack()
     rows.close()
-    back = RocksRows(place)
+    back = RocksPendingStore(place)
     assert (packed(back, KEYS[0]), packed(back, KEYS[1]), len(back)) == (cases(1).pack(), None, 1)
 
 
 def test_both_sources_of_one_commit_are_saved_together(place: Path) -> None:
-    rows = RocksRows(place)
+    rows = RocksPendingStore(place)
     rows.freeze({"scores": (5, 7)}, b"")
     rows.freeze({"labels": (6, 3)}, b"")
     rows.save()
@@ -198,7 +198,7 @@ def test_both_sources_of_one_commit_are_saved_together(place: Path) -> None:
 
 
 def test_a_case_that_was_read_must_be_put_back_to_change(place: Path) -> None:
-    rows = RocksRows(place)
+    rows = RocksPendingStore(place)
     rows.put(KEYS[0], cases(1))
     rows.freeze({}, b"")
     rows.save()
@@ -211,7 +211,7 @@ def test_a_case_that_was_read_must_be_put_back_to_change(place: Path) -> None:
 
 
 def test_an_entry_that_was_scheduled_twice_comes_once(place: Path) -> None:
-    rows = RocksRows(place)
+    rows = RocksPendingStore(place)
     rows.next_due(100.0)  # near entries are in memory from here on
     for due in (50.0, 50.0, 500.0, 500.0):
         rows.schedule(due, KEYS[0])
@@ -221,29 +221,29 @@ def test_an_entry_that_was_scheduled_twice_comes_once(place: Path) -> None:
 
 @pytest.mark.parametrize("due", [-5.0, -0.0, 0.0])
 def test_times_before_1970_count_as_1970(place: Path, due: float) -> None:
-    rows = RocksRows(place)
+    rows = RocksPendingStore(place)
     for each in (due, 5.0):
         rows.schedule(each, KEYS[0])
     rows.freeze({}, b"")
     rows.save()
     rows.close()
-    assert RocksRows(place).next_due(1.0) == (0.0, KEYS[0])
+    assert RocksPendingStore(place).next_due(1.0) == (0.0, KEYS[0])
 
 
 def test_one_process_at_a_time_holds_the_folder(place: Path) -> None:
-    rows = RocksRows(place)
+    rows = RocksPendingStore(place)
     with pytest.raises(OSError, match=r"store in .* cannot be opened .*(?i:lock)"):
-        RocksRows(place)
+        RocksPendingStore(place)
     rows.close()
-    RocksRows(place)
+    RocksPendingStore(place)
 
 
 def test_its_size_on_disk_grows_with_what_it_keeps(place: Path) -> None:
-    rows = RocksRows(place)
+    rows = RocksPendingStore(place)
     empty = rows.disk_bytes()
     for number in range(1_000):
         rows.put(f"card\0{number}", cases(number))
     rows.freeze({}, b"")
     rows.save()
     rows.close()
-    assert RocksRows(place).disk_bytes() > empty + 10_000
+    assert RocksPendingStore(place).disk_bytes() > empty + 10_000

@@ -16,7 +16,7 @@ import models
 import schemas
 from agents.learning.checkpoint import ForeignModelError, ModelFile
 from agents.runtime.errors import sentence
-from agents.telemetry.redaction import Hiding
+from agents.telemetry.redaction import Redactor
 from tests.models.model_cases import KEY, contents, example, new_model
 
 if TYPE_CHECKING:
@@ -123,8 +123,8 @@ def test_every_error_of_ours_says_that_its_text_is_for_people() -> None:
 def test_the_sentence_of_a_foreign_checkpoint_is_shown() -> None:
     said = "the file is not signed with the key: set it"
     assert sentence(ForeignModelError(said)) == f"ForeignModelError: {said}"
-    assert Hiding(b"key").named(ForeignModelError(said)) == f"ForeignModelError: {said}"
-    assert said not in Hiding(b"key").named(ValueError(said))
+    assert Redactor(b"key").named(ForeignModelError(said)) == f"ForeignModelError: {said}"
+    assert said not in Redactor(b"key").named(ValueError(said))
 
 
 def _below(kind: type[BaseException]) -> Iterator[type[BaseException]]:

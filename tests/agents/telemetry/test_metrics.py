@@ -23,7 +23,7 @@ from models.batch import EventBatch
 from models.profiles.fold import VIEW
 from models.quality.live import LiveQuality
 from models.scoring.features import NAMES, FeatureMatrix
-from models.scoring.pipeline import Judged
+from models.scoring.pipeline import ScoredBatch
 from models.scoring.policy import Decisions
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.example import Maturity
@@ -69,7 +69,7 @@ def judged(
     scored_by: str = "prior",
     complete: tuple[bool, ...] = (True,),
     times: tuple[float, ...] = (0.0,),
-) -> Judged:
+) -> ScoredBatch:
     transactions = [
         CardTransaction(
             transaction_id="T-1",
@@ -82,7 +82,7 @@ def judged(
         for time in times
     ]
     count = len(times)
-    return Judged(
+    return ScoredBatch(
         transactions=transactions,
         batch=EventBatch.of(transactions, range(count)),
         seen=np.ones(count, dtype=VIEW),

@@ -21,13 +21,13 @@ from opentelemetry.sdk.trace.sampling import ParentBased
 from agents import scoring
 from agents.runtime import Chunk
 from agents.runtime.testing import FakeRecord
-from agents.scoring import Admission
+from agents.scoring import TransactionValidator
 from agents.telemetry.tracing import TracedTelemetry, parent_of
 from agents.topics import Topics
 from fraudstream.worker.spans import LinkedOrRatio
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from schemas.errors import ErrorType
 
@@ -239,14 +239,14 @@ async def test_scores_and_alerts_carry_the_context_on_and_spans_name_nobody(app:
     """Through the scoring agent itself: a traced record, one without a trace, one that is no transaction."""
     traced = Traced()
     core = ScoringCore(
-        PriorModel(), ReputationStore(), lambda: FixedThreshold(0.0, 1.0), timer=traced.telemetry.stage
+        PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.0, 1.0), timer=traced.telemetry.stage
     )
     scoring.bind(
         app,
         Topics(),
         core,
         traced.telemetry,
-        admission=Admission(),
+        admission=TransactionValidator(),
         clock=lambda: SENT_AT_MS / 1_000,
         prepared=_at_once,
     )

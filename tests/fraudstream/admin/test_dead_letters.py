@@ -14,13 +14,13 @@ from agents.dead_letters import dead_letter, dead_letter_at
 from agents.runtime.records import Outgoing
 from agents.runtime.testing import FakeRecord
 from fraudstream.admin.dead_letters import (
-    HOW_TO_MEND,
+    REMEDIATION,
+    DeadLetterLog,
     DeadLettersRefused,
-    Letter,
-    LetterBook,
-    Mend,
+    Fix,
     Place,
     ReplayNote,
+    StoredDeadLetter,
 )
 from fraudstream.admin.dead_letters.display import (
     in_full,
@@ -32,8 +32,8 @@ from fraudstream.admin.dead_letters.display import (
     write_letter,
 )
 from fraudstream.admin.dead_letters.log import NOTE_HEADER, REPLAY_HEADER
-from fraudstream.admin.dead_letters.repair import UNCHANGED, Mended, Mender
-from fraudstream.admin.dead_letters.replay import Plan, Replayed
+from fraudstream.admin.dead_letters.repair import UNCHANGED, FixedMessage, Repairer
+from fraudstream.admin.dead_letters.replay import Replayed, ReplayPlan
 from fraudstream.cli import app
 from fraudstream.settings import Settings
 from schemas.errors import ErrorType
@@ -70,18 +70,20 @@ def on_topic(refused: FakeRecord, error_type: ErrorType = ErrorType.NOT_JSON, of
     return received(out.key, out.value, headers=out.headers, topic="dead-letters", partition=1, offset=offset)
 
 
-def letter(refused: FakeRecord, error_type: ErrorType = ErrorType.NOT_JSON, offset: int = 5) -> Letter:
-    return Letter.of(on_topic(refused, error_type, offset))
+def letter(
+    refused: FakeRecord, error_type: ErrorType = ErrorType.NOT_JSON, offset: int = 5
+) -> StoredDeadLetter:
+    return StoredDeadLetter.of(on_topic(refused, error_type, offset))
 
 
-def mender(source: FakeRecord | None = None, **scoring: Any) -> Mender:
+def mender(source: FakeRecord | None = None, **scoring: Any) -> Repairer:
     """A mender for which `source` stands where every message came from."""
-    return Mender(Settings(scoring=scoring), lambda _: source)  # type: ignore[arg-type]
+    return Repairer(Settings(scoring=scoring), lambda _: source)  # type: ignore[arg-type]
 
 
 def note_on_topic(of: FakeRecord) -> FakeRecord:
     """The note that says that a letter was replayed."""
-    stood = Letter.of(of)
+    stood = StoredDeadLetter.of(of)
     note = ReplayNote(
         letter=str(stood.place), source=stood.source, sent_to=Source("transactions", 0, 99), is_edited=False
     )
@@ -95,8 +97,8 @@ def note_on_topic(of: FakeRecord) -> FakeRecord:
     )
 
 
-def book(*records: FakeRecord) -> LetterBook:
-    taken = LetterBook(lambda each: each)
+def book(*records: FakeRecord) -> DeadLetterLog:
+    taken = DeadLetterLog(lambda each: each)
     for each in records:
         taken.take(each)
     return taken
@@ -154,7 +156,7 @@ def test_records_of_others_are_counted_and_passed_over() -> None:
 
 
 def test_every_error_type_says_how_it_is_mended() -> None:
-    assert HOW_TO_MEND.keys() == set(ErrorType)
+    assert REMEDIATION.keys() == set(ErrorType)
 
 
 def test_a_message_goes_back_as_it_came_with_the_mark_of_its_letter() -> None:
@@ -172,9 +174,9 @@ def test_a_message_that_was_replayed_and_refused_again_bears_the_last_mark_alone
 
 
 def test_a_mended_key_chooses_the_partition_and_a_mended_value_does_not() -> None:
-    by_key = mender().mend(letter(received(key=None), ErrorType.EMPTY_KEY), Mend(key=b"card-1"))
+    by_key = mender().mend(letter(received(key=None), ErrorType.EMPTY_KEY), Fix(key=b"card-1"))
     assert (by_key.record.key, by_key.record.value, by_key.partition) == (b"card-1", VALUE, -1)
-    by_value = mender().mend(letter(received(value=b"?")), Mend(value=VALUE))
+    by_value = mender().mend(letter(received(value=b"?")), Fix(value=VALUE))
     assert (by_value.record.key, by_value.record.value, by_value.partition) == (b"card-1", VALUE, 3)
     assert by_key.is_edited
     assert by_value.is_edited
@@ -187,12 +189,12 @@ def test_a_mended_key_chooses_the_partition_and_a_mended_value_does_not() -> Non
         (received(value=None), UNCHANGED, "no-value"),
         (received(key=None), UNCHANGED, "empty-key"),
         (received(key=b"card-2"), UNCHANGED, "key-mismatch"),
-        (received(value=b"?"), Mend(value=orjson.dumps(GOOD | {"card_id": "card-2"})), "key-mismatch"),
-        (received(), Mend(value=orjson.dumps(GOOD | {"event_time": "2027-01-01T00:00:00Z"})), "future-time"),
+        (received(value=b"?"), Fix(value=orjson.dumps(GOOD | {"card_id": "card-2"})), "key-mismatch"),
+        (received(), Fix(value=orjson.dumps(GOOD | {"event_time": "2027-01-01T00:00:00Z"})), "future-time"),
         (received(topic="labels", partition=0, offset=1), UNCHANGED, "missing-field"),
     ],
 )
-def test_what_would_be_refused_again_is_not_sent(refused: FakeRecord, mend: Mend, reason: str) -> None:
+def test_what_would_be_refused_again_is_not_sent(refused: FakeRecord, mend: Fix, reason: str) -> None:
     with pytest.raises(DeadLettersRefused, match=rf"would be refused again \({reason}: "):
         mender().mend(letter(refused), mend)
 
@@ -215,32 +217,32 @@ def test_a_masked_message_needs_a_mended_value_and_a_key_that_is_no_card_number(
     assert masked.is_masked
     for mend, what in (
         (UNCHANGED, "give a mended value"),
-        (Mend(value=VALUE), "is a card number: give a token"),
+        (Fix(value=VALUE), "is a card number: give a token"),
     ):
         with pytest.raises(DeadLettersRefused, match=what):
             mender(WITH_PAN).mend(masked, mend)
-    mended = mender().mend(masked, Mend(value=VALUE, key=b"card-1"))
+    mended = mender().mend(masked, Fix(value=VALUE, key=b"card-1"))
     assert (mended.record.key, mended.record.value) == (b"card-1", VALUE)
     assert PAN not in repr(mended.record).encode(), "its headers stay masked"
 
 
 def test_the_key_of_a_masked_message_is_fetched_where_it_came_from() -> None:
     masked = letter(KEYED_RIGHT, ErrorType.PAN)
-    mended = mender(KEYED_RIGHT).mend(masked, Mend(value=VALUE))
+    mended = mender(KEYED_RIGHT).mend(masked, Fix(value=VALUE))
     assert (mended.record.key, mended.partition) == (b"card-1", 3)
     with pytest.raises(DeadLettersRefused, match="does not hold it any more at offset 42 of partition 3"):
-        mender(None).mend(masked, Mend(value=VALUE))
+        mender(None).mend(masked, Fix(value=VALUE))
 
 
 def test_key_and_headers_of_an_omitted_message_are_fetched_where_it_came_from() -> None:
     huge = received(value=b"x" * 2_100_000)
     omitted = letter(huge, ErrorType.TOO_LARGE)
     assert omitted.is_omitted
-    mended = mender(huge).mend(omitted, Mend(value=VALUE))
+    mended = mender(huge).mend(omitted, Fix(value=VALUE))
     assert mended.record == Outgoing(b"card-1", VALUE, [("trace", b"7"), (REPLAY_HEADER, b"1-5")], MADE_AT_MS)
     for source, mend, what in (
         (huge, UNCHANGED, "would be refused again .too-large"),
-        (None, Mend(value=VALUE, key=b"card-1"), "does not hold it any more"),
+        (None, Fix(value=VALUE, key=b"card-1"), "does not hold it any more"),
     ):
         with pytest.raises(DeadLettersRefused, match=what):
             mender(source).mend(omitted, mend)
@@ -257,11 +259,11 @@ def test_of_records_that_nobody_can_read_there_is_a_range_and_nothing_to_replay(
     error_type: ErrorType,
 ) -> None:
     out = dead_letter_at("transactions", 3, 42, 99, error_type, "a reason", agent="scoring")
-    read = Letter.of(
+    read = StoredDeadLetter.of(
         received(out.key, out.value, headers=out.headers, topic="dead-letters", partition=1, offset=5)
     )
     with pytest.raises(DeadLettersRefused, match="nothing to replay"):
-        mender(received()).mend(read, Mend(value=VALUE, key=b"card-1"))
+        mender(received()).mend(read, Fix(value=VALUE, key=b"card-1"))
     assert "transactions 3/42-99" in line(row(read, None))
     shown = whole_row(read, None)
     assert (shown["offset"], shown["last_offset"], shown["content"]) == (42, 99, "none: nobody could read it")
@@ -289,9 +291,11 @@ def test_messages_go_back_in_their_order_each_once() -> None:
     sent_before = on_topic(received(topic="transactions", partition=0, offset=1), offset=10)
     bad = on_topic(received(value=b"?", topic="transactions", partition=0, offset=2), offset=12)
     taken = book(*records, sent_before, note_on_topic(sent_before), bad)
-    planned = [*Plan(taken, mender(), {}).each(taken.letters.values())]
+    planned = [*ReplayPlan(taken, mender(), {}).each(taken.letters.values())]
     told = [
-        (str(each.letter.place), "to send") if isinstance(each, Mended) else (str(each.place), each.status)
+        (str(each.letter.place), "to send")
+        if isinstance(each, FixedMessage)
+        else (str(each.place), each.status)
         for each in planned
     ]
     assert told == [
@@ -308,9 +312,9 @@ def test_letters_are_edited_as_files_and_read_back(tmp_path: Path) -> None:
     folder = tmp_path / "mends"
     refused = letter(received(b"\xff", b"\0?"))
     assert {file.name for file in write_letter(refused, folder)} == {"1-5.value", "1-5.key"}
-    assert read_mends(folder) == {Place(1, 5): Mend(b"\0?", b"\xff")}
+    assert read_mends(folder) == {Place(1, 5): Fix(b"\0?", b"\xff")}
     (folder / "1-5.key").unlink()
-    assert read_mends(folder) == {Place(1, 5): Mend(b"\0?")}, "what is not there stays as it came"
+    assert read_mends(folder) == {Place(1, 5): Fix(b"\0?")}, "what is not there stays as it came"
 
 
 def test_a_card_number_gets_into_no_file(tmp_path: Path) -> None:
@@ -359,7 +363,7 @@ def test_a_letter_is_shown_whole_and_cannot_harm_a_terminal() -> None:
         "content: as it came",
     ):
         assert part in text
-    assert HOW_TO_MEND[ErrorType.NOT_JSON] in text
+    assert REMEDIATION[ErrorType.NOT_JSON] in text
 
 
 def test_json_loses_no_byte() -> None:

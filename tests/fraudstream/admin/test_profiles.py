@@ -13,7 +13,7 @@ from models.profiles.layout import ROW, unpack_row
 from models.rates import NO_RATES, Rates
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from models.scoring.state import PROFILE_PREFIX
 from models.signing import sign
@@ -46,7 +46,7 @@ def transaction(offset: int, card: str = "card-1") -> Stored:
 
 def scored(*records: Stored) -> dict[bytes, bytes | None]:
     """The profiles after these records have been scored one by one."""
-    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9))
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9))
     state = core.new_state()
     for each in records:
         core.process([decode_transaction(each.value())], [each.offset()], state)

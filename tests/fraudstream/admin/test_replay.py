@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agents.runtime.testing import FakeRecord
-from agents.scoring import Admission
+from agents.scoring import TransactionValidator
 from fraudstream.admin.replay import replay
 from models.reputations.store import ReputationStore
 from models.scoring.pipeline import ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ def payment(number: int, bad: bytes | None = None) -> FakeRecord:
 
 
 def run(records: Sequence[FakeRecord], chunk_size: int = 100) -> list[Scored]:
-    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9))
-    return list(replay(records, core, Admission(), chunk_size=chunk_size))
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9))
+    return list(replay(records, core, TransactionValidator(), chunk_size=chunk_size))
 
 
 def scores(records: Sequence[FakeRecord], chunk_size: int = 100) -> dict[str, float]:

@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from fraudstream.backtest.plan import Plan
+    from fraudstream.backtest.plan import BacktestPlan
     from fraudstream.backtest.processes import Told
 
 NAMES = ("logistic", "rules", "frozen", "oracle")
 
 
-def small_plan(tmp_path: Path) -> Plan:
+def small_plan(tmp_path: Path) -> BacktestPlan:
     """The small past as a file of one's own, its last days tested."""
     from tests.fraudstream.backtest.worlds import small_past  # noqa: PLC0415
 
@@ -48,7 +48,7 @@ def small_plan(tmp_path: Path) -> Plan:
     return choose(ProtocolName.FILE, file=path, delay_days=3.0)
 
 
-def in_this_process(plan: Plan, candidates: Sequence[str], path: Path, jobs: int, tell: Told) -> None:
+def in_this_process(plan: BacktestPlan, candidates: Sequence[str], path: Path, jobs: int, tell: Told) -> None:
     """Stands in for ``run_all``: no process is started."""
     del jobs, tell
     for name in sorted(candidates, key=lambda each: CANDIDATES[each].needs_features):

@@ -18,8 +18,8 @@ from fraudstream.admin.models.controls import RefusedControl, budget, fixed_thre
 from fraudstream.cli import app
 from fraudstream.errors import FraudstreamError
 from models.controls import Controls
-from models.scoring.alert_budget import AlertBudget
-from models.scoring.policy import FixedThreshold
+from models.scoring.alert_budget import AlertBudgetPolicy
+from models.scoring.policy import FixedThresholdPolicy
 from schemas.control import ExchangeRates
 from tests.models.model_cases import KEY, START, pin, signed
 
@@ -51,11 +51,11 @@ def issued(monkeypatch: pytest.MonkeyPatch) -> list[Control]:
 @pytest.mark.parametrize(
     ("command", "kind", "version"),
     [
-        (FIXED, "fixed-threshold", FixedThreshold(0.3, 0.6).version),
+        (FIXED, "fixed-threshold", FixedThresholdPolicy(0.3, 0.6).version),
         (
             (*BUDGET, "--decline", "0.8"),
             "alert-budget",
-            AlertBudget(20, floor=0.1, ceiling=0.7, decline=0.8).version,
+            AlertBudgetPolicy(20, floor=0.1, ceiling=0.7, decline=0.8).version,
         ),
         (("clear",), "configured-policy", None),
     ],

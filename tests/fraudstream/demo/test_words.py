@@ -27,7 +27,7 @@ from fraudstream.demo.plain import alert_line, learning_line, line
 from fraudstream.demo.screen import screen
 from fraudstream.demo.summary import summary
 from fraudstream.demo.tally import Tally
-from fraudstream.simulate.produce import Progress
+from fraudstream.simulate.produce import SendProgress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +120,7 @@ def test_an_alert_on_a_line_gives_every_reason(make_alert: Callable[..., Alert])
 
 def read(figures: Figures) -> str:
     """The summary's words, however they are laid out."""
-    return " ".join(rendered(summary(figures, Progress(transactions=10, seconds=2.0))).split())
+    return " ".join(rendered(summary(figures, SendProgress(transactions=10, seconds=2.0))).split())
 
 
 def test_the_summary_accounts_for_everything_and_compares_alerts_with_the_truth(figures: Figures) -> None:
@@ -202,7 +202,7 @@ def test_without_a_terminal_there_are_no_control_characters_and_a_sentence_stays
     with display.running():
         display.show(figures, "streaming")
         say(console, "word " * 30)
-    console.print(summary(figures, Progress()))
+    console.print(summary(figures, SendProgress()))
     output = console.file
     assert isinstance(output, io.StringIO)
     assert "word " * 29 in output.getvalue()

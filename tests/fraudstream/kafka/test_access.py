@@ -7,7 +7,7 @@ from dataclasses import astuple
 import pytest
 
 from agents.topics import Topics
-from fraudstream.kafka.access import MODEL_READER_GROUP, Kind, Operation, Pattern, Right, Role, rights
+from fraudstream.kafka.access import MODEL_READER_GROUP, AclRule, Kind, Operation, Pattern, Role, rights
 from fraudstream.worker.preflight import used_topics
 
 TOPICS = Topics.with_prefix("prod.")
@@ -32,7 +32,7 @@ def granted(role: Role, kind: Kind, name: str) -> set[Operation]:
     }
 
 
-def covers(right: Right, name: str) -> bool:
+def covers(right: AclRule, name: str) -> bool:
     return name.startswith(right.name) if right.pattern is Pattern.PREFIXED else name == right.name
 
 

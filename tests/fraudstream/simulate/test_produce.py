@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from fraudstream.simulate.produce import Progress, produce
+from fraudstream.simulate.produce import SendProgress, produce
 from fraudstream.simulate.stream import RecordKind, StreamRecord
 
 
@@ -51,7 +51,7 @@ def record(kind: RecordKind, time: float = 0.0, *, fraud: bool = False) -> Strea
 PAYMENT, LABEL = record(RecordKind.TRANSACTION), record(RecordKind.LABEL)
 
 
-def run(records: list[StreamRecord], sink: ListSink, rate: float) -> Progress:
+def run(records: list[StreamRecord], sink: ListSink, rate: float) -> SendProgress:
     return produce(records, sink, rate, clock=sink.time.clock, sleep=sink.time.sleep)
 
 
@@ -103,13 +103,13 @@ def test_the_summary_counts_what_was_sent_and_what_never_arrived() -> None:
         record(RecordKind.MALFORMED, 8.0),
     ]
     summary = run(records, sink, rate=0)
-    assert summary == Progress(
+    assert summary == SendProgress(
         transactions=2, frauds=1, labels=1, malformed=1, undelivered=2, simulated_time=8.0
     )
 
 
 def test_progress_is_told_ten_times_a_second_and_at_the_end() -> None:
-    told: list[Progress] = []
+    told: list[SendProgress] = []
     time = FakeTime()
     produce(
         [PAYMENT] * 101,
@@ -135,4 +135,4 @@ def test_the_sink_is_closed_when_the_stream_breaks() -> None:
 
 
 def test_an_empty_stream_has_an_empty_summary() -> None:
-    assert run([], ListSink(FakeTime()), rate=10) == Progress()
+    assert run([], ListSink(FakeTime()), rate=10) == SendProgress()

@@ -15,9 +15,9 @@ from fraudstream.worker.app import create_app, delivery_options
 from fraudstream.worker.compose import admission, labelling_rules, new_model, policy_factory
 from models.decay import DAY
 from models.labelling.core import LabellingRules
-from models.scoring.alert_budget import AlertBudget
+from models.scoring.alert_budget import AlertBudgetPolicy
 from models.scoring.features import FEATURES, FEATURES_VERSION
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from tests.models.model_cases import START, example
 
 if TYPE_CHECKING:
@@ -157,12 +157,12 @@ def test_tls_and_sasl_reach_every_client_of_the_worker(tmp_path: Path) -> None:
 def test_the_policy_is_the_one_that_the_settings_choose() -> None:
     thresholds = {"policy": "fixed", "review_threshold": 0.2, "decline_threshold": 0.8}
     fixed = policy_factory(Settings(scoring=thresholds))()
-    assert isinstance(fixed, FixedThreshold)
-    assert fixed.version == FixedThreshold(0.2, 0.8).version
+    assert isinstance(fixed, FixedThresholdPolicy)
+    assert fixed.version == FixedThresholdPolicy(0.2, 0.8).version
     chosen = {"policy": "budget", "alerts_per_10000": 20, "budget_floor": 0.2, "budget_ceiling": 0.7}
     budget = policy_factory(Settings(scoring=chosen))()
-    assert isinstance(budget, AlertBudget)
-    assert budget.version == AlertBudget(20, floor=0.2, ceiling=0.7, decline=0.9).version
+    assert isinstance(budget, AlertBudgetPolicy)
+    assert budget.version == AlertBudgetPolicy(20, floor=0.2, ceiling=0.7, decline=0.9).version
 
 
 def test_labelling_follows_the_settings_and_shares_the_budget_of_examples_among_its_partitions() -> None:

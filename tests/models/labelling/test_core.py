@@ -14,9 +14,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from models.decay import DAY
-from models.labelling.core import Emission, Fate, LabellingCore, LabellingRules
+from models.labelling.core import LabellingCore, LabellingResult, LabellingRules, LabelResult
 from models.labelling.pending import SAME_TIME
-from models.labelling.store import MemoryRows
+from models.labelling.store import MemoryPendingStore
 from models.profiles.fold import HIGH_RATIO
 from schemas.errors import ErrorType, InvalidMessage
 from schemas.example import Maturity
@@ -33,7 +33,7 @@ MATURED_FRAUD = Counter(matured=1, frauds=1, unexplained_frauds=1)
 EARLY_FRAUD = Counter(early_frauds=1, early_unexplained=1)
 
 
-def told(emission: Emission) -> list[tuple[str, Outcome, Maturity]]:
+def told(emission: LabellingResult) -> list[tuple[str, Outcome, Maturity]]:
     return [(each.transaction_id, each.outcome, each.maturity) for each in emission.examples]
 
 
@@ -41,7 +41,7 @@ def at(day: float) -> float:
     return START + day * DAY
 
 
-def totals(*emissions: Emission) -> dict[str, Counter[str]]:
+def totals(*emissions: LabellingResult) -> dict[str, Counter[str]]:
     """What is counted, by its name, for each thing that transactions name."""
     counts: dict[str, Counter[str]] = {}
     for emission in emissions:
@@ -99,7 +99,7 @@ def test_a_label_just_at_the_horizon_corrects_an_early_one() -> None:
     early, at_the_horizon = labelling.advance(at(7) - 1), labelling.advance(at(7))
     assert told(at_the_horizon) == [("t1", FRAUD, Maturity.CORRECTED)]
     assert totals(early, at_the_horizon)["counterparty:terminal_a"] == MATURED_FRAUD + EARLY_FRAUD
-    assert at_the_horizon.fates == {Fate.CORRECTED: 1}
+    assert at_the_horizon.fates == {LabelResult.CORRECTED: 1}
 
 
 @pytest.mark.parametrize("is_seen_first", [True, False])
@@ -116,7 +116,7 @@ def test_a_label_that_misses_the_horizon_by_rounding_alone_is_one_at_the_horizon
     emission = labelling.advance(at(7))
     assert told(emission) == [("t1", FRAUD, Maturity.MATURED)]
     assert totals(emission)["counterparty:terminal_a"] == MATURED_FRAUD
-    assert emission.fates == {Fate.MATURED: 1}
+    assert emission.fates == {LabelResult.MATURED: 1}
     assert not labelling.advance(at(8)).examples
 
 
@@ -193,7 +193,7 @@ def test_a_label_that_comes_again_or_too_late_to_matter_changes_nothing() -> Non
     labelling.take_label(label(day=5, origin=LabelOrigin.CHARGEBACK), 0.0)
     emission = labelling.advance(at(9))
     assert not emission.examples
-    assert emission.fates == {Fate.CONFIRMED: 1}
+    assert emission.fates == {LabelResult.CONFIRMED: 1}
 
 
 def test_a_label_waits_for_its_transaction() -> None:
@@ -208,7 +208,7 @@ def test_a_label_of_a_transaction_never_seen_is_given_up_in_the_end() -> None:
     labelling = core()
     labelling.take_label(label(day=1), 0.0)
     emission = labelling.advance(at(31))
-    assert emission.fates == {Fate.UNSEEN: 1}
+    assert emission.fates == {LabelResult.UNSEEN: 1}
     assert len(labelling) == 0
 
 
@@ -396,7 +396,7 @@ def test_looking_at_some_of_what_is_due_at_a_time_tells_the_same_in_the_end(
     assert in_parts.clock == at_once.clock == at(46)
 
 
-def events_of(emission: Emission, kind: str) -> list[OutcomeEvent]:
+def events_of(emission: LabellingResult, kind: str) -> list[OutcomeEvent]:
     return [event for (named, _), events in emission.outcomes.items() if named == kind for event in events]
 
 
@@ -469,7 +469,7 @@ def test_a_clock_that_is_set_back_stays() -> None:
 # -- several transactions of one id
 
 
-def learned(emission: Emission) -> list[tuple[float, Outcome, Maturity]]:
+def learned(emission: LabellingResult) -> list[tuple[float, Outcome, Maturity]]:
     """Day of each transaction that was learned, and what it was learned as."""
     return [
         ((each.event_time.timestamp() - START) / DAY, each.outcome, each.maturity)
@@ -511,7 +511,7 @@ def test_a_label_that_names_another_event_time_than_the_transaction_has_is_never
     labelling.take_label(label(day=2, happened=1), 0.0)
     emission = labelling.advance(at(40))
     assert learned(emission) == [(0, GENUINE, Maturity.MATURED)]
-    assert emission.fates == {Fate.UNSEEN: 1}
+    assert emission.fates == {LabelResult.UNSEEN: 1}
     assert len(labelling) == 0
 
 
@@ -570,7 +570,7 @@ def test_of_reused_ids_too_the_order_of_arrival_changes_nothing_as_long_as_all_c
 ) -> None:
     learned_by = []
     for order in (events, Random(seed).sample(events, len(events))):
-        labelling, emission = core(), Emission()
+        labelling, emission = core(), LabellingResult()
         for kind, number, day, happened in order:
             if kind == "score":
                 labelling.take_score(row(f"t{number}", day=day))
@@ -602,7 +602,7 @@ def test_a_stored_transaction_that_cannot_be_matured_is_set_apart_by_itself() ->
 
 
 def test_a_disk_that_fails_is_no_fault_of_a_transaction() -> None:
-    class Failing(MemoryRows):
+    class Failing(MemoryPendingStore):
         def get(self, key: str) -> Cases | None:
             if self.fails:
                 raise OSError("the disk fails")
@@ -619,7 +619,7 @@ def test_a_disk_that_fails_is_no_fault_of_a_transaction() -> None:
 
 
 def test_what_cannot_be_read_of_the_store_is_counted_and_stops_nobody() -> None:
-    class Damaged(MemoryRows):
+    class Damaged(MemoryPendingStore):
         def get(self, key: str) -> Cases | None:
             if key.endswith("t1"):
                 raise ValueError("packed otherwise")
@@ -639,5 +639,5 @@ def test_a_label_whose_transaction_does_not_come_is_given_up_by_its_arrival() ->
     labelling.take_label(label(day=-400), at(0))
     labelling.advance(at(29))
     assert len(labelling) == 1, "its transaction may still be on its way"
-    assert labelling.advance(at(30)).fates == {Fate.UNSEEN: 1}
+    assert labelling.advance(at(30)).fates == {LabelResult.UNSEEN: 1}
     assert len(labelling) == 0

@@ -13,12 +13,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.labelling.pending import Case, Cases, KnownLabel, ScoredRow, case_key, named_by
+from models.labelling.pending import (
+    Cases,
+    KnownLabel,
+    PendingTransaction,
+    ScoredTransaction,
+    case_key,
+    named_by,
+)
 from models.profiles.fold import HIGH_RATIO
 from models.reputations.store import ReputationStore
 from models.scoring.features import FEATURES_VERSION, NAMES
 from models.scoring.pipeline import Scored, ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from schemas.errors import InvalidMessage
 from schemas.label import Label, LabelOrigin, Outcome
@@ -47,13 +54,13 @@ def test_cases_come_back_from_bytes(
             len(NAMES) - day, dtype=np.float32
         )  # those of other releases are as many as they are
         scored = replace(row(day=day), features=features, features_version=2 + day, offset=day)
-        cases.cases.append(Case(scored, labels[0] if labels else None, said, matured))
+        cases.cases.append(PendingTransaction(scored, labels[0] if labels else None, said, matured))
     back = Cases.unpack(cases.pack())
     assert list(map(everything, back.waiting)) == list(map(everything, cases.waiting))
     assert len(back.cases) == len(cases.cases)
     for one, other in zip(back.cases, cases.cases, strict=True):
         assert (one.label, one.learnt, one.is_matured) == (other.label, other.learnt, other.is_matured)
-        for name in ScoredRow.__slots__:
+        for name in ScoredTransaction.__slots__:
             assert np.array_equal(getattr(one.row, name), getattr(other.row, name)), name
 
 
@@ -109,7 +116,7 @@ def test_a_score_with_other_features_than_its_version_has_is_refused() -> None:
     for version, is_refused in ((FEATURES_VERSION, True), (FEATURES_VERSION + 1, False)):
         score = decode_score(message(features=[1.0] * 3, features_version=version))
         with pytest.raises(InvalidMessage, match="3 features") if is_refused else nullcontext():
-            assert ScoredRow.of_score(score).amount_is_unusual
+            assert ScoredTransaction.of_score(score).amount_is_unusual
 
 
 def message(**changes: object) -> bytes:
@@ -136,7 +143,7 @@ def message(**changes: object) -> bytes:
 
 @pytest.mark.parametrize("review", [0.0, 0.9])
 def test_a_row_from_a_message_of_scores_is_the_row_that_the_core_made(review: float) -> None:
-    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(review, 0.99))
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(review, 0.99))
     payment = CardTransaction(
         transaction_id="t1",
         event_time=NOON,
@@ -166,8 +173,11 @@ def test_a_row_from_a_message_of_scores_is_the_row_that_the_core_made(review: fl
         source=Source("transactions", 0, 0),
         scored_at=NOON,
     )
-    sent, made = ScoredRow.of_score(decode_score(message)), ScoredRow.of_scored(scored, FEATURES_VERSION)
-    for name in ScoredRow.__slots__:
+    sent, made = (
+        ScoredTransaction.of_score(decode_score(message)),
+        ScoredTransaction.of_scored(scored, FEATURES_VERSION),
+    )
+    for name in ScoredTransaction.__slots__:
         assert np.array_equal(getattr(sent, name), getattr(made, name)), name
     assert made.alerted == (review == 0.0)
 
@@ -177,7 +187,7 @@ def test_an_amount_is_unusual_as_the_profile_counts_it(ratio: float, *, is_unusu
     features = np.ones(len(NAMES))
     features[NAMES.index("amount_ratio")] = ratio
     score = decode_score(message(features=features.tolist()))
-    assert ScoredRow.of_score(score).amount_is_unusual is is_unusual
+    assert ScoredTransaction.of_score(score).amount_is_unusual is is_unusual
 
 
 def test_the_counterparty_is_named_first_and_then_the_dimensions() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.learners.base import ALGORITHMS, Learner, make_learner
+from models.learners.base import ALGORITHMS, OnlineLearner, make_learner
 
 FEATURES = 7
 
@@ -27,14 +27,14 @@ def world(rows: int, seed: int = 0) -> tuple[np.ndarray, list[bool]]:
     return values, (draws.random(rows) < 1.0 / (1.0 + np.exp(-log_odds))).tolist()
 
 
-def teach(learner: Learner, values: np.ndarray, frauds: list[bool]) -> Learner:
+def teach(learner: OnlineLearner, values: np.ndarray, frauds: list[bool]) -> OnlineLearner:
     """Teach rows in order."""
     for features, fraud in zip(values.tolist(), frauds, strict=True):
         learner.learn(features, fraud, weight=1.0)
     return learner
 
 
-def compiled(learner: Learner, values: np.ndarray) -> np.ndarray:
+def compiled(learner: OnlineLearner, values: np.ndarray) -> np.ndarray:
     session = onnxruntime.InferenceSession(learner.compile(), providers=["CPUExecutionProvider"])
     [scores] = session.run(None, {"features": values})
     assert scores.shape == (len(values), 1)
@@ -42,11 +42,11 @@ def compiled(learner: Learner, values: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module", params=ALGORITHMS)
-def learner(request: pytest.FixtureRequest) -> Learner:
+def learner(request: pytest.FixtureRequest) -> OnlineLearner:
     return teach(make_learner(request.param, FEATURES, seed=3), *world(3_000))
 
 
-def test_compiled_it_gives_its_own_score_of_every_row(learner: Learner) -> None:
+def test_compiled_it_gives_its_own_score_of_every_row(learner: OnlineLearner) -> None:
     values, _ = world(2_000, seed=1)
     own = np.array([learner.score(row) for row in values.tolist()])
     assert len(set(own.tolist())) >= 4
@@ -61,7 +61,7 @@ def test_compiled_it_gives_its_own_score_of_every_row(learner: Learner) -> None:
     )
 )
 @settings(max_examples=50, deadline=None)
-def test_also_of_rows_unlike_any_learnt(learner: Learner, rows: list[list[float]]) -> None:
+def test_also_of_rows_unlike_any_learnt(learner: OnlineLearner, rows: list[list[float]]) -> None:
     own = np.array([learner.score(row) for row in rows])
     assert ((own >= 0.0) & (own <= 1.0)).all()
     np.testing.assert_allclose(compiled(learner, np.array(rows, dtype=np.float32)), own, rtol=0, atol=1e-6)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from models.batch import EventBatch, country_code, currency_code, id_hashes, short_hashes, stable_hashes
 from models.decay import DAY, HOUR
 from models.profiles.layout import HIGH_AMOUNTS, RECENT, ROW, UnknownLayoutError
-from models.profiles.store import FIRST_ROWS, ProfileStore, ProfileView, Status
+from models.profiles.store import FIRST_ROWS, AdmissionResult, ProfileStore, ProfileView
 
 if TYPE_CHECKING:
     from random import Random
@@ -145,8 +145,8 @@ def test_a_repeat_in_the_same_batch_and_later_changes_nothing() -> None:
     packed = store.pack("card")
     store.take_dirty()
     later = store.fold(batch_of([Event(2)], 3))
-    assert first.status.tolist() == [Status.FRESH, Status.FRESH, Status.REPEAT]
-    assert later.status.tolist() == [Status.REPEAT]
+    assert first.status.tolist() == [AdmissionResult.FRESH, AdmissionResult.FRESH, AdmissionResult.REPEAT]
+    assert later.status.tolist() == [AdmissionResult.REPEAT]
     assert store.pack("card") == packed
     assert store.take_dirty() == []
 
@@ -157,7 +157,7 @@ def test_a_replay_of_applied_offsets_changes_nothing() -> None:
     store.fold(batch_of(many))
     packed = store.pack("card")
     replayed = store.fold(batch_of(many))
-    assert set(replayed.status.tolist()) == {Status.REPLAY}
+    assert set(replayed.status.tolist()) == {AdmissionResult.REPLAY}
     assert store.pack("card") == packed
 
 
@@ -170,11 +170,11 @@ def test_an_offset_counts_only_in_its_own_log(events: list[Event], again: int, l
     store.fold(batch_of(events, log=logs[0]))
     packed = {event.subject: store.pack(event.subject) for event in events}
     replayed = store.fold(batch_of(events[again:], again, log=logs[0]))
-    assert {*replayed.status.tolist()} <= {Status.REPLAY}
+    assert {*replayed.status.tolist()} <= {AdmissionResult.REPLAY}
     assert {event.subject: store.pack(event.subject) for event in events} == packed
     new = [replace(event, number=-event.number - 1) for event in events]
     assert not store.fold(batch_of(new, log=logs[1])).status.any()
-    assert {*store.fold(batch_of(new, log=logs[1])).status.tolist()} == {Status.REPLAY}
+    assert {*store.fold(batch_of(new, log=logs[1])).status.tolist()} == {AdmissionResult.REPLAY}
     for subject in packed:
         row = row_of(store, subject)
         assert row["log"] == logs[1]
@@ -192,7 +192,7 @@ def test_the_same_id_with_another_content_is_another_transaction_and_is_noticed(
     view = store.fold(batch_of(payments))
     assert not view.status.any()
     assert view.columns["id_reused"].tolist() == [0, 1, 1, 0]
-    assert {*store.fold(batch_of(payments, 4)).status.tolist()} == {Status.REPEAT}
+    assert {*store.fold(batch_of(payments, 4)).status.tolist()} == {AdmissionResult.REPEAT}
 
 
 @given(st.integers(0, 2 * RECENT), st.integers(1, 7))
@@ -203,7 +203,7 @@ def test_a_repeat_is_known_among_as_many_transactions_as_the_profile_remembers(l
     for start in range(0, len(events), size):
         store.fold(batch_of(events[start : start + size], start))
     [status] = store.fold(batch_of([Event(0)], len(events))).status.tolist()
-    assert (status == Status.REPEAT) == (later < RECENT)
+    assert (status == AdmissionResult.REPEAT) == (later < RECENT)
 
 
 def test_two_payments_with_one_hash_of_their_content_are_two() -> None:

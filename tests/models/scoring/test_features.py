@@ -16,7 +16,7 @@ from models.reputations.store import VIEW as REPUTATION_VIEW
 from models.reputations.store import ReputationStore
 from models.scoring.features import EVENT, FEATURES, NAMES, PROFILE, REPUTATION, feature_matrix
 from models.scoring.pipeline import Scored, ScoringCore
-from models.scoring.policy import FixedThreshold
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from schemas.reputation import Reputation
 from schemas.transaction import CardTransaction, TransferTransaction
@@ -86,7 +86,7 @@ def test_no_feature_score_or_contribution_is_ever_nan_or_infinite(
     store = ReputationStore()
     for reputation in known:
         store.update(reputation)
-    core = ScoringCore(PriorModel(), store, lambda: FixedThreshold(0.0, 0.9))
+    core = ScoringCore(PriorModel(), store, lambda: FixedThresholdPolicy(0.0, 0.9))
     state = core.new_state()
     for start in range(0, len(sequence), size):
         part = sequence[start : start + size]

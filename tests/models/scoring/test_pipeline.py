@@ -11,10 +11,10 @@ import pytest
 
 from models.rates import Rates
 from models.reputations.store import ReputationStore
-from models.scoring.alert_budget import AlertBudget
+from models.scoring.alert_budget import AlertBudgetPolicy
 from models.scoring.features import FEATURES, NAMES
-from models.scoring.pipeline import CANARY_SCORE, Part, Scored, ScoringCore, Skipped
-from models.scoring.policy import FixedThreshold
+from models.scoring.pipeline import CANARY_SCORE, PartitionBatch, Scored, ScoringCore, Skipped
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.prior import PriorModel
 from schemas.reputation import Reputation
 from schemas.score import Decision
@@ -92,7 +92,7 @@ def bank(count: int) -> list[CardTransaction]:
 
 @pytest.fixture
 def core() -> ScoringCore:
-    return ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9))
+    return ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9))
 
 
 def test_the_canary_has_its_known_score_whatever_model_is_in_force(core: ScoringCore) -> None:
@@ -204,7 +204,7 @@ def test_an_alert_has_reasons_and_an_approval_has_none(core: ScoringCore) -> Non
 
 def test_the_frauds_of_a_known_counterparty_count_and_features_are_complete_before_and_after() -> None:
     reputations = ReputationStore()
-    core = ScoringCore(PriorModel(), reputations, lambda: FixedThreshold(0.5, 0.9))
+    core = ScoringCore(PriorModel(), reputations, lambda: FixedThresholdPolicy(0.5, 0.9))
     [before] = core.process([card(1)], [0], core.new_state())
     reputations.update(
         Reputation(
@@ -227,7 +227,7 @@ def test_the_frauds_of_a_known_counterparty_count_and_features_are_complete_befo
 
 def test_a_known_fraud_of_who_pays_counts_whoever_is_paid() -> None:
     reputations = ReputationStore()
-    core = ScoringCore(PriorModel(), reputations, lambda: FixedThreshold(0.0, 0.9))
+    core = ScoringCore(PriorModel(), reputations, lambda: FixedThresholdPolicy(0.0, 0.9))
     [before] = core.process([card(1)], [0], core.new_state())
     reputations.update(
         Reputation(
@@ -257,7 +257,7 @@ def test_a_new_model_scores_from_the_next_batch_on(core: ScoringCore) -> None:
 
 def test_a_new_policy_decides_from_the_next_batch_on_in_every_state(core: ScoringCore) -> None:
     states = [core.new_state(), core.new_state()]
-    core.use_policy(lambda: FixedThreshold(0.0, 0.0, "panic"))
+    core.use_policy(lambda: FixedThresholdPolicy(0.0, 0.0, "panic"))
     for state in states:
         [result] = core.process([card(1)], [0], state)
         assert isinstance(result, Scored)
@@ -270,7 +270,7 @@ def test_a_replay_in_other_batches_scores_and_decides_the_same(size: int) -> Non
         core = ScoringCore(
             PriorModel(),
             ReputationStore(),
-            lambda: AlertBudget(500, floor=0.0, ceiling=0.9, decline=0.95),
+            lambda: AlertBudgetPolicy(500, floor=0.0, ceiling=0.9, decline=0.95),
         )
         state, results = core.new_state(), []
         for start in range(0, len(events), batch):
@@ -297,7 +297,7 @@ def test_each_stage_runs_in_the_timers_context() -> None:
         stages.append(stage)
         yield
 
-    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThreshold(0.5, 0.9), timer)
+    core = ScoringCore(PriorModel(), ReputationStore(), lambda: FixedThresholdPolicy(0.5, 0.9), timer)
     core.process([card(1)], [0], core.new_state())
     assert stages == ["profile", "features", "score", "decide"]
 
@@ -305,7 +305,9 @@ def test_each_stage_runs_in_the_timers_context() -> None:
 def test_several_partitions_at_once_give_what_each_gives_alone() -> None:
     def new_core() -> ScoringCore:
         return ScoringCore(
-            PriorModel(), ReputationStore(), lambda: AlertBudget(500, floor=0.001, ceiling=0.9, decline=0.95)
+            PriorModel(),
+            ReputationStore(),
+            lambda: AlertBudgetPolicy(500, floor=0.001, ceiling=0.9, decline=0.95),
         )
 
     together, alone = new_core(), new_core()
@@ -317,7 +319,7 @@ def test_several_partitions_at_once_give_what_each_gives_alone() -> None:
         offsets = range(start, start + 10)
         outcome = together.judge(
             [
-                Part(run, offsets, state, [each.event_timestamp for each in run])
+                PartitionBatch(run, offsets, state, [each.event_timestamp for each in run])
                 for run, state in zip(runs, shared, strict=True)
             ]
         )

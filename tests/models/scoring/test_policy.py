@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.scoring.alert_budget import REMEMBERED_ALERTS, REPEAT_SECONDS, STEP, AlertBudget
-from models.scoring.policy import Decisions, FixedThreshold, Policy
+from models.scoring.alert_budget import REMEMBERED_ALERTS, REPEAT_SECONDS, STEP, AlertBudgetPolicy
+from models.scoring.policy import Decisions, FixedThresholdPolicy, Policy
 from models.scoring.quantiles import FEWEST_ROWS, MOST_ROWS, Aim, Quantiles, RecentRows
 from schemas.score import Decision
 from schemas.snapshot import QUANTILE_SHARES
@@ -20,8 +20,8 @@ APPROVE, REVIEW, DECLINE = Decision.APPROVE, Decision.REVIEW, Decision.DECLINE
 
 def budget(
     alerts_per_10000: float = 50.0, floor: float = 0.0, ceiling: float = 1.0, **more: float
-) -> AlertBudget:
-    return AlertBudget(alerts_per_10000, floor=floor, ceiling=ceiling, **{"decline": 1.0, **more})
+) -> AlertBudgetPolicy:
+    return AlertBudgetPolicy(alerts_per_10000, floor=floor, ceiling=ceiling, **{"decline": 1.0, **more})
 
 
 def decide(policy: Policy, scores: np.ndarray | list[float], subjects: list[str] | None = None) -> Decisions:
@@ -36,7 +36,7 @@ def alerts(decisions: Decisions) -> int:
 
 
 def test_a_fixed_threshold_is_reached_by_its_own_score() -> None:
-    decisions = decide(FixedThreshold(0.5, 0.9), [0.0, 0.499, 0.5, 0.899, 0.9, 1.0])
+    decisions = decide(FixedThresholdPolicy(0.5, 0.9), [0.0, 0.499, 0.5, 0.899, 0.9, 1.0])
     assert decisions.decisions == [APPROVE, APPROVE, REVIEW, REVIEW, DECLINE, DECLINE]
     assert set(decisions.thresholds.tolist()) == {0.5}
 
@@ -44,12 +44,12 @@ def test_a_fixed_threshold_is_reached_by_its_own_score() -> None:
 @pytest.mark.parametrize("thresholds", [(0.9, 0.5), (-0.1, 0.5), (0.5, 1.1), (float("nan"), 0.5)])
 def test_thresholds_out_of_order_or_range_are_refused(thresholds: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="thresholds must ascend within 0 and 1"):
-        FixedThreshold(*thresholds)
+        FixedThresholdPolicy(*thresholds)
 
 
 def test_a_version_names_the_setting_unless_one_is_given() -> None:
-    assert FixedThreshold(0.5, 0.9).version == "fixed-0.5-0.9"
-    assert FixedThreshold(0.5, 0.9, "autumn").version == "autumn"
+    assert FixedThresholdPolicy(0.5, 0.9).version == "fixed-0.5-0.9"
+    assert FixedThresholdPolicy(0.5, 0.9, "autumn").version == "autumn"
     assert budget().version == "budget-50-0-1-1"
 
 
@@ -141,7 +141,7 @@ TABLE = Quantiles(np.linspace(-6.0, 2.0, len(QUANTILE_SHARES)))
 HIGHER = Quantiles(TABLE.log_odds + 1.5)
 
 
-def first_threshold(policy: AlertBudget) -> float:
+def first_threshold(policy: AlertBudgetPolicy) -> float:
     return float(decide(policy, [0.0]).thresholds[0])
 
 

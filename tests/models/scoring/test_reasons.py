@@ -9,7 +9,7 @@ import pytest
 
 from models.scoring.features import FEATURES, NAMES
 from models.scoring.prior import TERMS
-from models.scoring.reasons import LEAST_CONTRIBUTION, MOST_REASONS, STORIES, explain
+from models.scoring.reasons import LEAST_CONTRIBUTION, MOST_REASONS, REASON_CODES, explain
 
 
 def row(**named: float) -> np.ndarray:
@@ -21,14 +21,14 @@ def row(**named: float) -> np.ndarray:
 
 def test_each_feature_speaks_under_one_code() -> None:
     """A learnt model weighs them all; what it alerts by must have a reason."""
-    spoken = [name for story in STORIES for name in story.features]
+    spoken = [name for story in REASON_CODES for name in story.features]
     assert sorted(spoken) == sorted(NAMES)
     assert {term.feature for term in TERMS} <= set(spoken)
 
 
 def test_codes_are_unique_constants_with_a_sentence_and_show_known_features() -> None:
-    assert len({story.code for story in STORIES}) == len(STORIES)
-    for story in STORIES:
+    assert len({story.code for story in REASON_CODES}) == len(REASON_CODES)
+    for story in REASON_CODES:
         assert re.fullmatch(r"[A-Z][A-Z_]{3,31}", story.code)
         assert story.text.endswith(".")
         assert {story.shown, story.normal or story.shown} <= set(NAMES)

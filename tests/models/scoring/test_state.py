@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from models.batch import EventBatch
-from models.scoring.alert_budget import AlertBudget
-from models.scoring.policy import FixedThreshold
+from models.scoring.alert_budget import AlertBudgetPolicy
+from models.scoring.policy import FixedThresholdPolicy
 from models.scoring.state import POLICY_KEY, PROFILE_PREFIX, SubjectState
 from schemas.transaction import CardTransaction
 
 
-def budget(alerts_per_10000: float = 50.0) -> AlertBudget:
-    return AlertBudget(alerts_per_10000, floor=0.01, ceiling=0.9, decline=0.95)
+def budget(alerts_per_10000: float = 50.0) -> AlertBudgetPolicy:
+    return AlertBudgetPolicy(alerts_per_10000, floor=0.01, ceiling=0.9, decline=0.95)
 
 
 def pay(state: SubjectState, subject: str) -> None:
@@ -68,7 +68,7 @@ def test_a_tombstone_forgets() -> None:
 
 
 def test_a_policy_goes_on_only_from_a_state_of_its_own_version() -> None:
-    state, restored = SubjectState(budget()), SubjectState(FixedThreshold(0.5, 0.9))
+    state, restored = SubjectState(budget()), SubjectState(FixedThresholdPolicy(0.5, 0.9))
     decide(state, [0.99] * 20)
     [(key, payload)] = state.changes()
     restored.restore(key, payload)

@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.learners.base import ALGORITHMS, Learner, make_learner
+from models.learners.base import ALGORITHMS, OnlineLearner, make_learner
 from models.signing import digest
 from models.snapshots.scorer import SnapshotScorer
 from schemas.errors import ErrorType, InvalidMessage
-from schemas.snapshot import Learner as LearnerDescription
 from schemas.snapshot import ModelSnapshot
+from schemas.snapshot import OnlineLearner as LearnerDescription
 
 FEATURES = 6
 CALIBRATION = {"beta": 0.1, "a": 1.1, "b": 0.9, "c": 0.2}
@@ -26,7 +26,7 @@ def values(rows: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).lognormal(0.0, 1.5, (rows, FEATURES)).astype(np.float32)
 
 
-def taught(algorithm: str) -> Learner:
+def taught(algorithm: str) -> OnlineLearner:
     learner = make_learner(algorithm, FEATURES, seed=2)
     noise = np.random.default_rng(5).random(2_000)
     for row, chance in zip(values(2_000).tolist(), noise.tolist(), strict=True):
@@ -51,12 +51,12 @@ def describe(onnx: bytes, **changes: object) -> ModelSnapshot:
 
 
 @pytest.fixture(scope="module", params=ALGORITHMS)
-def learner(request: pytest.FixtureRequest) -> Learner:
+def learner(request: pytest.FixtureRequest) -> OnlineLearner:
     return taught(request.param)
 
 
 @pytest.fixture(scope="module")
-def scorer(learner: Learner) -> SnapshotScorer:
+def scorer(learner: OnlineLearner) -> SnapshotScorer:
     onnx = learner.compile()
     return SnapshotScorer(describe(onnx), onnx, features_version=1)
 
@@ -65,7 +65,7 @@ def test_it_is_named_after_its_model_and_version(scorer: SnapshotScorer) -> None
     assert scorer.name == "fraud@2000"
 
 
-def test_it_scores_as_what_learnt_it(scorer: SnapshotScorer, learner: Learner) -> None:
+def test_it_scores_as_what_learnt_it(scorer: SnapshotScorer, learner: OnlineLearner) -> None:
     rows = values(500, seed=1)
     own = [learner.score(row) for row in rows.tolist()]
     np.testing.assert_allclose(scorer.raw(rows), own, rtol=0, atol=1e-6)

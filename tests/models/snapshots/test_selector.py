@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.snapshots.selector import MOST_LABELS, ModelShelf
+from models.snapshots.selector import MOST_LABELS, ModelSelector
 from schemas.errors import ErrorType, InvalidMessage
 from tests.models.model_cases import NAME, pin, snapshot
 
@@ -27,7 +27,7 @@ class Scorers:
 
     def __init__(self) -> None:
         self.used: list[str] = []
-        self.shelf = ModelShelf(NAME, lambda scorer: self.used.append(scorer.name))
+        self.shelf = ModelSelector(NAME, lambda scorer: self.used.append(scorer.name))
 
     def put(self, version: int, *labels: float) -> None:
         self.shelf.put(snapshot(version, labels_recorded=labels), NamedScorer(f"{NAME}@{version}"))

@@ -15,17 +15,23 @@ from agents.topics import Topics
 from fraudstream.admin.data_subject.certificate import (
     Certificate,
     CertificateRefused,
+    ErasureStatus,
     Model,
     ModelChange,
-    Status,
     signed,
     token_hmac,
     verified,
 )
 from fraudstream.admin.data_subject.erasure import labelling_files, model_change, remains, stores
-from fraudstream.admin.data_subject.inventory import Holding, Learnt, Stock
-from fraudstream.admin.data_subject.matching import Role
-from fraudstream.admin.data_subject.tracker import ErasureRefused, Progress, Request, refuse_pin, stained
+from fraudstream.admin.data_subject.inventory import Holding, Inventory, Learnt
+from fraudstream.admin.data_subject.matching import TokenRole
+from fraudstream.admin.data_subject.tracker import (
+    ErasureProgress,
+    ErasureRefused,
+    Request,
+    refuse_pin,
+    stained,
+)
 from fraudstream.admin.models.versions import Published, Versions, fold_models
 from fraudstream.cli import app
 from fraudstream.errors import FraudstreamError
@@ -49,7 +55,7 @@ def certificate(**changes: Any) -> Certificate:
         before=Model(version=0, sha256=None),
         after=Model(version=0, sha256=None),
         taken_back=(),
-        status=Status.NOTHING_HELD,
+        status=ErasureStatus.NOTHING_HELD,
         others=(),
     )
     fields = {
@@ -96,7 +102,7 @@ def test_a_certificate_names_the_token_by_a_keyed_hash_alone() -> None:
 
 # -- what was done
 
-STOCK = Stock("card_a", profiles={0: {}}, rows=["t1", "t2"], examples=[Learnt(4, "t1"), Learnt(6, "t2")])
+STOCK = Inventory("card_a", profiles={0: {}}, rows=["t1", "t2"], examples=[Learnt(4, "t1"), Learnt(6, "t2")])
 DONE = {TOPICS.transactions, TOPICS.labels_keyed, TOPICS.scores, TOPICS.outcomes, TOPICS.examples}
 
 
@@ -105,15 +111,19 @@ def versions(*numbers: int, held_to: ModelPin | None = None) -> Versions:
     return Versions(NAME, fold_models(records, NAME, KEY), held_to)
 
 
-def progress(*missing: str, mark: int = 12) -> Progress:
-    return Progress({TOPICS.examples: [((TOPICS.examples, 0), mark)]}, DONE - set(missing))
+def progress(*missing: str, mark: int = 12) -> ErasureProgress:
+    return ErasureProgress({TOPICS.examples: [((TOPICS.examples, 0), mark)]}, DONE - set(missing))
 
 
 def test_a_store_whose_owner_has_not_confirmed_is_pending() -> None:
-    found = {each.store: each for each in stores(STOCK, Stock("card_a"), progress(TOPICS.scores), TOPICS)}
-    assert (found["profile"].status, found["profile"].held, found["profile"].left) == (Status.ERASED, 1, 0)
-    assert found["labelling"].status is Status.PENDING
-    assert found["reputations"].status is Status.NOTHING_HELD
+    found = {each.store: each for each in stores(STOCK, Inventory("card_a"), progress(TOPICS.scores), TOPICS)}
+    assert (found["profile"].status, found["profile"].held, found["profile"].left) == (
+        ErasureStatus.ERASED,
+        1,
+        0,
+    )
+    assert found["labelling"].status is ErasureStatus.PENDING
+    assert found["reputations"].status is ErasureStatus.NOTHING_HELD
     assert found["examples"].erasure == ("examples/0@12",)
     assert not certificate(stores=tuple(found.values())).is_complete
 
@@ -121,20 +131,20 @@ def test_a_store_whose_owner_has_not_confirmed_is_pending() -> None:
 def test_the_versions_that_may_have_learnt_an_example_are_those_above_its_offset() -> None:
     assert stained(versions(3, 4, 5, 9), STOCK) == [5, 9]
     assert stained(versions(3, 4, 5, 9, 13), STOCK, mark=12) == [5, 9]
-    assert stained(versions(3, 9), Stock("card_a")) == []
+    assert stained(versions(3, 9), Inventory("card_a")) == []
 
 
 def test_the_model_is_erased_once_no_version_is_left_that_may_have_learnt_the_examples() -> None:
     before = versions(3, 5, 9)
     change = model_change(STOCK, progress(), TOPICS, before, versions(3, 13), ("challenger",))
-    assert (change.status, change.taken_back, change.examples) == (Status.ERASED, (5, 9), 2)
+    assert (change.status, change.taken_back, change.examples) == (ErasureStatus.ERASED, (5, 9), 2)
     assert (change.before.version, change.after.version) == (9, 13)
     assert change.after.sha256 is not None
     waiting = model_change(STOCK, progress(), TOPICS, before, versions(3, 5, 9), ())
-    assert (waiting.status, waiting.taken_back) == (Status.PENDING, ())
+    assert (waiting.status, waiting.taken_back) == (ErasureStatus.PENDING, ())
     assert not certificate(model=waiting).is_complete
     early = model_change(STOCK, progress(), TOPICS, versions(3), versions(3), ())
-    assert early.status is Status.NOTHING_HELD
+    assert early.status is ErasureStatus.NOTHING_HELD
     assert early.after == Model(version=3, sha256=before.find(3).snapshot.onnx_sha256)  # type: ignore[union-attr]
 
 
@@ -147,7 +157,7 @@ def test_a_pin_on_a_version_that_learnt_an_example_is_refused(version: int) -> N
 @pytest.mark.parametrize("version", [0, 3, 4])
 def test_a_pin_on_an_earlier_version_is_not(version: int) -> None:
     refuse_pin(versions(3, 4, 5, held_to=pin(version)), STOCK)
-    refuse_pin(versions(9, held_to=pin(9)), Stock("card_a"))
+    refuse_pin(versions(9, held_to=pin(9)), Inventory("card_a"))
 
 
 def test_versions_of_a_log_that_is_gone_may_have_learned_anybody() -> None:
@@ -155,7 +165,7 @@ def test_versions_of_a_log_that_is_gone_may_have_learned_anybody() -> None:
     known = Versions(NAME, published({3: 2, 5: 4, 7: 1, 10: 4, 12: 6}), None)
     assert known.base == 5
     assert stained(known, STOCK) == [3, 5, 10, 12], "the first example stood at offset 4"
-    assert stained(known, Stock("card_b")) == [3, 5]
+    assert stained(known, Inventory("card_b")) == [3, 5]
 
 
 def published(offsets: dict[int, int]) -> tuple[Published, ...]:
@@ -206,7 +216,7 @@ TABLE = {
 def test_what_remains_has_the_date_that_the_topics_settings_promise(
     config: dict[str, str], days: int | None
 ) -> None:
-    holding = Holding(Counter({Role.SUBJECT: 3}), 1, NOW - timedelta(days=3), NOW)
+    holding = Holding(Counter({TokenRole.SUBJECT: 3}), 1, NOW - timedelta(days=3), NOW)
     [left] = remains({"a": holding}, {"a": TopicState(1, 1, config)}, NOW)
     assert (left.topic, left.records, left.first, left.last) == ("a", 4, NOW - timedelta(days=3), NOW)
     assert left.until == (None if days is None else NOW + timedelta(days=days))
@@ -241,7 +251,7 @@ def test_a_pending_erasure_is_status_1_and_still_has_its_certificate(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FRAUDSTREAM_LEARNING__SIGNING_KEY", KEY.decode())
-    pending = certificate(stores=stores(STOCK, STOCK, Progress(), TOPICS))
+    pending = certificate(stores=stores(STOCK, STOCK, ErasureProgress(), TOPICS))
     monkeypatch.setattr("fraudstream.admin.data_subject.erasure.erase", lambda *_, **__: pending)
     file = tmp_path / "certificate.json"
     result = run("erase", "card_a", "--out", str(file))

@@ -13,8 +13,15 @@ from hypothesis import strategies as st
 from agents.runtime.state import seal
 from agents.runtime.testing import FakeRecord
 from agents.topics import Topics
-from fraudstream.admin.data_subject.inventory import Labelling, Stock, StockTaking, document, lines, searched
-from fraudstream.admin.data_subject.matching import Mentions, Role
+from fraudstream.admin.data_subject.inventory import (
+    Inventory,
+    InventoryFold,
+    Labelling,
+    document,
+    lines,
+    searched,
+)
+from fraudstream.admin.data_subject.matching import Mentions, TokenRole
 from fraudstream.admin.data_subject.profile import UNITS, describe
 from models.batch import EventBatch
 from models.decay import DAY
@@ -48,8 +55,8 @@ def read(
     return FakeRecord(key, value, offset, timestamp, topic=topic, partition=partition, headers=headers)
 
 
-def stock(*records: FakeRecord, labelling: dict[int, Labelling] | None = None) -> Stock:
-    taking = StockTaking(CARD, TOPICS, 45, labelling or {})
+def stock(*records: FakeRecord, labelling: dict[int, Labelling] | None = None) -> Inventory:
+    taking = InventoryFold(CARD, TOPICS, 45, labelling or {})
     for record in records:
         taking.take(record)
     return taking.finish()
@@ -77,19 +84,19 @@ def packed(token: str = CARD, count: int = 2) -> bytes:
 @pytest.mark.parametrize(
     ("key", "value", "role"),
     [
-        (b"card_a", b"{}", Role.SUBJECT),
-        (b"p:card_a", None, Role.SUBJECT),
-        (b"subject:card_a", None, Role.SUBJECT),
-        (b"counterparty:card_a", None, Role.COUNTERPARTY),
-        (None, b'{"subject":"card_a"}', Role.SUBJECT),
-        (b"x", b'{"transaction":{"debtor_account":"card_a"}}', Role.SUBJECT),
-        (b"x", b'{"creditor_account":"card_a","debtor_account":"x"}', Role.COUNTERPARTY),
-        (b"x", b'{"kind":"counterparty","id":"card_a"}', Role.COUNTERPARTY),
-        (b"x", b'{"kind":"subject","id":"card_a"}', Role.SUBJECT),
-        (b"x", b'{"merchant_id":"card_a"}', Role.MENTIONED),
-        (b"x", b'{"note":["card_a"]}', Role.MENTIONED),
-        (b"x", b'{"card_id": "card_a"', Role.MENTIONED),
-        (b"x", b"card_a;12.50", Role.MENTIONED),
+        (b"card_a", b"{}", TokenRole.SUBJECT),
+        (b"p:card_a", None, TokenRole.SUBJECT),
+        (b"subject:card_a", None, TokenRole.SUBJECT),
+        (b"counterparty:card_a", None, TokenRole.COUNTERPARTY),
+        (None, b'{"subject":"card_a"}', TokenRole.SUBJECT),
+        (b"x", b'{"transaction":{"debtor_account":"card_a"}}', TokenRole.SUBJECT),
+        (b"x", b'{"creditor_account":"card_a","debtor_account":"x"}', TokenRole.COUNTERPARTY),
+        (b"x", b'{"kind":"counterparty","id":"card_a"}', TokenRole.COUNTERPARTY),
+        (b"x", b'{"kind":"subject","id":"card_a"}', TokenRole.SUBJECT),
+        (b"x", b'{"merchant_id":"card_a"}', TokenRole.MENTIONED),
+        (b"x", b'{"note":["card_a"]}', TokenRole.MENTIONED),
+        (b"x", b'{"card_id": "card_a"', TokenRole.MENTIONED),
+        (b"x", b"card_a;12.50", TokenRole.MENTIONED),
         (b"card_ab", b'{"subject":"card_ab"}', None),
         (b"x", b"card_ab;12.50", None),
         (b"p:card_ab", None, None),
@@ -97,7 +104,7 @@ def packed(token: str = CARD, count: int = 2) -> bytes:
     ],
 )
 def test_a_record_names_a_token_whole_or_not_at_all(
-    key: bytes | None, value: bytes | None, role: Role | None
+    key: bytes | None, value: bytes | None, role: TokenRole | None
 ) -> None:
     assert Mentions(CARD).role(key, value) is role
 
@@ -105,8 +112,8 @@ def test_a_record_names_a_token_whole_or_not_at_all(
 @given(token=st.from_regex(r"[!-~]{1,40}", fullmatch=True), other=st.text(max_size=10))
 def test_any_token_is_found_where_it_is_the_subject(token: str, other: str) -> None:
     value = orjson.dumps({"subject": token, "note": other})
-    assert Mentions(token).role(None, value) is Role.SUBJECT
-    assert Mentions(token).role(token.encode(), None) is Role.SUBJECT
+    assert Mentions(token).role(None, value) is TokenRole.SUBJECT
+    assert Mentions(token).role(token.encode(), None) is TokenRole.SUBJECT
 
 
 def test_every_topic_but_models_and_controls_is_searched() -> None:
@@ -155,7 +162,7 @@ def test_holdings_count_records_by_role_with_their_span() -> None:
     paid = read(TOPICS.transactions, b"card_a", b"{}", 1_000)
     named = read(TOPICS.transactions, b"card_b", b'{"creditor_account":"card_a"}', 3_000)
     holding = stock(paid, named).holdings[TOPICS.transactions]
-    assert dict(holding.records) == {Role.SUBJECT: 1, Role.COUNTERPARTY: 1}
+    assert dict(holding.records) == {TokenRole.SUBJECT: 1, TokenRole.COUNTERPARTY: 1}
     assert holding.first is not None
     assert holding.last is not None
     assert (holding.last - holding.first).total_seconds() == 2.0

@@ -16,12 +16,12 @@ from kafka.errors import (
 from fraudstream.admin.doctor import Severity
 from fraudstream.admin.doctor.access_rules import Rule, allowed
 from fraudstream.admin.doctor.rights import check_rights, role_of
-from fraudstream.kafka.access import Kind, Operation, Pattern, Right, Role
+from fraudstream.kafka.access import AclRule, Kind, Operation, Pattern, Role
 from fraudstream.settings import Settings
 from tests.fraudstream.admin.doctor.doctor_answers import FakeAdmin, ill
 
-TOPIC = Right(Kind.TOPIC, "scores", Pattern.LITERAL, (Operation.READ, Operation.DESCRIBE))
-FAMILY = Right(Kind.TRANSACTIONAL_ID, "fraud-", Pattern.PREFIXED, (Operation.WRITE,))
+TOPIC = AclRule(Kind.TOPIC, "scores", Pattern.LITERAL, (Operation.READ, Operation.DESCRIBE))
+FAMILY = AclRule(Kind.TRANSACTIONAL_ID, "fraud-", Pattern.PREFIXED, (Operation.WRITE,))
 
 
 def rule(operation: str, name: str = "scores", **changes: Any) -> Rule:
