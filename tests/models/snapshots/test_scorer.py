@@ -15,8 +15,8 @@ from models.learners.base import ALGORITHMS, OnlineLearner, make_learner
 from models.signing import digest
 from models.snapshots.scorer import SnapshotScorer
 from schemas.errors import ErrorType, InvalidMessage
+from schemas.snapshot import Learner as LearnerDescription
 from schemas.snapshot import ModelSnapshot
-from schemas.snapshot import OnlineLearner as LearnerDescription
 
 FEATURES = 6
 CALIBRATION = {"beta": 0.1, "a": 1.1, "b": 0.9, "c": 0.2}
