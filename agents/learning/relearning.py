@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 import confluent_kafka as ck
 
 from agents.erasures import is_erasure
-from agents.runtime.errors import is_transient
+from agents.runtime.reading import read_batches
 from schemas.errors import InvalidMessage
 from schemas.example import decode_example
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("librdkafka.relearning")
 _MOST_AT_ONCE = 500
 _POLL_SECONDS = 0.2
+_NEVER = sys.maxsize
+"""An end that no log comes to."""
 TURN_SECONDS: Final = 0.005
 """How long learning keeps the event loop from others."""
 
@@ -87,10 +90,11 @@ class ExamplesLog:
         loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "relearning")
         consumer = ck.Consumer(self._properties, logger=_LOG)
         try:
-            consumer.assign([ck.TopicPartition(self._topic, 0, ck.OFFSET_BEGINNING)])
+            place = (self._topic, 0)
+            starts, ends = {place: ck.OFFSET_BEGINNING}, {place: _NEVER}
+            batches = read_batches(consumer, starts, ends, most=_MOST_AT_ONCE, wait=_POLL_SECONDS)
             while True:
-                messages = await loop.run_in_executor(thread, consumer.consume, _MOST_AT_ONCE, _POLL_SECONDS)
-                yield [message for message in messages if _is_record(message)]
+                yield await loop.run_in_executor(thread, next, batches)
         finally:
             thread.submit(consumer.close)  # in its turn: not while it reads
             thread.shutdown(wait=False)
@@ -228,17 +232,3 @@ def _is_held(model: OnlineModel, record: KafkaRecord) -> bool:
         return model.holds_erased(decode_example(record.value() or b""), record.offset())
     except InvalidMessage:
         return False
-
-
-def _is_record(message: ck.Message) -> bool:
-    """Whether this is a record, not the end for now.
-
-    Raises:
-        KafkaException: it is an error that does not pass by itself.
-    """
-    error = message.error()
-    if error is None:
-        return True
-    if error.code() != ck.KafkaError._PARTITION_EOF and not is_transient(error):  # noqa: SLF001 - its own name
-        raise ck.KafkaException(error)
-    return False

@@ -1,9 +1,8 @@
 """Making work durable: outputs, state and source offsets, in an order that loses nothing.
 
 Exactly-once: outputs, changelog and offsets are one Kafka transaction (KIP-447), with the group membership as
-it was at the
-assignment: taken later it may belong to a newer generation, or to none, which the coordinator accepts
-unchecked.
+it was at the assignment: taken later it may belong to a newer generation, or to none, which the coordinator
+accepts unchecked.
 
 At-least-once: outputs on the broker, changelog on the broker, then the offsets. State is never durable before
 its outputs, or a restart would skip them. Membership is proved before state is written, or a worker that

@@ -58,16 +58,28 @@ def read_batches(
     left = {place for place, start in starts.items() if ends is None or ends[place] > start}
     consumer.assign([ck.TopicPartition(*place, starts[place]) for place in left])
     while left:
-        records = []
-        for message in consumer.consume(most, wait):
-            error, place = message.error(), (message.topic(), message.partition())
-            if error is None:
-                records.append(message)
-                if ends is not None and message.offset() + 1 >= ends[place]:
-                    left.discard(place)
-            elif error.code() == ck.KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes begin so
-                if ends is None or message.offset() >= ends[place]:
-                    left.discard(place)
-            elif not is_transient(error):
-                raise TopicUnreadable(place, error)
-        yield records
+        messages = consumer.consume(most, wait)
+        for message in messages:
+            position, place = position_after(message), (message.topic(), message.partition())
+            is_end = message.error() is not None
+            if position is not None and (is_end if ends is None else position >= ends[place]):
+                left.discard(place)
+        yield [message for message in messages if message.error() is None]
+
+
+def position_after(message: ck.Message) -> int | None:
+    """Return the offset up to which a partition is read once this message came: a record, or the end for now.
+
+    None stands for an error that passes by itself.
+
+    Raises:
+        TopicUnreadable: it is an error that does not.
+    """
+    error = message.error()
+    if error is None:
+        return int(message.offset()) + 1
+    if error.code() == ck.KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes begin so
+        return int(message.offset())
+    if is_transient(error):
+        return None
+    raise TopicUnreadable((message.topic(), message.partition()), error)

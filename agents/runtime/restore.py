@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import confluent_kafka as ck
 
-from agents.runtime.errors import RestoreFailed, is_transient
+from agents.runtime.errors import RestoreFailed
 from agents.runtime.logs import Logs
+from agents.runtime.reading import TopicUnreadable, position_after
 from agents.runtime.state import unseal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from agents.runtime.options import DeliveryOptions
+    from agents.runtime.reading import Place
     from agents.runtime.state import PartitionState, Replays
-
-    Place = tuple[str, int]
 
 _LOG = logging.getLogger("librdkafka.restore")
 _ANSWER_SECONDS = 30.0
@@ -174,14 +174,17 @@ def _take(
     ends: Mapping[Place, int],
     left: set[Place],
 ) -> None:
-    error, place = message.error(), (message.topic(), message.partition())
-    if error is None:
+    place = (message.topic(), message.partition())
+    try:
+        position = position_after(message)
+    except TopicUnreadable as failure:
+        raise RestoreFailed(
+            f"topic {place[0]} partition {place[1]} cannot be read: {failure.error}"
+        ) from failure
+    if position is None:
+        return
+    if message.error() is None:
         work[place].take(message)
-        if work[place].next_offset >= ends[place]:
-            left.discard(place)
-    elif error.code() == ck.KafkaError._PARTITION_EOF:  # noqa: SLF001 - librdkafka's own codes begin so
-        if message.offset() >= ends[place]:
-            work[place].next_offset = max(work[place].next_offset, message.offset())
-            left.discard(place)
-    elif not is_transient(error):
-        raise RestoreFailed(f"topic {place[0]} partition {place[1]} cannot be read: {error}")
+    if position >= ends[place]:
+        work[place].next_offset = max(work[place].next_offset, position)
+        left.discard(place)

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 CLUSTER: Final = "kafka-cluster"
 """The one name that a resource of kind cluster has."""
-MODEL_READER_GROUP: Final = "fraudstream-model"
-"""The group that `fraudstream model` names to librdkafka; nothing joins it and nothing is committed in it."""
 
 
 class Role(StrEnum):
@@ -134,7 +132,6 @@ def _operator(topics: Topics, group: str) -> tuple[AclRule, ...]:
         *(_kept(name, is_written=name in written) for name in astuple(topics)),
         _of(Kind.GROUP, group, Operation.DESCRIBE, pattern=Pattern.PREFIXED),
         _groups(f"{group}.operator"),
-        _of(Kind.GROUP, MODEL_READER_GROUP, Operation.DESCRIBE),
         _of(Kind.TRANSACTIONAL_ID, group, Operation.DESCRIBE, pattern=Pattern.PREFIXED),
         _transactions(f"{group}.operator"),
         _of(Kind.CLUSTER, CLUSTER, Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS),

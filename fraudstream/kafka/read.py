@@ -18,10 +18,8 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
+    from agents.runtime.reading import Place
     from fraudstream.settings import KafkaSettings, Settings
-
-    Place = tuple[str, int]
-    """Topic and partition."""
 
 _ANSWER_SECONDS: Final = 20.0
 

@@ -42,16 +42,6 @@ PARAMETERS: Final = (
 )
 """Of a forest, as a snapshot describes them."""
 
-PRIVATE_NAMES: Final = {
-    forest.ARFClassifier: ("_init_ensemble", "_multiclass", "_new_base_model", "_rng"),
-    BaseTreeClassifier: ("_attempt_to_split", "_enforce_size_limit", "_new_leaf", "_root"),
-    RandomLeafMajorityClass: ("_sample_features",),
-}
-"""Names without a promise that this file uses, by the class of River that has them.
-
-River is pinned exactly for their sake, and a test holds that each exists.
-"""
-
 
 class ForestLeaf(RandomLeafMajorityClass):  # type: ignore[misc]
     """A leaf that keeps statistics of a random part of the features, packed in one array."""

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
+    from agents.runtime.reading import Place
     from agents.topics import Topics
-    from fraudstream.kafka.read import Place
     from fraudstream.settings import Settings
 
 

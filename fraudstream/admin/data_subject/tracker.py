@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from confluent_kafka import Message
 
+    from agents.runtime.reading import Place
     from fraudstream.admin.data_subject.inventory import Inventory
-    from fraudstream.kafka.read import Place
     from fraudstream.settings import Settings
 
 T = TypeVar("T")

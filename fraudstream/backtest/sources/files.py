@@ -112,7 +112,6 @@ DIMENSIONS: Final = {
     "payment_type": "payment-type",
 }
 """Optional fields and the kinds of reputation that they become."""
-_NO_TEXT: Final = {"event_time", "label_time", "amount", "fraud"}
 _NAME: Final = re.compile(r"(?!.*[0-9]{5})[A-Za-z_][\w .-]{0,40}", re.ASCII)
 _COUNTS: Final = re.compile(r"Expected (\d+) columns, got (\d+)")
 _COLUMN: Final = re.compile(r"In CSV column #(\d+)")

@@ -7,7 +7,7 @@ from dataclasses import astuple
 import pytest
 
 from agents.topics import Topics
-from fraudstream.kafka.access import MODEL_READER_GROUP, AclRule, Kind, Operation, Pattern, Role, rights
+from fraudstream.kafka.access import AclRule, Kind, Operation, Pattern, Role, rights
 from fraudstream.worker.preflight import used_topics
 
 TOPICS = Topics.with_prefix("prod.")
@@ -85,5 +85,5 @@ def test_analysts_see_alerts_and_send_labels_and_nothing_else() -> None:
 
 
 def test_the_operator_describes_every_group_and_joins_none_of_the_workers() -> None:
-    for group in ("fraud", "fraud-reader", "fraud.learning", "fraud.learning-reader", MODEL_READER_GROUP):
+    for group in ("fraud", "fraud-reader", "fraud.learning", "fraud.learning-reader"):
         assert granted(Role.OPERATOR, Kind.GROUP, group) == {Operation.DESCRIBE}

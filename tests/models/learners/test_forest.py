@@ -9,9 +9,17 @@ import numpy as np
 import pytest
 from river import forest
 from river.drift import NoDrift
+from river.forest.adaptive_random_forest import BaseTreeClassifier
 from river.tree.nodes.arf_htc_nodes import RandomLeafMajorityClass
 
-from models.learners.forest import PRIVATE_NAMES, FraudForest, smoothed_share
+from models.learners.forest import FraudForest, smoothed_share
+
+PRIVATE_NAMES = {
+    forest.ARFClassifier: ("_init_ensemble", "_multiclass", "_new_base_model", "_rng"),
+    BaseTreeClassifier: ("_attempt_to_split", "_enforce_size_limit", "_new_leaf", "_root"),
+    RandomLeafMajorityClass: ("_sample_features",),
+}
+"""Names without a promise that our forest uses, by the class of River that has them."""
 
 
 def world(rows: int, features: int = 6, seed: int = 0) -> list[tuple[dict[int, float], bool]]:
