@@ -39,6 +39,12 @@ def test_each_test_that_a_page_names_is_there(page: Path) -> None:
     assert _missing(page.read_text(encoding="utf-8")) == []
 
 
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
+def test_each_file_that_a_page_links_to_is_there(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#\s]+)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
 def test_a_test_that_is_not_there_is_found() -> None:
     here = "tests/package/test_docs.py"
     text = f"`{here}::test_a_test_that_is_not_there_is_found`, `::test_nothing`"
